@@ -1,0 +1,631 @@
+# cython: language_level=3
+"""Thin binding of the C kernels. Arrays in, arrays out; the GIL is released while they work.
+
+a = assets, t = periods (ragged: asset i holds elements offset[i] … offset[i+1] − 1), p = paths, g = groups, q = quantiles, s = factors.
+Arrays are C-contiguous, of the dtypes the dataclasses of `ipvalue.cashflows` state.
+"""
+import os
+
+import numpy as np
+
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+cdef extern from "simulate.h":
+    ctypedef struct int128_t:
+        pass
+    enum:
+        STAT_QUANTILES, RUN_OK, RUN_STOPPED, RUN_NO_MEMORY
+    ctypedef struct simulation:
+        int64_t assets, paths
+        uint64_t seed
+        double delta
+        const int64_t *offset
+        const double *w
+        const double *f
+        const double *survival
+        const double *rival
+        const double *salvage
+        const double *low
+        const double *high
+        const double *bound_out
+        const double *bound_in
+        const uint64_t *hash
+        const double *volatility
+        const double *loading
+        const double *uncertainty
+        const double *entry_loss
+        const double *royalty_low
+        const double *royalty_high
+        const double *last_delta
+        const int32_t *factor
+        const uint8_t *optional
+        const uint8_t *clamped
+        const uint8_t *enters
+        int64_t factors
+        const double *factor_matrix
+        const uint64_t *factor_hash
+        const void *factor_table
+        const int32_t *factor_slot
+        int64_t table_periods
+        int64_t quantile_count
+        const double *quantiles
+        double tail
+        const int32_t *group
+        double *statistics
+        int8_t *status
+        int128_t *totals
+        void *values
+        const int *stop
+    ctypedef struct stopping:
+        int64_t assets
+        double delta
+        const int64_t *offset
+        const double *w
+        const double *f
+        const double *survival
+        const double *rival
+        const double *salvage
+        const double *low
+        const double *high
+        const double *volatility
+        const double *uncertainty
+        const double *entry_loss
+        const double *royalty_low
+        const double *royalty_high
+        const uint8_t *optional
+        const uint8_t *clamped
+        const uint8_t *enters
+        double *bound_out
+        double *bound_in
+        const int *stop
+    ctypedef struct kernel_table:
+        const char *name
+        int (*run_f32)(const simulation *) nogil
+        int (*run_f64)(const simulation *) nogil
+        int (*factors_f32)(const simulation *, int64_t, const int32_t *, float *) nogil
+        int (*factors_f64)(const simulation *, int64_t, const int32_t *, double *) nogil
+        void (*statistics)(const double *, int64_t, const double *, int64_t, double, double *, uint64_t *) nogil
+        int (*boundaries)(const stopping *) nogil
+        double (*canary)(double, double, double) nogil
+
+cdef extern from "dispatch.h":
+    const kernel_table *kernel_by_name(const char *name) nogil
+    int kernel_runs_here(const char *name) nogil
+    void accumulate(int128_t *totals, const int32_t *group, int64_t n, int64_t width, const double *values) nogil
+    void add_totals(int128_t *into, const int128_t *other, int64_t n) nogil
+    void totals_as_double(const int128_t *totals, int64_t n, double *out) nogil
+
+cdef extern from "vectors.h":
+    ctypedef struct pairs:
+        const int64_t *start
+        const double *x
+        const double *y
+    ctypedef struct vector_job:
+        int64_t assets
+        int steps, mid_period
+        const double *drivers
+        const int32_t *curve
+        const int32_t *survival_curve
+        const int32_t *schedule
+        const uint8_t *indefinite
+        const uint8_t *licence
+        const int64_t *path_start
+        const double *path
+        pairs curves, survivals, schedules
+        const double *every
+        const double *mean_fee
+        const int64_t *offset
+        double *w
+        double *f
+        double *survival
+        double *rival
+        double *salvage
+        double *low
+        double *high
+        double *last_delta
+        double *tab_factor
+        int8_t *status
+    ctypedef struct closed_job:
+        int64_t assets
+        double delta
+        const int64_t *offset
+        const double *w
+        const double *f
+        const double *survival
+        const double *rival
+        const double *volatility
+        const double *uncertainty
+        const double *entry_loss
+        const double *royalty_low
+        const double *royalty_high
+        double *mean
+        double *variance
+    void count_periods(const vector_job *, int64_t *) nogil
+    void fill_vectors(const vector_job *) nogil
+    void discount_factors_c "discount_factors"(const vector_job *, int64_t, const int32_t *, const double *, const double *, double *) nogil
+    void closed_forms_c "closed_forms"(const closed_job *) nogil
+
+cdef extern from "hash.h":
+    void hash_strings_c "hash_strings"(const uint8_t *, const int32_t *, int64_t, uint64_t *) nogil
+    int64_t cholesky_c "cholesky"(const double *, int64_t, double *) nogil
+
+cdef extern from "random.h":
+    void philox10(uint32_t *, uint32_t, uint32_t) nogil
+    float exp_f32(float) nogil
+    float log_f32(float) nogil
+    float sin_f32(float) nogil
+    float cos_f32(float) nogil
+    double exp_f64(double) nogil
+    double log_f64(double) nogil
+    double sin_f64(double) nogil
+    double cos_f64(double) nogil
+    double pow_f64(double, double) nogil
+
+
+DRIVERS = (
+    "life", "rate", "revenue", "revenue_share", "tax_rate", "discount_premium", "growth", "growth_long", "growth_fade",
+    "launch_lag", "ramp_years", "grant_lag", "grant_probability", "obsolescence", "fx", "annual_cost", "cost_inflation",
+    "fee_inflation", "fee_age", "fee_start", "hazard", "survival_age", "salvage", "entry_hazard", "minimum_guarantee", "cap", "tab_years",
+)
+"""Rows of the drivers' array, in the order of DRIVER_LIST in vectors.h (held by a test)."""
+
+STATISTICS = ("mean", "standard_deviation", "expected_shortfall", "probability_of_loss", "expected_life")
+"""Columns of the statistics' array before the quantiles."""
+
+
+class Stopped(Exception):
+    """The stop flag was raised while a kernel worked."""
+
+
+cdef int stop_flag = 0
+cdef const kernel_table *table = NULL
+
+
+def request_stop() -> None:
+    """Every kernel of this process returns within one block of paths, raising Stopped."""
+    global stop_flag
+    stop_flag = 1
+
+
+def clear_stop() -> None:
+    """Kernels may run again."""
+    global stop_flag
+    stop_flag = 0
+
+
+def instruction_sets() -> list:
+    """Names of the instruction sets this build holds and this processor runs, slowest first."""
+    return [name for name in ("baseline", "v3") if kernel_runs_here(name.encode())]
+
+
+def select_isa(name: str) -> None:
+    """Uses the kernels compiled for one instruction set. ValueError if it is not built or the processor lacks it."""
+    global table
+    if name not in instruction_sets():
+        raise ValueError(f"IPVALUE_ISA={name}: this machine runs {', '.join(instruction_sets())}")
+    table = kernel_by_name(name.encode())
+    # (1 + 2^-30)^2 - 1 - 2^-29 is 2^-60 exactly when the product is fused, 0 when it is rounded first
+    cdef double one = 1.0 + 2.0 ** -30
+    if table.canary(one, one, 1.0 + 2.0 ** -29) != 0.0:
+        raise ImportError("this build of ipvalue contracts a*b - c into one rounding; build it with -ffp-contract=off")
+
+
+def isa() -> str:
+    """The instruction set in use."""
+    return table.name.decode()
+
+
+select_isa(os.environ.get("IPVALUE_ISA") or instruction_sets()[-1])
+
+
+cdef const double *doubles(object array, Py_ssize_t size) except? NULL:
+    """Address of a contiguous float64 array of at least `size` elements; NULL for None."""
+    cdef const double[::1] view
+    if array is None:
+        return NULL
+    view = array
+    if view.shape[0] < size:
+        raise ValueError(f"expected {size} elements, got {view.shape[0]}")
+    return &view[0] if view.shape[0] else NULL
+
+cdef const int32_t *ints(object array, Py_ssize_t size) except? NULL:
+    cdef const int32_t[::1] view
+    if array is None:
+        return NULL
+    view = array
+    if view.shape[0] < size:
+        raise ValueError(f"expected {size} elements, got {view.shape[0]}")
+    return &view[0] if view.shape[0] else NULL
+
+cdef const int64_t *longs(object array, Py_ssize_t size) except? NULL:
+    cdef const int64_t[::1] view = array
+    if view.shape[0] < size:
+        raise ValueError(f"expected {size} elements, got {view.shape[0]}")
+    return &view[0] if view.shape[0] else NULL
+
+cdef const uint64_t *words(object array, Py_ssize_t size) except? NULL:
+    cdef const uint64_t[::1] view = array
+    if view.shape[0] < size:
+        raise ValueError(f"expected {size} elements, got {view.shape[0]}")
+    return &view[0] if view.shape[0] else NULL
+
+cdef const uint8_t *flags(object array, Py_ssize_t size) except? NULL:
+    cdef const uint8_t[::1] view
+    if array is None:
+        return NULL
+    view = array
+    if view.shape[0] < size:
+        raise ValueError(f"expected {size} elements, got {view.shape[0]}")
+    return &view[0] if view.shape[0] else NULL
+
+cdef int128_t *wide(object array, Py_ssize_t size) except? NULL:
+    """Address of 128-bit integers held as (size, 2) uint64, low word first."""
+    cdef uint64_t[:, ::1] view
+    if array is None:
+        return NULL
+    view = array
+    if view.shape[0] < size or view.shape[1] != 2:
+        raise ValueError(f"expected ({size}, 2) words, got ({view.shape[0]}, {view.shape[1]})")
+    return <int128_t *>&view[0, 0] if view.shape[0] else NULL
+
+
+def hash_strings(const uint8_t[::1] data, const int32_t[::1] offsets):
+    """XXH64 of n strings; string i is data[offsets[i]:offsets[i + 1]]. (n,) uint64. xxHash specification, seed 0."""
+    cdef Py_ssize_t n = offsets.shape[0] - 1
+    if n <= 0:
+        return np.empty(0, np.uint64)
+    if offsets[n] > data.shape[0]:
+        raise ValueError("offsets reach beyond the data")
+    out = np.empty(n, np.uint64)
+    cdef uint64_t[::1] view = out
+    cdef const uint8_t *bytes_at = &data[0] if data.shape[0] else NULL
+    with nogil:
+        hash_strings_c(bytes_at, &offsets[0], n, &view[0])
+    return out
+
+
+def cholesky(matrix):
+    """(s, s) lower triangle of a positive semidefinite matrix, numerics.md §4. ValueError if it is not."""
+    cdef double[:, ::1] source = np.ascontiguousarray(matrix, dtype=np.float64)
+    cdef Py_ssize_t n = source.shape[0]
+    if source.shape[1] != n:
+        raise ValueError(f"the matrix is {n} × {source.shape[1]}, not square")
+    out = np.zeros((n, n))
+    cdef double[:, ::1] view = out
+    cdef int64_t bad = cholesky_c(&source[0, 0], n, &view[0, 0]) if n else 0
+    if bad:
+        raise ValueError(f"the matrix is not positive semidefinite (seen at row {bad})")
+    return out
+
+
+def philox(counter, key):
+    """Four output words of Philox4x32-10 for a counter of four words and a key of two."""
+    cdef uint32_t words[4]
+    for i in range(4):
+        words[i] = counter[i]
+    philox10(words, key[0], key[1])
+    return tuple(words[i] for i in range(4))
+
+
+cdef double apply64(int function, double x, double y) noexcept nogil:
+    if function == 0:
+        return exp_f64(x)
+    if function == 1:
+        return log_f64(x)
+    if function == 2:
+        return sin_f64(x)
+    if function == 3:
+        return cos_f64(x)
+    return pow_f64(x, y)
+
+cdef float apply32(int function, float x) noexcept nogil:
+    if function == 0:
+        return exp_f32(x)
+    if function == 1:
+        return log_f32(x)
+    if function == 2:
+        return sin_f32(x)
+    return cos_f32(x)
+
+
+def elementary(str name, x, y=None):
+    """exp, log, sin, cos (both precisions, sin and cos on [−π/4, π/4]) or pow (double) of an array, elementwise. numerics.md §6."""
+    cdef int function = ("exp", "log", "sin", "cos", "pow").index(name)
+    cdef Py_ssize_t i
+    cdef double[::1] in64, out64, power
+    cdef float[::1] in32, out32
+    x = np.ascontiguousarray(x)
+    out = np.empty_like(x)
+    if x.dtype == np.float32 and function < 4:
+        in32, out32 = x, out
+        for i in range(in32.shape[0]):
+            out32[i] = apply32(function, in32[i])
+        return out
+    power = x if y is None else np.ascontiguousarray(np.broadcast_to(y, x.shape), dtype=np.float64)
+    in64, out64 = x, out
+    for i in range(in64.shape[0]):
+        out64[i] = apply64(function, in64[i], power[i])
+    return out
+
+
+cdef class VectorJob:
+    """Holds a `vectors` call's arrays alive and their addresses together."""
+    cdef vector_job job
+    cdef object kept
+
+    def __init__(self, d, market):
+        """d: ipvalue.cashflows.Drivers; market: ipvalue.cashflows.Tables."""
+        cdef Py_ssize_t n = d.drivers.shape[1]
+        matrix = np.ascontiguousarray(d.drivers).reshape(-1)
+        self.kept = (d, market, matrix)
+        self.job.assets = n
+        self.job.steps = market.steps_per_year
+        self.job.mid_period = market.mid_period
+        self.job.drivers = doubles(matrix, len(DRIVERS) * n)
+        self.job.curve = ints(d.curve, n)
+        self.job.survival_curve = ints(d.survival_curve, n)
+        self.job.schedule = ints(d.schedule, n)
+        self.job.indefinite = flags(d.indefinite, n)
+        self.job.licence = flags(d.licence, n)
+        self.job.path_start = longs(d.path_start, n + 1)
+        self.job.path = doubles(d.path, 0)
+        for_table(&self.job.curves, market.curves)
+        for_table(&self.job.survivals, market.survivals)
+        for_table(&self.job.schedules, market.schedules)
+        self.job.every = doubles(market.every, 0)
+        self.job.mean_fee = doubles(market.mean_fee, 0)
+
+
+cdef void for_table(pairs *out, object table) except *:
+    start, x, y = table
+    out.start = longs(start, 1)
+    out.x = doubles(x, 0)
+    out.y = doubles(y, 0)
+
+
+def periods(drivers, market):
+    """(a,) int64: how many periods each asset has. model.md §2, §4."""
+    cdef VectorJob call = VectorJob(drivers, market)
+    out = np.empty(call.job.assets, np.int64)
+    cdef int64_t[::1] view = out
+    if call.job.assets:
+        with nogil:
+            count_periods(&call.job, &view[0])
+    return out
+
+
+def vectors(drivers, market, offset, bint clamps):
+    """The period vectors of model.md §4 as a dict of arrays: w, f, survival, rival, salvage, low, high (None unless `clamps`) of (offset[a],);
+    last_delta, tab_factor (a,) float64 and status (a,) int8 (0, or a VECTOR_ code of vectors.h)."""
+    cdef VectorJob call = VectorJob(drivers, market)
+    cdef Py_ssize_t n = call.job.assets, size = offset[n]
+    out = {name: np.empty(size) for name in ("w", "f", "survival", "rival", "salvage")}
+    out.update(low=np.empty(size) if clamps else None, high=np.empty(size) if clamps else None)
+    out.update(last_delta=np.ones(n), tab_factor=np.ones(n), status=np.zeros(n, np.int8))
+    cdef int8_t[::1] status = out["status"]
+    call.job.offset = longs(offset, n + 1)
+    call.job.w = <double *>doubles(out["w"], size)
+    call.job.f = <double *>doubles(out["f"], size)
+    call.job.survival = <double *>doubles(out["survival"], size)
+    call.job.rival = <double *>doubles(out["rival"], size)
+    call.job.salvage = <double *>doubles(out["salvage"], size)
+    call.job.low = <double *>doubles(out["low"], size)
+    call.job.high = <double *>doubles(out["high"], size)
+    call.job.last_delta = <double *>doubles(out["last_delta"], n)
+    call.job.tab_factor = <double *>doubles(out["tab_factor"], n)
+    if n:
+        call.job.status = &status[0]
+        with nogil:
+            fill_vectors(&call.job)
+    return out
+
+
+def discount_factors(drivers, market, years):
+    """(a,) DF(years) of each asset at its own curve and premium. model.md §4."""
+    cdef VectorJob call = VectorJob(drivers, market)
+    cdef Py_ssize_t n = call.job.assets
+    premium = np.ascontiguousarray(drivers.drivers[DRIVERS.index("discount_premium")])
+    out = np.empty(n)
+    cdef const double *years_at = doubles(years, n)
+    cdef const double *premium_at = doubles(premium, n)
+    cdef double *out_at = <double *>doubles(out, n)
+    if n:
+        with nogil:
+            discount_factors_c(&call.job, n, call.job.curve, premium_at, years_at, out_at)
+    return out
+
+
+def closed_form(v, double delta):
+    """Mean and variance (a,), (a,) of each asset's V where nothing is clamped or optional. model.md §6. v: ipvalue.cashflows.Vectors."""
+    cdef closed_job job
+    cdef Py_ssize_t n = v.offset.shape[0] - 1, size = v.offset[n]
+    mean, variance = np.empty(n), np.empty(n)
+    job.assets = n
+    job.delta = delta
+    job.offset = longs(v.offset, n + 1)
+    job.w = doubles(v.w, size)
+    job.f = doubles(v.f, size)
+    job.survival = doubles(v.survival, size)
+    job.rival = doubles(v.rival, size)
+    job.volatility = doubles(v.volatility, n)
+    job.uncertainty = doubles(v.uncertainty, n)
+    job.entry_loss = doubles(v.entry_loss, n)
+    job.royalty_low = doubles(v.royalty_low, n)
+    job.royalty_high = doubles(v.royalty_high, n)
+    job.mean = <double *>doubles(mean, n)
+    job.variance = <double *>doubles(variance, n)
+    if n:
+        with nogil:
+            closed_forms_c(&job)
+    return mean, variance
+
+
+def _check(int result):
+    if result == RUN_STOPPED:
+        raise Stopped("stopped on request")
+    if result == RUN_NO_MEMORY:
+        raise MemoryError("the kernel could not allocate its work space")
+
+
+def boundary(v, double delta):
+    """Renewal boundaries (offset[a],), (offset[a],) before and after the rival's entry; 0 where the asset is never given up. numerics.md §9."""
+    cdef stopping job
+    cdef Py_ssize_t n = v.offset.shape[0] - 1, size = v.offset[n]
+    cdef int result = RUN_OK
+    out, entered = np.zeros(size), np.zeros(size)
+    job.assets = n
+    job.delta = delta
+    job.offset = longs(v.offset, n + 1)
+    job.w = doubles(v.w, size)
+    job.f = doubles(v.f, size)
+    job.survival = doubles(v.survival, size)
+    job.rival = doubles(v.rival, size)
+    job.salvage = doubles(v.salvage, size)
+    job.low = doubles(v.low, size)
+    job.high = doubles(v.high, size)
+    job.volatility = doubles(v.volatility, n)
+    job.uncertainty = doubles(v.uncertainty, n)
+    job.entry_loss = doubles(v.entry_loss, n)
+    job.royalty_low = doubles(v.royalty_low, n)
+    job.royalty_high = doubles(v.royalty_high, n)
+    job.optional = flags(v.optional, n)
+    job.clamped = flags(v.clamped, n)
+    job.enters = flags(v.enters, n)
+    job.bound_out = <double *>doubles(out, size)
+    job.bound_in = <double *>doubles(entered, size)
+    job.stop = &stop_flag
+    if n:
+        with nogil:
+            result = table.boundaries(&job)
+    _check(result)
+    return out, entered
+
+
+def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double tail, double delta, group=None, totals=None,
+             bint keep=False, int64_t table_bytes=0):
+    """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
+
+    v: ipvalue.cashflows.Vectors with boundaries; factors: ipvalue.simulate.Factors (matrix (s, s), hashes (s,)); totals: (g·p, 2) uint64 words
+    of 128-bit sums that are added to, group (a,) int32 its rows. The factors' paths are tabled once if `table_bytes` allows, else made block by block.
+    """
+    cdef simulation job
+    cdef Py_ssize_t n = v.offset.shape[0] - 1, size = v.offset[n], q = len(quantiles), i
+    cdef int result = RUN_OK
+    cdef int64_t rows = 0
+    levels = np.ascontiguousarray(quantiles, dtype=np.float64)
+    matrix = np.ascontiguousarray(factors.matrix, dtype=np.float64)
+    real = np.float32 if single else np.float64
+    statistics, status = np.zeros((n, STAT_QUANTILES + q)), np.zeros(n, np.int8)
+    values = np.empty((n, paths), real) if keep else None
+    job.assets = n
+    job.paths = paths
+    job.seed = seed
+    job.delta = delta
+    job.offset = longs(v.offset, n + 1)
+    job.w = doubles(v.w, size)
+    job.f = doubles(v.f, size)
+    job.survival = doubles(v.survival, size)
+    job.rival = doubles(v.rival, size)
+    job.salvage = doubles(v.salvage, size)
+    job.low = doubles(v.low, size)
+    job.high = doubles(v.high, size)
+    job.bound_out = doubles(v.bound_out, size)
+    job.bound_in = doubles(v.bound_in, size)
+    job.hash = words(v.hash, n)
+    job.volatility = doubles(v.volatility, n)
+    job.loading = doubles(v.loading, n)
+    job.uncertainty = doubles(v.uncertainty, n)
+    job.entry_loss = doubles(v.entry_loss, n)
+    job.royalty_low = doubles(v.royalty_low, n)
+    job.royalty_high = doubles(v.royalty_high, n)
+    job.last_delta = doubles(v.last_delta, n)
+    job.factor = ints(v.factor, n)
+    job.optional = flags(v.optional, n)
+    job.clamped = flags(v.clamped, n)
+    job.enters = flags(v.enters, n)
+    job.factors = matrix.shape[0]
+    job.factor_matrix = doubles(matrix.reshape(-1), matrix.size)
+    job.factor_hash = words(factors.hashes, matrix.shape[0])
+    job.quantile_count = q
+    job.quantiles = doubles(levels, q)
+    job.tail = tail
+    job.group = ints(group, n)
+    job.totals = wide(totals, 0)
+    job.statistics = <double *>doubles(statistics.reshape(-1), n * (STAT_QUANTILES + q))
+    cdef int8_t[::1] status_view = status
+    cdef float[:, ::1] values32
+    cdef double[:, ::1] values64
+    job.values = NULL
+    job.stop = &stop_flag
+    if n == 0:
+        return statistics, status, values
+    job.status = &status_view[0]
+    if keep and single:
+        values32 = values
+        job.values = &values32[0, 0]
+    elif keep:
+        values64 = values
+        job.values = &values64[0, 0]
+
+    # the factors that move anything here, tabled
+    cdef const int32_t[::1] used
+    cdef float[::1] table32
+    cdef double[::1] table64
+    moved = np.unique(v.factor[(v.loading != 0.0) & (v.volatility > 0.0) & (v.factor >= 0)]).astype(np.int32)
+    slots = np.full(max(1, matrix.shape[0]), -1, np.int32)
+    slots[moved] = np.arange(len(moved), dtype=np.int32)
+    job.factor_table = NULL
+    job.factor_slot = ints(slots, 0)
+    job.table_periods = int(np.max(np.diff(v.offset)))
+    cells = len(moved) * job.table_periods * paths
+    if 0 < cells * np.dtype(real).itemsize <= table_bytes:
+        used = moved
+        rows = len(moved)
+        if single:
+            table32 = np.empty(cells, np.float32)
+            with nogil:
+                result = table.factors_f32(&job, rows, &used[0], &table32[0])
+            job.factor_table = &table32[0]
+        else:
+            table64 = np.empty(cells)
+            with nogil:
+                result = table.factors_f64(&job, rows, &used[0], &table64[0])
+            job.factor_table = &table64[0]
+        _check(result)
+    with nogil:
+        result = table.run_f32(&job) if single else table.run_f64(&job)
+    _check(result)
+    return statistics, status, values
+
+
+def statistics(values, quantiles, double tail):
+    """(5 + q,) the statistics of one set of path values (n,) float64, as STATISTICS (expected_life left 0) and then the quantiles. numerics.md §7."""
+    cdef const double[::1] view = np.ascontiguousarray(values, dtype=np.float64)
+    levels = np.ascontiguousarray(quantiles, dtype=np.float64)
+    out = np.zeros(STAT_QUANTILES + len(levels))
+    cdef uint64_t[::1] scratch = np.empty(3 * view.shape[0], np.uint64)
+    cdef const double *levels_at = doubles(levels, 0)
+    cdef double *out_at = <double *>doubles(out, 0)
+    cdef int64_t count = len(levels)
+    with nogil:
+        table.statistics(&view[0], view.shape[0], levels_at, count, tail, out_at, &scratch[0])
+    return out
+
+
+def add_exact(totals, const int32_t[::1] group, const double[:, ::1] values):
+    """Adds values (n, k) to the exact sums (g·k, 2) of their groups. numerics.md §8. |value| must be below constants.MONEY_LIMIT."""
+    if values.shape[0]:
+        accumulate(wide(totals, 0), &group[0], values.shape[0], values.shape[1], &values[0, 0])
+
+
+def merge_exact(into, other):
+    """into += other, both (n, 2) words of 128-bit sums."""
+    add_totals(wide(into, 0), wide(other, into.shape[0]), into.shape[0])
+
+
+def exact_as_float(totals):
+    """(n,) float64, the nearest to each 128-bit sum, divided by 10^6."""
+    out = np.empty(totals.shape[0])
+    if out.size:
+        totals_as_double(wide(totals, 0), totals.shape[0], <double *>doubles(out, 0))
+    return out

@@ -1,0 +1,14 @@
+/* The kernel for x86-64-v3 processors (AVX2 and FMA). */
+#if defined(__x86_64__)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC target("avx2,fma")
+#endif
+#include <immintrin.h>
+#define ISA v3
+#include "kernel_isa.h"
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#endif

@@ -1,0 +1,70 @@
+/* A batch of vectors -> statistics of path values, exact totals, optionally the path values. docs/numerics.md §3–§8.
+ * a = assets, t = periods of one asset, p = paths, g = groups, q = quantiles, s = factors */
+#ifndef IPVALUE_SIMULATE_H
+#define IPVALUE_SIMULATE_H
+#include <stdint.h>
+
+__extension__ typedef __int128 int128_t;
+
+enum { STAT_MEAN, STAT_DEVIATION, STAT_SHORTFALL, STAT_LOSS, STAT_LIFE, STAT_QUANTILES };
+enum { STATUS_OK = 0, STATUS_NOT_FINITE = 1, STATUS_TOO_LARGE = 2 };
+enum { RUN_OK = 0, RUN_STOPPED = 1, RUN_NO_MEMORY = 2 };
+
+typedef struct {
+    int64_t assets, paths;
+    uint64_t seed;
+    double delta;                 /* years a period, 1/steps_per_year */
+    const int64_t *offset;        /* (a + 1) first element of an asset in the period vectors */
+    /* (offset[a]) period vectors in present-value money; NULL: none of the batch has the feature */
+    const double *w, *f, *survival, *rival, *salvage, *low, *high, *bound_out, *bound_in;
+    /* (a) */
+    const uint64_t *hash;
+    const double *volatility, *loading, *uncertainty, *entry_loss, *royalty_low, *royalty_high, *last_delta;
+    const int32_t *factor;        /* row of the factor matrix, -1 for none */
+    const uint8_t *optional, *clamped, *enters; /* which assets use bound_*, low and high, rival */
+    int64_t factors;
+    const double *factor_matrix;  /* (s, s) lower triangle */
+    const uint64_t *factor_hash;  /* (s) */
+    const void *factor_table;     /* (slot, table_periods, p) of REAL, or NULL: computed block by block */
+    const int32_t *factor_slot;   /* (s) */
+    int64_t table_periods;
+    int64_t quantile_count;
+    const double *quantiles;
+    double tail;
+    const int32_t *group;         /* (a) */
+    /* out */
+    double *statistics;           /* (a, STAT_QUANTILES + q) */
+    int8_t *status;               /* (a) */
+    int128_t *totals;             /* (g, p) or NULL */
+    void *values;                 /* (a, p) of REAL or NULL */
+    const volatile int *stop;
+} simulation;
+
+/* The assets with `optional` set -> their renewal boundaries. Names as above. */
+typedef struct {
+    int64_t assets;
+    double delta;
+    const int64_t *offset;
+    const double *w, *f, *survival, *rival, *salvage, *low, *high;
+    const double *volatility, *uncertainty, *entry_loss, *royalty_low, *royalty_high;
+    const uint8_t *optional, *clamped, *enters;
+    double *bound_out, *bound_in; /* out: abandon where L is below; 0: never */
+    const volatile int *stop;
+} stopping;
+
+typedef struct {
+    const char *name;
+    int (*run_f32)(const simulation *);
+    int (*run_f64)(const simulation *);
+    int (*factors_f32)(const simulation *, int64_t count, const int32_t *rows, float *out);
+    int (*factors_f64)(const simulation *, int64_t count, const int32_t *rows, double *out);
+    void (*statistics)(const double *values, int64_t n, const double *quantiles, int64_t count, double tail, double *out, uint64_t *scratch);
+    int (*boundaries)(const stopping *);
+    double (*canary)(double a, double b, double c);
+} kernel_table;
+
+extern const kernel_table kernel_baseline;
+#if defined(__x86_64__)
+extern const kernel_table kernel_v3;
+#endif
+#endif

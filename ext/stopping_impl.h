@@ -1,0 +1,199 @@
+/* The optimal renewal boundary of one asset. Included by kernel_isa.h. model.md §5, docs/numerics.md §9. */
+
+/* Standard normal distribution function, absolute error below 1e-15: its series near 0, the continued fraction of Mills' ratio outside
+ * (Abramowitz & Stegun 26.2.11 and 26.2.14). */
+static double normal_cdf(double x) {
+    const double z = x < 0.0 ? -x : x, density = exp_f64(-0.5 * z * z) / SQRT_TWO_PI;
+    double upper;
+    if (z < 3.0) {
+        double term = z, sum = z;
+        for (int k = 1; k < 60; k++) {
+            term *= z * z / (double)(2 * k + 1);
+            sum += term;
+        }
+        upper = 0.5 - density * sum;
+    } else {
+        double fraction = z;
+        for (int k = 60; k > 0; k--) fraction = z + (double)k / fraction;
+        upper = density / fraction;
+    }
+    return x < 0.0 ? upper : 1.0 - upper;
+}
+
+/* The grid of x = ln L and the weights of its convolution. */
+typedef struct {
+    int64_t nodes, reach;  /* reach: nodes on either side that a convolution looks at */
+    double step, lowest;
+    double *level;         /* (nodes + 2 reach) e^x, the padding included */
+    double *weight;        /* (2 reach + 1) */
+} value_grid;
+
+static void grid_weights(value_grid *g, double s) {
+    const int64_t reach = g->reach;
+    if (reach == 0) {
+        g->weight[0] = 1.0;
+        return;
+    }
+    const double h = g->step, mean = -0.5 * s * s, growth = exp_f64(h) - 1.0;
+    double before = 0.0;
+    for (int64_t d = -reach; d <= reach; d++) {
+        const double a = ((double)d * h - mean) / s, b = ((double)(d + 1) * h - mean) / s;
+        /* on the upper side differences of upper tails, so that nothing cancels */
+        const double p = a > 0.0 ? normal_cdf(-a) - normal_cdf(-b) : normal_cdf(b) - normal_cdf(a);
+        const double m = a > s ? normal_cdf(s - a) - normal_cdf(s - b) : normal_cdf(b - s) - normal_cdf(a - s);
+        const double right = (exp_f64(-(double)d * h) * m - p) / growth;
+        g->weight[d + reach] = p - right + before;
+        before = right;
+    }
+}
+
+/* Values of one state (rival out or in) at every node, with v at L = 0 beside. */
+typedef struct {
+    double *value, *expected;  /* (nodes + 2 reach), (nodes) */
+    double zero;
+} value_state;
+
+/* expected[j] = E[v(L_j · X)] after one period, v piecewise linear in L. */
+static void expect(const value_grid *g, value_state *v) {
+    const int64_t n = g->nodes, r = g->reach;
+    double *value = v->value;
+    const double *level = g->level;
+    const double slope_low = (value[r] - v->zero) / level[r];
+    const double slope_high = (value[r + n - 1] - value[r + n - 2]) / (level[r + n - 1] - level[r + n - 2]);
+    for (int64_t j = 0; j < r; j++) {
+        value[j] = v->zero + slope_low * level[j];
+        value[r + n + j] = value[r + n - 1] + slope_high * (level[r + n + j] - level[r + n - 1]);
+    }
+    double *restrict expected = v->expected;
+    for (int64_t j = 0; j < n; j++) expected[j] = 0.0;
+    for (int64_t d = 0; d <= 2 * r; d++) {
+        const double weight = g->weight[d];
+        const double *restrict shifted = value + d;
+        for (int64_t j = 0; j < n; j++) expected[j] = fma_f64(weight, shifted[j], expected[j]);
+    }
+}
+
+/* `expected` of the state read at level L, linear in L between nodes. */
+static double expected_at(const value_grid *g, const value_state *v, double level, double x) {
+    if (level <= 0.0) return v->zero;
+    const double *node = g->level + g->reach, position = (x - g->lowest) / g->step;
+    int64_t k = position < 0.0 ? 0 : (int64_t)position;
+    k = k > g->nodes - 2 ? g->nodes - 2 : k;
+    if (level < node[0]) return v->zero + (v->expected[0] - v->zero) * (level / node[0]);
+    return v->expected[k] + (v->expected[k + 1] - v->expected[k]) * ((level - node[k]) / (node[k + 1] - node[k]));
+}
+
+/* b = inf{L : q(L) >= salvage} from q at the nodes; q is left as v = max(salvage, q) with the kink's triangle taken off. */
+static double find_boundary(const value_grid *g, double *q, double *zero, double salvage) {
+    const double *level = g->level + g->reach;
+    const int64_t n = g->nodes;
+    int64_t k = 0;
+    while (k < n && q[k] < salvage) k++;
+    double bound;
+    if (k == 0) {
+        bound = *zero >= salvage ? 0.0 : level[0] * (salvage - *zero) / (q[0] - *zero);
+    } else if (k == n) {
+        const double slope = (q[n - 1] - q[n - 2]) / (level[n - 1] - level[n - 2]);
+        bound = slope > 0.0 ? level[n - 1] + (salvage - q[n - 1]) / slope : INFINITY;
+    } else {
+        const double part = (salvage - q[k - 1]) / (q[k] - q[k - 1]);
+        bound = level[k - 1] + part * (level[k] - level[k - 1]);
+        const double height = (q[k] - salvage) * part, theta = log_f64(bound / level[k - 1]) / g->step;
+        const double centroid = (1.0 + theta) / 3.0;
+        q[k] -= 0.5 * height * centroid;
+        q[k - 1] = salvage - 0.5 * height * (1.0 - centroid);
+        k--;
+    }
+    for (int64_t j = 0; j < k; j++) q[j] = salvage;
+    *zero = *zero < salvage ? salvage : *zero;
+    return bound;
+}
+
+INLINE double clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
+
+static int grid_make(value_grid *g, const stopping *job, int64_t a, int64_t periods, double s) {
+    const double initial = job->uncertainty[a], low = job->royalty_low[a], high = job->royalty_high[a], kept = 1.0 - job->entry_loss[a];
+    const double variance = s * s * (double)periods + initial * initial, spread = GRID_SIGMAS * sqrt_f64(variance) + 0.5;
+    double bottom = -0.5 * variance - spread, top = spread;
+    if (low < high) {
+        bottom += low > 0.0 ? log_f64(low) : -2.0 * GRID_SIGMAS;
+        top += log_f64(high);
+    }
+    if (job->enters && job->enters[a] && kept > 0.0) bottom += log_f64(kept);
+    g->step = s > 0.0 ? s / GRID_NODES_PER_SIGMA : (top - bottom) / GRID_MIN_NODES;
+    const double finest = (top - bottom) / (GRID_MAX_NODES - 2), coarsest = (top - bottom) / GRID_MIN_NODES;
+    g->step = clamp(g->step, finest, coarsest);
+    const int64_t below = (int64_t)__builtin_ceil(-bottom / g->step), above = (int64_t)__builtin_ceil(top / g->step);
+    g->nodes = below + above + 1;
+    g->lowest = -(double)below * g->step;  /* L = 1 is a node */
+    g->reach = s > 0.0 ? (int64_t)__builtin_ceil((WEIGHT_SIGMAS * s + 0.5 * s * s + s * s) / g->step) + 1 : 0;
+    const int64_t padded = g->nodes + 2 * g->reach;
+    g->level = malloc((size_t)(padded + 2 * g->reach + 1) * sizeof(double));
+    if (!g->level) return RUN_NO_MEMORY;
+    g->weight = g->level + padded;
+    for (int64_t j = 0; j < padded; j++) g->level[j] = exp_f64(g->lowest + (double)(j - g->reach) * g->step);
+    grid_weights(g, s);
+    return RUN_OK;
+}
+
+static int boundary_of(const stopping *job, int64_t a) {
+    const int64_t start = job->offset[a];
+    int64_t periods = job->offset[a + 1] - start;
+    const double *survival = job->survival + start, *rival = job->enters && job->enters[a] ? job->rival + start : NULL;
+    for (int64_t t = 0; t < periods; t++) job->bound_out[start + t] = job->bound_in[start + t] = 0.0;
+    while (periods > 0 && survival[periods - 1] <= 0.0) periods--;
+    const double s = job->volatility[a] * sqrt_f64(job->delta), kept = 1.0 - job->entry_loss[a];
+    value_grid g;
+    if (grid_make(&g, job, a, periods, s) != RUN_OK) return RUN_NO_MEMORY;
+    const int64_t n = g.nodes, padded = n + 2 * g.reach;
+    double *memory = malloc((size_t)(2 * (padded + n)) * sizeof(double));
+    if (!memory) {
+        free(g.level);
+        return RUN_NO_MEMORY;
+    }
+    value_state state[2] = {{memory, memory + padded, 0.0}, {memory + padded + n, memory + 2 * padded + n, 0.0}};  /* rival out, in */
+    const int states = rival ? 2 : 1;
+    const double shift = kept > 0.0 ? log_f64(kept) : 0.0, *level = g.level + g.reach;
+    for (int64_t t = periods - 1; t >= 0; t--) {
+        const double w = job->w[start + t], f = job->f[start + t], salvage = job->salvage[start + t];
+        const double low = job->clamped && job->clamped[a] ? job->low[start + t] : -INFINITY;
+        const double high = job->clamped && job->clamped[a] ? job->high[start + t] : INFINITY;
+        const int ends = t + 1 == periods;
+        const double ratio = ends ? 0.0 : survival[t + 1] / survival[t];
+        const double stays = rival && !ends ? rival[t + 1] / rival[t] : 1.0;
+        if (!ends)
+            for (int c = 0; c < states; c++) expect(&g, &state[c]);
+        /* the rival out first: it reads the expectation of "in" before that state moves on */
+        for (int c = 0; c < states; c++) {
+            double *q = state[c].value + g.reach;
+            const double cash_zero = clamp(0.0, low, high) - f;
+            double next_zero = ends ? 0.0 : state[c].zero;
+            if (c == 0 && states == 2 && !ends) next_zero = stays * state[0].zero + (1.0 - stays) * state[1].zero;
+            for (int64_t j = 0; j < n; j++) {
+                double next = ends ? 0.0 : state[c].expected[j];
+                if (c == 0 && states == 2 && !ends)
+                    next = stays * next + (1.0 - stays) * expected_at(&g, &state[1], kept * level[j], g.lowest + (double)j * g.step + shift);
+                q[j] = clamp(w * level[j], low, high) - f + ratio * next;
+            }
+            state[c].zero = cash_zero + ratio * next_zero;
+        }
+        const int decides = f > 0.0 || salvage > 0.0;
+        if (!decides) continue;
+        job->bound_out[start + t] = find_boundary(&g, state[0].value + g.reach, &state[0].zero, salvage);
+        job->bound_in[start + t] =
+            states == 2 ? find_boundary(&g, state[1].value + g.reach, &state[1].zero, salvage) : job->bound_out[start + t];
+    }
+    free(memory);
+    free(g.level);
+    return RUN_OK;
+}
+
+static int boundaries(const stopping *job) {
+    for (int64_t a = 0; a < job->assets; a++) {
+        if (*job->stop) return RUN_STOPPED;
+        if (!job->optional[a]) continue;
+        const int result = boundary_of(job, a);
+        if (result != RUN_OK) return result;
+    }
+    return RUN_OK;
+}

@@ -1,0 +1,214 @@
+/* The period vectors: model.md §2, §4, §6, §7. Every line is + − × ÷, our exp and pow, so the bits do not depend on the processor. */
+#include "vectors.h"
+#include "elementary.h"
+
+typedef struct {
+    const double *d;
+    int64_t assets, a;
+} row;
+#define GET(name) (r->d[DRIVER_##name * r->assets + r->a])
+
+INLINE int later(double x, double y) { return x > y + TIME_EPSILON; }
+
+/* Linear between the points, flat outside. */
+static double interpolate(const pairs *table, int32_t item, double x) {
+    const int64_t first = table->start[item], last = table->start[item + 1] - 1;
+    if (x <= table->x[first]) return table->y[first];
+    if (x >= table->x[last]) return table->y[last];
+    int64_t low = first, high = last;
+    while (high - low > 1) {
+        const int64_t middle = (low + high) / 2;
+        if (table->x[middle] <= x) low = middle;
+        else high = middle;
+    }
+    return table->y[low] + (table->y[high] - table->y[low]) * ((x - table->x[low]) / (table->x[high] - table->x[low]));
+}
+
+/* 1 + k(u), and DF(u) = (1 + k(u))^-u */
+static double gross_rate(const vector_job *job, int32_t curve, double premium, double u) { return 1.0 + interpolate(&job->curves, curve, u) + premium; }
+static double discount(const vector_job *job, int32_t curve, double premium, double u) {
+    return pow_f64(gross_rate(job, curve, premium, u), -u);
+}
+
+/* S without the grant: exp(-hazard·e)·T(age + e)/T(age) is split so that T(age) is looked up once. */
+static double surviving(const vector_job *job, int32_t curve, double age) {
+    return curve < 0 || age < 0.0 ? 1.0 : interpolate(&job->survivals, curve, age);
+}
+
+static double whole_years(double x) { return __builtin_ceil(x - TIME_EPSILON); }
+static double greater(double x, double y) { return x > y ? x : y; }
+
+void count_periods(const vector_job *job, int64_t *periods) {
+    for (int64_t a = 0; a < job->assets; a++) {
+        const row here = {job->drivers, job->assets, a}, *r = &here;
+        double life = GET(life);
+        if (job->indefinite[a]) {
+            double years = whole_years(life);
+            years = greater(years, whole_years(GET(launch_lag) + GET(ramp_years)) + 1.0);
+            years = greater(years, whole_years(GET(grant_lag)) + 1.0);
+            life = greater(years, (double)(job->path_start[a + 1] - job->path_start[a]) + 1.0);
+        }
+        periods[a] = (int64_t)__builtin_ceil(life * job->steps - TIME_EPSILON);
+    }
+}
+
+/* Official fees due in each period, in market money of the day, into f. */
+static void add_fees(const vector_job *job, const row *r, const double *end, int64_t periods, double *f) {
+    const int32_t item = job->schedule[r->a];
+    if (item < 0) return;
+    const double age = GET(fee_age), start = GET(fee_start), gross = 1.0 + GET(fee_inflation), every = job->every[item], last = end[periods - 1];
+    for (int64_t i = job->schedules.start[item]; i < job->schedules.start[item + 1]; i++) {
+        double turn = every > 0.0 && age > job->schedules.x[i] ? __builtin_floor((age - job->schedules.x[i]) / every) : 0.0;
+        for (;; turn += 1.0) {
+            const double due = job->schedules.x[i] + turn * every - age;
+            if (later(due, last)) break;
+            if (later(due, 0.0) && later(due, start)) {
+                int64_t t = (int64_t)(due * job->steps);
+                t = t >= periods ? periods - 1 : t;
+                while (t > 0 && !later(due, end[t - 1])) t--;
+                while (t < periods - 1 && later(due, end[t])) t++;
+                f[t] += job->schedules.y[i] * pow_f64(gross, due);
+            }
+            if (every <= 0.0) break;
+        }
+    }
+}
+
+/* The last year repeated for ever: w_N and f_N take its present value. */
+static int8_t add_perpetuity(const vector_job *job, const row *r, int64_t periods, double middle, double growth, const double *w, const double *cost,
+                             const double *survival, double *w_last, double *f_last) {
+    const int64_t m = job->steps, first = periods - m;
+    const double end = survival[periods - 1];
+    if (end <= 0.0) return VECTOR_OK;
+    const double kept = first > 0 ? end / survival[first - 1] : end;
+    const double gross = gross_rate(job, job->curve[r->a], GET(discount_premium), middle);
+    const double x = (1.0 + growth) * kept * exp_f64(-GET(obsolescence)) / gross, x_cost = (1.0 + GET(cost_inflation)) * kept / gross;
+    double sales = 0.0, costs = 0.0;
+    for (int64_t t = first; t < periods; t++) {
+        sales += w[t] * survival[t] / end;
+        costs += cost[t] * survival[t] / end;
+    }
+    if (sales > 0.0 && x >= 1.0) return VECTOR_GROWTH;
+    if (costs > 0.0 && x_cost >= 1.0) return VECTOR_COST_GROWTH;
+    *w_last += sales > 0.0 ? x / (1.0 - x) * sales : 0.0;
+    *f_last += costs > 0.0 ? x_cost / (1.0 - x_cost) * costs : 0.0;
+    return VECTOR_OK;
+}
+
+static int8_t fill_asset(const vector_job *job, int64_t a, double *end, double *cost) {
+    const row here = {job->drivers, job->assets, a}, *r = &here;
+    const int64_t start = job->offset[a], periods = job->offset[a + 1] - start, years_given = job->path_start[a + 1] - job->path_start[a];
+    const double *path = job->path + job->path_start[a];
+    double *w = job->w + start, *f = job->f + start, *survival = job->survival + start;
+    const int32_t curve = job->curve[a], survival_curve = job->survival_curve[a];
+    const double life = job->indefinite[a] ? (double)periods / job->steps : GET(life), premium = GET(discount_premium), net = 1.0 - GET(tax_rate);
+    const double grant_lag = GET(grant_lag), probability = GET(grant_probability), launch = GET(launch_lag), ramp_years = GET(ramp_years);
+    const int pending = probability < 1.0 || later(grant_lag, 0.0);
+    const double age = GET(survival_age), age_survival = surviving(job, survival_curve, age), fx = GET(fx);
+    if (age_survival <= 0.0) return VECTOR_SURVIVAL_ZERO;
+
+    for (int64_t t = 0; t < periods; t++) {
+        const double e = (double)(t + 1) / job->steps;
+        end[t] = e < life ? e : life;
+        f[t] = 0.0;
+    }
+    job->last_delta[a] = end[periods - 1] - (periods > 1 ? end[periods - 2] : 0.0);
+    add_fees(job, r, end, periods, f);
+
+    double annual = GET(revenue), growth = 0.0, year = 0.0, middle = 0.0, previous = 1.0;
+    for (int64_t t = 0; t < periods; t++) {
+        const double before = t ? end[t - 1] : 0.0, e = end[t], length = e - before;
+        middle = job->mid_period ? (before + e) / 2.0 : e;
+        for (; year < whole_years(e); year += 1.0) {
+            /* the growth of year j; with a path, j counts from the path's end */
+            const double j = year + 1.0 - (double)years_given;
+            if (j < 1.0) {
+                annual = path[(int64_t)year];
+                continue;
+            }
+            growth = GET(growth_long) + (GET(growth) - GET(growth_long)) * exp_f64(-GET(growth_fade) * (j - 1.0));
+            annual *= 1.0 + growth;
+        }
+        if (gross_rate(job, curve, premium, middle) <= 0.0) return VECTOR_RATE;
+        const double df = discount(job, curve, premium, middle);
+        const double since = e - launch;
+        const double ramp = !later(e, launch) ? 0.0 : ramp_years > 0.0 && since < ramp_years ? since / ramp_years : 1.0;
+        const int granted = later(e, grant_lag), sells = ramp > 0.0 && (granted || !pending);
+        w[t] = sells ? df * net * GET(rate) * annual * GET(revenue_share) * length * exp_f64(-GET(obsolescence) * e) * ramp * fx : 0.0;
+        const double running = GET(annual_cost) > 0.0 ? GET(annual_cost) * length * pow_f64(1.0 + GET(cost_inflation), middle) * fx : 0.0;
+        f[t] = df * net * (running + f[t]);
+        if (job->indefinite[a]) {
+            const double mean_fee = job->schedule[a] >= 0 ? job->mean_fee[job->schedule[a]] * length * pow_f64(1.0 + GET(fee_inflation), middle) : 0.0;
+            cost[t] = df * net * (running + mean_fee);
+        }
+        double s = (granted ? probability : 1.0) * exp_f64(-GET(hazard) * e);
+        if (survival_curve >= 0) s *= surviving(job, survival_curve, age + e) / age_survival;
+        survival[t] = s < previous ? s : previous;
+        previous = survival[t];
+        job->rival[start + t] = GET(entry_hazard) > 0.0 ? exp_f64(-GET(entry_hazard) * e) : 1.0;
+        job->salvage[start + t] = GET(salvage) > 0.0 ? discount(job, curve, premium, e) * GET(salvage) * fx : 0.0;
+        if (job->low) {
+            const int limited = job->licence[a] && sells;
+            job->low[start + t] = limited ? df * net * GET(minimum_guarantee) * length * fx : job->licence[a] ? 0.0 : -INFINITY;
+            job->high[start + t] = limited ? df * net * GET(cap) * length * fx : INFINITY;
+        }
+        if (!(w[t] - w[t] == 0.0) || !(f[t] - f[t] == 0.0)) return VECTOR_INFINITE;
+    }
+    if (!job->indefinite[a]) return VECTOR_OK;
+    return add_perpetuity(job, r, periods, middle, growth, w, cost, survival, &w[periods - 1], &f[periods - 1]);
+}
+
+/* 1/(1 − tax/n·ΣDF), model.md §7; 1 without tab_years. */
+static double tab_factor(const vector_job *job, int64_t a) {
+    const row here = {job->drivers, job->assets, a}, *r = &here;
+    const int64_t n = (int64_t)GET(tab_years);
+    if (n <= 0) return 1.0;
+    double sum = 0.0;
+    for (int64_t j = 1; j <= n; j++)
+        sum += discount(job, job->curve[a], GET(discount_premium), job->mid_period ? (double)j - 0.5 : (double)j);
+    return 1.0 / (1.0 - GET(tax_rate) / (double)n * sum);
+}
+
+void fill_vectors(const vector_job *job) {
+    static _Thread_local double end[MAX_HORIZON_YEARS * MAX_STEPS_PER_YEAR + 2 * MAX_STEPS_PER_YEAR], cost[sizeof end / sizeof end[0]];
+    for (int64_t a = 0; a < job->assets; a++) {
+        job->status[a] = fill_asset(job, a, end, cost);
+        job->tab_factor[a] = job->status[a] == VECTOR_OK ? tab_factor(job, a) : 1.0;
+    }
+}
+
+void discount_factors(const vector_job *job, int64_t n, const int32_t *curve, const double *premium, const double *years, double *out) {
+    for (int64_t i = 0; i < n; i++) out[i] = discount(job, curve[i], premium[i], years[i]);
+}
+
+/* E[V] and Var[V] of one asset whose cash is neither clamped nor optional: model.md §6. The second moment needs one pass, because
+ * E[X_t·X_s], E[c_t·c_s] and E[alive_t·alive_s] for t <= s each factor into a part of t and a part of s. */
+static void closed_form(const closed_job *job, int64_t a) {
+    const int64_t start = job->offset[a], periods = job->offset[a + 1] - start;
+    const double low = job->royalty_low[a], high = job->royalty_high[a], kept = 1.0 - job->entry_loss[a];
+    const double royalty = (low + 1.0 + high) / 3.0;
+    const double royalty_square = royalty * royalty + (low * low + high * high + 1.0 - low * high - low - high) / 18.0;
+    const double drift = job->volatility[a] * job->volatility[a] * job->delta, initial = exp_f64(job->uncertainty[a] * job->uncertainty[a]);
+    double mean = 0.0, square = 0.0, sum_w = 0.0, sum_wc = 0.0, sum_mean = 0.0, sum_f = 0.0;
+    for (int64_t t = 0; t < periods; t++) {
+        const double w = job->w[start + t], f = job->f[start + t], s = job->survival[start + t], c = job->rival[start + t];
+        if (s <= 0.0) break;
+        const double share = c + (1.0 - c) * kept, income = royalty * w * share;
+        mean += s * (income - f);
+        const double grown = w * exp_f64(drift * (double)(t + 1));
+        const double with_earlier = w * (sum_w * (c * (1.0 - kept) + kept * kept) + sum_wc * kept * (1.0 - kept));
+        const double with_itself = w * grown * (c + (1.0 - c) * kept * kept);
+        square += s * (royalty_square * initial * (with_itself + 2.0 * with_earlier) - 2.0 * f * income + f * f
+                       - 2.0 * (sum_mean * f + sum_f * income) + 2.0 * sum_f * f);
+        sum_w += grown;
+        sum_wc += grown * c;
+        sum_mean += income;
+        sum_f += f;
+    }
+    job->mean[a] = mean;
+    job->variance[a] = square - mean * mean;
+}
+
+void closed_forms(const closed_job *job) {
+    for (int64_t a = 0; a < job->assets; a++) closed_form(job, a);
+}

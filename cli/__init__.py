@@ -1,0 +1,23 @@
+"""The command `ipvalue`: one module a command; each parses, calls the library and prints."""
+
+from __future__ import annotations
+
+import typer
+
+from ipvalue.cli import check, schema, show, synthesize, value
+
+app = typer.Typer(
+    name="ipvalue",
+    help="Values intellectual property by the million: values, distributions, portfolio risk.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (value, check, schema, synthesize, show):
+    app.command(name=module.NAME)(module.command)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,86 @@
+"""What the commands share: errors as sentences with exit codes, and progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ipvalue.schema import InputError, IpvalueError
+
+LOG_SECONDS = 5.0
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """Errors of the library go to stderr, one sentence a line: exit 2 for bad input or usage, 1 for a failed run, 130 when interrupted."""
+    try:
+        yield
+    except IpvalueError as error:
+        for line in str(error).splitlines():
+            err.print(line if line.startswith(" ") else f"ipvalue: {line}", markup=False, style=None)
+        raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
+    except KeyboardInterrupt:
+        err.print("ipvalue: stopped; what was not finished has been removed")
+        raise typer.Exit(130) from None
+    except MemoryError:
+        err.print("ipvalue: out of memory: use fewer --paths or --workers, or group by fewer columns")
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def progress(log_json: bool, what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, JSON lines on stderr with `log_json`, else nothing."""
+    if log_json:
+        yield _json_lines(what)
+    elif err.is_terminal:
+        with Progress(
+            TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("rights"), TimeElapsedColumn(), TimeRemainingColumn(), console=err
+        ) as bars:
+            task = bars.add_task(what, total=None)
+            yield lambda done, total: bars.update(task, completed=done, total=total)
+    else:
+        yield lambda done, total: None
+
+
+def _json_lines(what: str) -> Callable[[int, int], None]:
+    started = time.monotonic()
+    last = -LOG_SECONDS
+
+    def log(done: int, total: int) -> None:
+        nonlocal last
+        seconds = time.monotonic() - started
+        if done == total or seconds - last >= LOG_SECONDS:
+            last = seconds
+            log_line("progress", what=what, done=done, total=total, seconds=round(seconds, 3))
+
+    return log
+
+
+def log_line(event: str, **fields: Any) -> None:
+    """One JSON object on a line of stderr."""
+    print(json.dumps({"event": event, **fields}), file=sys.stderr, flush=True)
+
+
+def warn(warnings: tuple[str, ...], log_json: bool) -> None:
+    """Each warning on a line of stderr."""
+    for text in warnings:
+        if log_json:
+            log_line("warning", text=text)
+        else:
+            err.print(f"ipvalue: warning: {text}", markup=False)
+
+
+def comma_list(text: str | None) -> tuple[str, ...] | None:
+    """ "a, b" → ("a", "b")."""
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())

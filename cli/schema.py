@@ -1,0 +1,21 @@
+"""ipvalue schema"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ipvalue.cli.common import errors_as_sentences
+from ipvalue.schema import describe
+
+NAME = "schema"
+
+
+def command(
+    table: Annotated[str, typer.Argument(help="portfolio, market or results.")] = "portfolio",
+    format: Annotated[str, typer.Option("--format", help="md or json.")] = "md",
+) -> None:
+    """Print every column of a table: name, type, unit, default, range, meaning, source."""
+    with errors_as_sentences():
+        typer.echo(describe(table, format))

@@ -1,0 +1,80 @@
+"""ipvalue value"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ipvalue.cli.common import comma_list, errors_as_sentences, log_line, out, progress, warn
+from ipvalue.report.terminal import money
+from ipvalue.schema import InputError
+from ipvalue.valuation import open_result, value_into
+
+NAME = "value"
+
+
+def command(
+    portfolio: Annotated[str, typer.Argument(help="Parquet, Arrow IPC, a directory of either, or CSV; a path or URL.", show_default=False)],
+    market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
+    assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
+    out_dir: Annotated[str, typer.Option("--out", help="Results directory; must be empty or not exist.")] = "results",
+    paths: Annotated[int, typer.Option(help="Simulated paths a right.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
+    precision: Annotated[str, typer.Option(help="single or double.")] = "single",
+    quantiles: Annotated[str, typer.Option(help="Quantiles to report.")] = "0.05,0.25,0.5,0.75,0.95",
+    tail: Annotated[float, typer.Option(help="Share of the lowest paths that the expected shortfall averages.")] = 0.05,
+    group_by: Annotated[str | None, typer.Option(help="Columns to group by, as sector,right_type.", show_default=False)] = None,
+    keep_paths: Annotated[bool, typer.Option("--keep-paths", help="Keep every path of every right (large).")] = False,
+    workers: Annotated[int | None, typer.Option(help="Threads or processes; by default the cores.", show_default=False)] = None,
+    scheduler: Annotated[str, typer.Option(help="threads, processes, or tcp://HOST:PORT of a Dask scheduler.")] = "threads",
+    memory: Annotated[str | None, typer.Option(help="Memory the run may use, as 8GiB; by default what is free.", show_default=False)] = None,
+    premise: Annotated[str, typer.Option(help="going_concern, orderly or forced.")] = "going_concern",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in --out.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any row was rejected.")] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Progress and warnings as JSON lines on stderr.")] = False,
+) -> None:
+    """Value a portfolio: each right's value and distribution, and the portfolio's.
+
+    Example: ipvalue value rights.parquet --market market.toml --group-by sector --out results
+    """
+    with errors_as_sentences():
+        options = {
+            "paths": paths,
+            "seed": seed,
+            "precision": precision,
+            "quantiles": _numbers(quantiles),
+            "tail": tail,
+            "group_by": comma_list(group_by),
+            "keep_paths": keep_paths,
+            "workers": workers,
+            "scheduler": scheduler,
+            "memory": memory,
+            "premise": premise,
+        }
+        with progress(log_json, "valuing") as show:
+            outcome = value_into(portfolio, market, assumptions, out_dir, options, overwrite=overwrite, progress=show)
+        warn(outcome.warnings, log_json)
+        if log_json:
+            log_line("done", rows=outcome.rows, valued=outcome.valued, rejected=outcome.rejected, seconds=round(outcome.seconds, 3), out=out_dir)
+        else:
+            _print_summary(out_dir, outcome.valued, outcome.rejected, outcome.seconds)
+        if strict and outcome.rejected:
+            raise typer.Exit(1)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in comma_list(text) or ())
+    except ValueError:
+        raise InputError(f"quantiles {text!r} must be numbers from 0 to 1 with commas between, as 0.05,0.5,0.95") from None
+
+
+def _print_summary(out_dir: str, valued: int, rejected: int, seconds: float) -> None:
+    result = open_result(out_dir)
+    whole = result.groups.slice(0, 1).to_pylist()[0]
+    currency = result.manifest["inputs"]["market"]["content"]["currency"]
+    out.print(f"{valued:,} rights valued in {seconds:,.1f} s: {money(whole['value'])} {currency} in all")
+    if rejected:
+        out.print(f"{rejected:,} rows rejected: {out_dir}/rejects.parquet says why")
+    out.print(f"Results are in {out_dir}; look at them with: ipvalue show {out_dir}", markup=False)

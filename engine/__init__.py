@@ -1,0 +1,21 @@
+"""ipvalue values intellectual property by the million: values, distributions, portfolio risk."""
+
+from ipvalue.execute import Outcome
+from ipvalue.market import Market, load_market
+from ipvalue.schema import InputError, IpvalueError, RunError
+from ipvalue.synthesize import synthesize
+from ipvalue.valuation import Result, check, open_result, value
+
+__all__ = [
+    "InputError",
+    "IpvalueError",
+    "Market",
+    "Outcome",
+    "Result",
+    "RunError",
+    "check",
+    "load_market",
+    "open_result",
+    "synthesize",
+    "value",
+]

@@ -1,0 +1,190 @@
+"""Filling the blanks of a batch from the assumptions, and saying what was filled by which set.
+
+Rows with the same right type, jurisdiction and sector see the same sets, so values are looked up once for each such
+kind of right (k) and then taken for all rows (n): (k,) → (n,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ipvalue.assumptions.book import LIFE, NONE, Assumptions, AssumptionSet, FeeSchedule, SurvivalCurve
+from ipvalue.schema import FILLABLE, LINKED, PENDING, PORTFOLIO, RENEWABLE
+
+Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
+
+_TOGETHER = (*LINKED, LIFE)
+_LATE = ("fee_schedule", "survival_curve")
+"""Columns whose filling depends on others: they come last."""
+
+_SINGLES = tuple(
+    (name,)
+    for name in PORTFOLIO
+    if name in FILLABLE and not any(name in group for group in _TOGETHER) and name not in _LATE
+)
+_ORDER = (*_TOGETHER, *_SINGLES, *((name,) for name in _LATE))
+
+
+def fill(batch: pa.RecordBatch, book: Assumptions) -> tuple[pa.RecordBatch, pa.DictionaryArray]:
+    """Fill the blanks of `batch` (every column of the registry) and say what was filled.
+
+    A blank takes the most precise set that has its column: type/jurisdiction/sector, type//sector, type/jurisdiction,
+    type. Columns that belong together are filled together, from one set, or not at all. What no set fills takes the
+    registry's default; the names of the empty schedule and curve become blanks. The second result is a text for each
+    row: "trademark: royalty_rate, tax_rate; trademark/CN: fee_schedule".
+    """
+    rows = _Rows(batch, book)
+    for columns in _ORDER:
+        rows.fill(columns)
+    return rows.with_defaults(), rows.report()
+
+
+@dataclass(frozen=True)
+class _Kinds:
+    """The kinds of right in a batch: the kind of each row, and each kind's sets, most general first."""
+
+    of_row: Indices
+    sets: list[list[AssumptionSet]]
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch, book: Assumptions) -> _Kinds:
+        keys = ["right_type", "jurisdiction", "sector"]
+        encoded = [batch[key].dictionary_encode() for key in keys]
+        code = np.zeros(batch.num_rows, np.int64)
+        for one in encoded:
+            code = code * (len(one.dictionary) + 1) + pc.fill_null(one.indices, len(one.dictionary)).to_numpy()
+        _, first, of_row = np.unique(code, return_index=True, return_inverse=True)
+        kinds = batch.select(keys).take(pa.array(first)).to_pylist()
+        return cls(of_row, [_sets(book, **kind) for kind in kinds])
+
+
+def _sets(book: Assumptions, right_type: str, jurisdiction: str | None, sector: str | None) -> list[AssumptionSet]:
+    names = [right_type]
+    if jurisdiction:
+        names.append(f"{right_type}/{jurisdiction}")
+    if sector:
+        names.append(f"{right_type}//{sector}")
+    if jurisdiction and sector:
+        names.append(f"{right_type}/{jurisdiction}/{sector}")
+    return [book.sets[name] for name in names if name in book.sets]
+
+
+class _Rows:
+    """A batch while it is being filled."""
+
+    def __init__(self, batch: pa.RecordBatch, book: Assumptions) -> None:
+        self._given = batch
+        self._columns: dict[str, pa.Array] = {name: batch[name] for name in batch.schema.names}
+        self._book = book
+        self._kinds = _Kinds.of(batch, book)
+        self._filled: list[tuple[str, Mask, list[AssumptionSet | None]]] = []
+
+    def fill(self, columns: tuple[str, ...]) -> None:
+        """Fill columns that belong together, each kind from its most precise set that has any of them."""
+        chosen = [
+            next((one for one in reversed(sets) if any(name in one.values for name in columns)), None)
+            for sets in self._kinds.sets
+        ]
+        if not any(chosen):
+            return
+        for name, where in self._fillable(columns).items():
+            self._fill_one(name, chosen, where)
+
+    def _fill_one(self, name: str, chosen: list[AssumptionSet | None], where: Mask) -> None:
+        values = [None if one is None else one.values.get(name) for one in chosen]
+        offered = pa.array(values, PORTFOLIO[name].arrow_type).take(pa.array(self._kinds.of_row))
+        where = where & _mask(offered.is_valid())
+        if name in _LATE:
+            where &= self._has_anchor(name, offered)
+        if where.any():
+            self._columns[name] = pc.if_else(pa.array(where), offered, self._columns[name])
+            self._filled.append((name, where, chosen))
+
+    def _fillable(self, columns: tuple[str, ...]) -> dict[str, Mask]:
+        """Where each of the columns may be filled."""
+        if columns == LIFE:
+            return self._fillable_life()
+        blank: Mask = np.logical_and.reduce([self._is_blank(name) for name in columns])
+        if "grant_probability" in columns:
+            blank &= _mask(pc.is_in(self._given["stage"], pa.array(sorted(PENDING))))
+        if "survival_curve" in columns:  # pitfall 2 of the model: a curve of renewals already holds the owners' choices
+            blank &= ~_mask(pc.equal(self._columns["renewal"], "optimal"))
+        return dict.fromkeys(columns, blank)
+
+    def _fillable_life(self) -> dict[str, Mask]:
+        """A row that says how long it lives is not told otherwise; an economic life only adds to the law's."""
+        no_life = self._is_blank("life") & ~_mask(self._given["indefinite"])
+        no_end = no_life & self._is_blank("economic_life") & (self._is_renewable() | self._is_blank("expiry_date"))
+        return {
+            "life": no_end,
+            "indefinite": no_end & self._is_blank("indefinite"),
+            "economic_life": no_life & self._is_blank("economic_life"),
+        }
+
+    def _has_anchor(self, column: str, offered: pa.Array) -> Mask:
+        """Where the date is known that what is offered counts from; to renewal fees the next one will do."""
+        filing = [name for name, one in self._named(column).items() if one.anchor == "filing"]
+        from_filing = _mask(pc.is_in(offered, pa.array(filing, pa.string())))
+        granted = ~self._is_blank("grant_date") | _mask(pc.greater(self._columns["grant_lag"], 0.0))
+        dated = np.where(from_filing, ~self._is_blank("filing_date"), granted)
+        if column == "fee_schedule":
+            dated |= self._is_renewable() & ~self._is_blank("expiry_date")
+        anchored: Mask = dated | _mask(pc.equal(offered, NONE))
+        return anchored
+
+    def _named(self, column: str) -> Mapping[str, FeeSchedule] | Mapping[str, SurvivalCurve]:
+        return self._book.schedules if column == "fee_schedule" else self._book.curves
+
+    def _is_renewable(self) -> Mask:
+        return _mask(pc.is_in(self._given["right_type"], pa.array(sorted(RENEWABLE))))
+
+    def _is_blank(self, name: str) -> Mask:
+        return _mask(self._given[name].is_null())
+
+    def with_defaults(self) -> pa.RecordBatch:
+        """The filled batch, with the registry's defaults in what is still blank."""
+        columns = dict(self._columns)
+        for name in _LATE:
+            columns[name] = pc.if_else(pc.equal(columns[name], NONE), None, columns[name])
+        for name, array in columns.items():
+            default = PORTFOLIO[name].default
+            if default is not None and array.null_count:
+                columns[name] = array.fill_null(pa.scalar(default, array.type))
+        return pa.RecordBatch.from_pydict(columns, self._given.schema)
+
+    def report(self) -> pa.DictionaryArray:
+        """What was filled by which set, a text for each row."""
+        bits = np.zeros(self._given.num_rows, np.uint64)
+        for i, (_, where, _) in enumerate(self._filled):
+            bits |= where.astype(np.uint64) << np.uint64(i)
+        patterns, of_pattern = np.unique(bits, return_inverse=True)
+        codes, of_row = np.unique(self._kinds.of_row * len(patterns) + of_pattern, return_inverse=True)
+        texts = [self._text(int(code) // len(patterns), int(patterns[code % len(patterns)])) for code in codes]
+        distinct, of_code = np.unique(np.array(texts, np.str_), return_inverse=True)
+        return pa.DictionaryArray.from_arrays(pa.array(of_code[of_row], pa.int32()), pa.array(distinct, pa.string()))
+
+    def _text(self, kind: int, bits: int) -> str:
+        by_set: dict[str, list[str]] = {one.name: [] for one in self._kinds.sets[kind]}
+        for i, (name, _, chosen) in enumerate(self._filled):
+            one = chosen[kind]
+            if bits >> i & 1 and one is not None:
+                by_set[one.name].append(name)
+        return "; ".join(
+            f"{name}: {', '.join(_registry_order(columns))}" for name, columns in by_set.items() if columns
+        )
+
+
+def _registry_order(columns: Iterable[str]) -> list[str]:
+    return [name for name in PORTFOLIO if name in columns]
+
+
+def _mask(array: pa.Array) -> Mask:
+    mask: Mask = pc.fill_null(array, False).to_numpy(zero_copy_only=False)
+    return mask

@@ -1,0 +1,325 @@
+"""The run: tasks on ranges of rows, spread by Dask over threads, processes or a cluster; progress, interruption, and the results directory."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ipvalue import spread
+from ipvalue.assumptions import Assumptions, fill, load_assumptions
+from ipvalue.cashflows import Rows, Tables, make_tables
+from ipvalue.constants import MAX_HORIZON_YEARS, NUMERICS_VERSION
+from ipvalue.ext import kernel
+from ipvalue.intake import Duplicates, Portfolio, Unit, open_portfolio, read, scan
+from ipvalue.job import Job
+from ipvalue.market import Market, load_market
+from ipvalue.methods import compile_rows
+from ipvalue.schema import InputError, Rejects
+from ipvalue.simulate import Factors, make_factors, simulate
+from ipvalue.stopping import add_boundaries
+from ipvalue.store import Store, Written
+from ipvalue.summary import EXTRA_COLUMNS, add_to_totals, asset_schema, describe_assets, describe_groups, reject_unusable
+from ipvalue.totals import Totals
+
+ELEMENTS_A_CHUNK = 4_000_000
+MOST_ROWS_A_CHUNK = 8192
+PATH_BYTES_A_CHUNK = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a task needs beside its range of rows; picklable."""
+
+    job: Job
+    tables: Tables
+    assumptions: Assumptions
+    factors: Factors
+    duplicates: Duplicates
+    store: Store
+
+    @property
+    def chunk_rows(self) -> int:
+        """Rows prepared at a time, so that their vectors (and kept paths) stay small whatever the steps a year."""
+        rows = min(MOST_ROWS_A_CHUNK, ELEMENTS_A_CHUNK // (MAX_HORIZON_YEARS * self.tables.steps_per_year))
+        if self.job.keep_paths:
+            rows = min(rows, PATH_BYTES_A_CHUNK // (self.job.paths * 8))
+        return max(1, rows)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A range of rows and the number of its part file."""
+
+    unit: Unit
+    number: int
+
+
+@dataclass
+class Receipt:
+    """What a task gives back: the files it wrote, its counts, its rejects and its share of the totals."""
+
+    number: int
+    rows: int = 0
+    valued: int = 0
+    rejected: int = 0
+    files: list[Written] = field(default_factory=list)
+    rejects: Rejects = field(default_factory=Rejects)
+    totals: Totals | None = None
+
+
+Progress = Callable[[int, int], None]
+"""Called with rows done and rows in all."""
+
+
+# ------------------------------------------------------------------------------------------------------------------------- one task
+
+
+def run_task(task: Task, run: Run) -> Receipt:
+    """Values one range of rows and writes its part. Running it twice changes nothing."""
+    receipt = Receipt(task.number, totals=Totals(run.job.group_by, run.job.paths, EXTRA_COLUMNS + len(run.job.quantiles)))
+    parts: list[pa.RecordBatch] = []
+    if run.job.keep_paths:
+        name = f"paths/part-{task.number:05d}.arrow"
+        receipt.files.append(run.store.write_ipc(name, _paths_schema(run.job), _values(task, run, receipt, parts)))
+    else:
+        for _ in _values(task, run, receipt, parts):
+            pass
+    name = f"assets/part-{task.number:05d}.parquet"
+    receipt.files.append(run.store.write_parquet(name, pa.Table.from_batches(parts, asset_schema(run.job.sampling.quantiles))))
+    receipt.rejected = len(receipt.rejects.rows(task.unit.display))
+    return receipt
+
+
+def _values(task: Task, run: Run, receipt: Receipt, parts: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Values the rows chunk by chunk into `receipt` and `parts`; yields the chunks' path values where they are kept."""
+    sampling, delta = run.job.sampling, run.tables.delta
+    for rows in _prepared(task, run, receipt):
+        vectors = compile_rows(rows, run.tables)
+        if not len(rows):
+            continue
+        add_boundaries(vectors, delta)
+        totals = receipt.totals
+        assert totals is not None
+        group = totals.groups_of(rows.batch)
+        simulated = simulate(vectors, run.factors, sampling, delta, group, totals, keep_paths=run.job.keep_paths)
+        good = simulated.status == 0
+        assets = describe_assets(rows, vectors, simulated, sampling, run.tables, run.assumptions, run.job.premise)
+        reject_unusable(rows, simulated)
+        add_to_totals(totals, group[good], assets, sampling.quantiles)
+        parts.append(assets)
+        receipt.valued += len(rows)
+        if simulated.values is not None:
+            values = pa.FixedSizeListArray.from_arrays(pa.array(simulated.values[good].reshape(-1)), run.job.paths)
+            yield pa.RecordBatch.from_arrays([rows.batch["asset_id"], values], schema=_paths_schema(run.job))
+
+
+def _prepared(task: Task, run: Run, receipt: Receipt) -> Iterator[Rows]:
+    """The task's clean rows with their blanks filled, in chunks; rejects go to the receipt."""
+    for batch, row, rejects in read(task.unit, run.duplicates):
+        receipt.rejects.merge(rejects)
+        for start in range(0, batch.num_rows, run.chunk_rows):
+            part = batch.slice(start, run.chunk_rows)
+            filled, report = fill(part, run.assumptions)
+            yield Rows(filled, row[start : start + run.chunk_rows], report, task.unit.display, receipt.rejects)
+    receipt.rows = task.unit.rows
+
+
+def _paths_schema(job: Job) -> pa.Schema:
+    value = pa.float32() if job.precision == "single" else pa.float64()
+    return pa.schema([("asset_id", pa.string()), ("values", pa.list_(value, job.paths))])
+
+
+def check_task(task: Task, run: Run) -> Receipt:
+    """Validates one range of rows as far as a run would, without simulating."""
+    receipt = Receipt(task.number)
+    for rows in _prepared(task, run, receipt):
+        compile_rows(rows, run.tables)
+        receipt.valued += len(rows)
+    receipt.rejected = len(receipt.rejects.rows(task.unit.display))
+    return receipt
+
+
+# ------------------------------------------------------------------------------------------------------------------------- the run
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to."""
+
+    rows: int
+    valued: int
+    rejected: int
+    rejects: pa.Table
+    warnings: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A run's opened and checked inputs."""
+
+    portfolio: Portfolio
+    market: Market
+    assumptions: Assumptions
+    run: Run
+    tasks: list[Task]
+
+
+@contextmanager
+def opened(portfolio: object, market: object, assumptions: str | Path, job: Job, out: str) -> Iterator[Inputs]:
+    """Opens and checks all that a run reads, before anything is written. Raises InputError."""
+    with tempfile.TemporaryDirectory(prefix="ipvalue-") as spool:
+        the_market = load_market(_market_source(market, portfolio))
+        book = load_assumptions(assumptions)
+        found = open_portfolio(portfolio, Path(spool))
+        scanned = scan(found, job.group_by)
+        job.check_memory(scanned.groups)
+        _check_premise(book, job)
+        run = Run(job, make_tables(the_market, book), book, make_factors(the_market), scanned.duplicates, Store(out))
+        units = found.units(job.task_rows(found.rows, the_market.steps_per_year))
+        yield Inputs(found, the_market, book, run, [Task(unit, number) for number, unit in enumerate(units)])
+
+
+def _check_premise(book: Assumptions, job: Job) -> None:
+    if job.premise != "going_concern" and job.premise not in book.premises:
+        raise InputError(f"the assumptions have no premise.{job.premise}: add [premise.{job.premise}.RIGHT_TYPE] with discount and time_to_sell")
+
+
+def _market_source(market: object, portfolio: object) -> Any:
+    """The market given, else market.toml beside the portfolio."""
+    if market is not None:
+        return market
+    if isinstance(portfolio, str | Path) and (beside := Path(portfolio).parent / "market.toml").exists():
+        return beside
+    raise InputError("no market is given and no market.toml stands beside the portfolio: name one with --market")
+
+
+def value_portfolio(inputs: Inputs, *, overwrite: bool = False, progress: Progress | None = None, command: str = "value") -> Outcome:
+    """Values the portfolio into its results directory, whole or not at all. Raises InputError, RunError or KeyboardInterrupt."""
+    run, store = inputs.run, inputs.run.store
+    started, clock = datetime.now(UTC), time.perf_counter()
+    created = store.prepare(overwrite)
+    try:
+        store.clear()
+        gathered = _gather(run_task, inputs, progress)
+        if not gathered.valued:
+            raise _nothing_left(gathered)
+        files = [*gathered.files, *_write_tables(store, run.job, gathered)]
+        seconds = time.perf_counter() - clock
+        store.write_manifest(_manifest(inputs, gathered, files, started, seconds, command))
+    except BaseException:
+        store.discard(created)
+        raise
+    return Outcome(gathered.rows, gathered.valued, gathered.rejected, gathered.rejects.table(), inputs.portfolio.warnings, seconds)
+
+
+def check_portfolio(inputs: Inputs, progress: Progress | None = None) -> Outcome:
+    """Finds every problem a run would find, without simulating or writing."""
+    clock = time.perf_counter()
+    gathered = _gather(check_task, inputs, progress)
+    return Outcome(
+        gathered.rows, gathered.valued, gathered.rejected, gathered.rejects.table(), inputs.portfolio.warnings, time.perf_counter() - clock
+    )
+
+
+def _gather(function: Callable[[Task, Run], Receipt], inputs: Inputs, progress: Progress | None) -> Receipt:
+    """All tasks' receipts in one. Rejects and totals do not depend on the order they come in; files are sorted by name."""
+    job = inputs.run.job
+    whole = Receipt(-1, totals=Totals(job.group_by, job.paths, EXTRA_COLUMNS + len(job.quantiles)))
+
+    def take(receipt: Receipt) -> None:
+        whole.rows += receipt.rows
+        whole.valued += receipt.valued
+        whole.rejected += receipt.rejected
+        whole.files += receipt.files
+        whole.rejects.merge(receipt.rejects)
+        if receipt.totals is not None and whole.totals is not None:
+            whole.totals.merge(receipt.totals)
+        if progress:
+            progress(whole.rows, inputs.portfolio.rows)
+
+    spread.run(function, inputs.tasks, inputs.run, job.scheduler, job.threads, take)
+    whole.files.sort(key=lambda file: file.name)
+    return whole
+
+
+def _nothing_left(gathered: Receipt) -> InputError:
+    table = gathered.rejects.table()
+    first = table.slice(0, 3).to_pylist()
+    shown = "\n".join(f"  {one['file']}, row {one['row']}: {one['message']}" for one in first)
+    more = f"\n  and {table.num_rows - len(first)} more problems: ipvalue check lists them" if table.num_rows > len(first) else ""
+    return InputError(f"no row can be valued: all {gathered.rows:,} were rejected\n{shown}{more}")
+
+
+def _write_tables(store: Store, job: Job, gathered: Receipt) -> list[Written]:
+    totals = gathered.totals
+    assert totals is not None
+    return [
+        store.write_parquet("groups.parquet", describe_groups(totals, job.sampling)),
+        store.write_ipc("totals.arrow", totals_schema(job.group_by), _totals_batches(totals)),
+        store.write_parquet("rejects.parquet", gathered.rejects.table()),
+    ]
+
+
+def totals_schema(columns: tuple[str, ...]) -> pa.Schema:
+    """The columns of totals.arrow."""
+    return pa.schema([*((name, pa.string()) for name in columns), ("path", pa.int64()), ("value", pa.decimal128(38, 6))])
+
+
+def _totals_batches(totals: Totals) -> Iterator[pa.RecordBatch]:
+    """One batch a group. A 128-bit sum in units of 10⁻⁶ is a decimal128(38, 6) as it stands."""
+    schema = totals_schema(totals.columns)
+    path = pa.array(np.arange(totals.paths))
+    for key, _, sums, _ in totals.ordered():
+        value = pa.Array.from_buffers(pa.decimal128(38, 6), totals.paths, [None, pa.py_buffer(np.ascontiguousarray(sums))])
+        texts = [pa.array([text] * totals.paths, pa.string()) for text in key or (None,) * len(totals.columns)]
+        yield pa.RecordBatch.from_arrays([*texts, path, value], schema=schema)
+
+
+def _manifest(inputs: Inputs, gathered: Receipt, files: list[Written], started: datetime, seconds: float, command: str) -> dict[str, Any]:
+    """The only file that holds times and hosts."""
+    job = inputs.run.job
+    return {
+        "command": command,
+        "ipvalue": version("ipvalue"),
+        "numerics_version": NUMERICS_VERSION,
+        "options": {**job.model_dump(), "quantiles": list(job.sampling.quantiles)},
+        "inputs": {
+            "portfolio": [{"file": one.display, "rows": one.rows, "bytes": one.bytes, "sha256": one.sha256} for one in inputs.portfolio.files],
+            "market": {"sha256": inputs.market.sha256, "content": inputs.market.model_dump(mode="json")},
+            "assumptions": {"sha256": inputs.assumptions.sha256},
+        },
+        "premise": _premise_terms(inputs),
+        "counts": {"rows": gathered.rows, "valued": gathered.valued, "rejected": gathered.rejected, "tasks": len(inputs.tasks)},
+        "files": [asdict(one) for one in files],
+        "warnings": list(inputs.portfolio.warnings),
+        "time": {"started": started.isoformat(), "seconds": round(seconds, 3)},
+        "machine": {
+            "host": platform.node(),
+            "system": platform.platform(),
+            "cores": os.cpu_count(),
+            "workers": job.threads,
+            "instruction_set": kernel.isa(),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "pyarrow": pa.__version__,
+        },
+    }
+
+
+def _premise_terms(inputs: Inputs) -> dict[str, Any]:
+    job = inputs.run.job
+    terms = inputs.assumptions.premises.get(job.premise, {})
+    return {"name": job.premise, "terms": {name: {"discount": one.discount, "time_to_sell": one.time_to_sell} for name, one in terms.items()}}

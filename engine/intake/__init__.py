@@ -1,0 +1,19 @@
+"""A path, URL or any Arrow-speaking table → clean record batches and a table of rejects."""
+
+from ipvalue.intake.rows import read
+from ipvalue.intake.scan import Duplicates, Scan, hash_ids, scan
+from ipvalue.intake.sources import Portfolio, SourceFile, open_portfolio
+from ipvalue.intake.stored import BATCH_ROWS, Unit
+
+__all__ = [
+    "BATCH_ROWS",
+    "Duplicates",
+    "Portfolio",
+    "Scan",
+    "SourceFile",
+    "Unit",
+    "hash_ids",
+    "open_portfolio",
+    "read",
+    "scan",
+]

@@ -1,0 +1,217 @@
+"""Cells of any Arrow type → the registry's type, and which of them cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from ipvalue.schema import LONGEST_LIST, Column
+
+Mask = npt.NDArray[np.bool_]
+
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_LIST = rf"\[?\s*(?:{_NUMBER}(?:\s*;\s*{_NUMBER})*|{_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*\]?"
+_SPELLED = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Cells that break a rule: which (mask over the rows), the rule, and what the value must be ("it must be …")."""
+
+    cells: Mask
+    rule: str
+    must_be: str
+
+
+def readable(column: Column, found: pa.DataType) -> bool:
+    """Whether a typed file's column can be cast to the registry's type (text is no number there; in CSV it is)."""
+    if pt.is_dictionary(found):
+        return readable(column, found.value_type)
+    if pt.is_null(found):
+        return True
+    match column.kind:
+        case "string":
+            return _is_text(found) or pt.is_integer(found)
+        case "choice":
+            return _is_text(found)
+        case "bool":
+            return bool(pt.is_boolean(found))
+        case "date":
+            return bool(pt.is_date(found) or pt.is_timestamp(found))
+        case "float_list":
+            return _is_list(found) and (_is_number(found.value_type) or pt.is_null(found.value_type))
+        case _:
+            return _is_number(found)
+
+
+def convert(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
+    """The cells in the registry's type, faulty ones null, and the faults.
+
+    A fault is a cell that cannot be cast, is not finite or breaks the column's limits.
+
+    `array` is of a type that is `readable`, or text (a CSV file's).
+    """
+    if isinstance(array, pa.DictionaryArray):
+        array = array.dictionary_decode()
+    return _CONVERTERS[column.kind](column, array)
+
+
+def _text(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
+    text = array.cast(pa.string())
+    text = pc.if_else(pc.equal(text, ""), None, text)
+    if column.choices:
+        allowed = pc.is_in(text, pa.array(column.choices))
+    elif column.form:
+        allowed = pc.match_substring_regex(text, f"^(?:{column.form.pattern})$")
+    else:
+        return text, []
+    return _without(text, [Fault(_mask(pc.invert(allowed)) & _mask(text.is_valid()), column.rule, column.limits)])
+
+
+def _number(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
+    floats, faults = _parsed(column, array)
+    return _without(floats, [*faults, *_limit_faults(column, floats)])
+
+
+def _whole(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
+    floats, faults = _parsed(column, array)
+    values = _values(floats)
+    fraction = Fault(
+        np.isfinite(values) & (values != np.floor(values)), f"{column.name} is a whole number", column.noun
+    )
+    floats, faults = _without(floats, [*faults, fraction, *_limit_faults(column, floats)])
+    return floats.cast(column.arrow_type), faults
+
+
+def _boolean(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
+    if not _is_text(array.type):
+        return array.cast(column.arrow_type), []
+    lower = pc.utf8_lower(pc.utf8_trim_whitespace(array))
+    spelled = pc.index_in(lower, pa.array(list(_SPELLED)))
+    return pa.array(list(_SPELLED.values())).take(spelled), _not_read(column, array, spelled)
+
+
+def _date(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
+    if not _is_text(array.type):
+        local = pc.local_timestamp(array) if pt.is_timestamp(array.type) and array.type.tz else array
+        return local.cast(column.arrow_type, safe=False), []
+    text = pc.utf8_trim_whitespace(array)
+    dates = pc.strptime(text, format="%Y-%m-%d", unit="s", error_is_null=True).cast(column.arrow_type)
+    dates = pc.if_else(pc.equal(dates.cast(pa.string()), text), dates, None)
+    return dates, _not_read(column, array, dates)
+
+
+def _list(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
+    lists, faults = _parsed_lists(column, array)
+    lengths = pc.list_value_length(lists).fill_null(1).to_numpy(zero_copy_only=False)
+    entries, parents = lists.flatten(), pc.list_parent_indices(lists).to_numpy()
+    faults.append(
+        Fault((lengths < 1) | (lengths > LONGEST_LIST), f"{column.name} has 1 to {LONGEST_LIST} entries", column.noun)
+    )
+    empty = Fault(_mask(entries.is_null()), f"{column.name} has no blank entries", f"{column.noun} without blanks")
+    for fault in [empty, *_limit_faults(column, entries)]:
+        faults.append(
+            Fault(
+                np.isin(np.arange(len(lists)), parents[fault.cells]),
+                fault.rule,
+                f"a list with every entry {fault.must_be}",
+            )
+        )
+    return _without(lists, faults)
+
+
+_CONVERTERS: dict[str, Callable[[Column, pa.Array], tuple[pa.Array, list[Fault]]]] = {
+    "string": _text,
+    "choice": _text,
+    "float": _number,
+    "int": _whole,
+    "bool": _boolean,
+    "date": _date,
+    "float_list": _list,
+}
+
+
+def _parsed(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
+    """Numbers or text as float64, and the cells of text that are no number."""
+    if not _is_text(array.type):
+        return array.cast(pa.float64(), safe=False), []
+    floats = _floats(pc.utf8_trim_whitespace(array))
+    return floats, _not_read(column, array, floats)
+
+
+def _floats(text: pa.Array) -> pa.Array:
+    """Text as float64, null where it is no number."""
+    readable_text = pc.if_else(
+        pc.match_substring_regex(text, f"^{_NUMBER}$"), pc.utf8_ltrim(text, characters="+"), None
+    )
+    return readable_text.cast(pa.float64())
+
+
+def _parsed_lists(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
+    """Lists of numbers, or text such as "1; 2.5; 3", as list<float64>, and the cells of text that are no list."""
+    if not _is_text(array.type):
+        return array.cast(column.arrow_type, safe=False), []
+    text = pc.utf8_trim(
+        pc.if_else(pc.match_substring_regex(pc.utf8_trim_whitespace(array), f"^{_LIST}$"), array, None),
+        characters=" []\t",
+    )
+    pieces = pc.split_pattern_regex(text, r"\s*[;,]\s*")
+    lists = pa.ListArray.from_arrays(pieces.offsets, _floats(pieces.values), mask=pieces.is_null())
+    return lists, _not_read(column, array, lists)
+
+
+def _not_read(column: Column, array: pa.Array, read: pa.Array) -> list[Fault]:
+    return [Fault(_mask(array.is_valid()) & _mask(read.is_null()), f"{column.name} is {column.noun}", column.noun)]
+
+
+def _limit_faults(column: Column, floats: pa.Array) -> list[Fault]:
+    """The numbers that are not finite, and the finite ones outside the column's limits."""
+    values = _values(floats)
+    valid = _mask(floats.is_valid())
+    finite = np.isfinite(values)
+    inside = np.ones(len(values), np.bool_)
+    if column.low is not None:
+        inside &= values > column.low if column.low_open else values >= column.low
+    if column.high is not None:
+        inside &= values < column.high if column.high_open else values <= column.high
+    return [
+        Fault(valid & ~finite, f"{column.name} is finite", "a finite number (a blank is null, not NaN)"),
+        Fault(valid & finite & ~inside, column.rule, column.limits),
+    ]
+
+
+def _without(array: pa.Array, faults: list[Fault]) -> tuple[pa.Array, list[Fault]]:
+    """The array with faulty cells null, and the faults that any cell has."""
+    found = [fault for fault in faults if fault.cells.any()]
+    for fault in found:
+        array = pc.if_else(pa.array(~fault.cells), array, pa.scalar(None, array.type))
+    return array, found
+
+
+def _values(floats: pa.Array) -> npt.NDArray[np.float64]:
+    """Numbers as NumPy holds them: NaN for null."""
+    values: npt.NDArray[np.float64] = floats.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _mask(array: pa.Array) -> Mask:
+    mask: Mask = pc.fill_null(array, False).to_numpy(zero_copy_only=False)
+    return mask
+
+
+def _is_text(found: pa.DataType) -> bool:
+    return bool(pt.is_string(found) or pt.is_large_string(found) or pt.is_string_view(found))
+
+
+def _is_number(found: pa.DataType) -> bool:
+    return bool(pt.is_integer(found) or pt.is_floating(found) or pt.is_decimal(found))
+
+
+def _is_list(found: pa.DataType) -> bool:
+    return bool(pt.is_list(found) or pt.is_large_list(found) or pt.is_fixed_size_list(found) or pt.is_list_view(found))

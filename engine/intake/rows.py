@@ -1,0 +1,106 @@
+"""A range of a portfolio's rows → clean batches with every column, and the rejects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ipvalue.intake.cells import Fault, convert
+from ipvalue.intake.scan import Duplicates
+from ipvalue.intake.stored import Unit, stored_batches
+from ipvalue.schema import PORTFOLIO, Column, Rejects, nearest
+
+Rows = npt.NDArray[np.int64]
+
+
+def read(
+    unit: Unit, duplicates: Duplicates, columns: Sequence[str] | None = None
+) -> Iterator[tuple[pa.RecordBatch, Rows, Rejects]]:
+    """The unit's good rows, at most 65,536 at a time, their numbers within the file, and the others' problems.
+
+    The batch has every column of the registry (or those of `columns`, with asset_id) in its order and type; one that
+    the file lacks is null. A row with any bad cell, or whose asset_id is a duplicate, is left out. Raises InputError
+    where the file is damaged.
+    """
+    names = [name for name in PORTFOLIO if columns is None or name in columns or name == "asset_id"]
+    first = unit.first_row
+    for batch in stored_batches(unit, names):
+        rows = np.arange(first, first + batch.num_rows)
+        first += batch.num_rows
+        yield _clean(batch, rows, unit.display, names, duplicates)
+
+
+def _clean(
+    raw: pa.RecordBatch, rows: Rows, file: str, names: list[str], duplicates: Duplicates
+) -> tuple[pa.RecordBatch, Rows, Rejects]:
+    converted = {name: _column(raw, PORTFOLIO[name]) for name in names}
+    ids = converted["asset_id"][0]
+    good = np.ones(len(rows), np.bool_)
+    rejects = Rejects()
+    for name, (array, faults) in converted.items():
+        for fault in [*faults, *_blank(PORTFOLIO[name], array, faults)]:
+            good &= ~fault.cells
+            _reject(rejects, PORTFOLIO[name], fault, raw, rows, ids, file)
+    good &= ~_reject_duplicates(rejects, rows, ids, file, duplicates)
+    batch = pa.RecordBatch.from_arrays([array for array, _ in converted.values()], names)
+    if good.all():
+        return batch, rows, rejects
+    return batch.filter(pa.array(good)), rows[good], rejects
+
+
+def _column(raw: pa.RecordBatch, column: Column) -> tuple[pa.Array, list[Fault]]:
+    if column.name not in raw.schema.names:
+        return pa.nulls(raw.num_rows, column.arrow_type), []
+    return convert(column, raw[column.name])
+
+
+def _blank(column: Column, array: pa.Array, faults: list[Fault]) -> list[Fault]:
+    """The blanks of a required column, beside the cells that are null for a fault."""
+    if not column.required or not array.null_count:
+        return []
+    blank = array.is_null().to_numpy(zero_copy_only=False)
+    for fault in faults:
+        blank &= ~fault.cells
+    return [Fault(blank, f"{column.name} is given", "given")] if blank.any() else []
+
+
+def _reject(
+    rejects: Rejects, column: Column, fault: Fault, raw: pa.RecordBatch, rows: Rows, ids: pa.Array, file: str
+) -> None:
+    where = np.flatnonzero(fault.cells)
+    at = pa.array(where)
+    values = [None if value is None else str(value) for value in raw[column.name].take(at).to_pylist()]
+    messages = [_message(column, value, fault.must_be) for value in values]
+    rejects.add(file, rows[where], ids.take(at).to_pylist(), column.name, values, fault.rule, messages)
+
+
+def _message(column: Column, value: str | None, must_be: str) -> str:
+    if value is None or not value:
+        return f"{column.name} is blank: it must be given in every row"
+    shown = value if column.kind in ("float", "int", "bool") else repr(value)
+    near = nearest(value, column.choices)
+    meant = f" (did you mean {near}?)" if near else ""
+    mend = "correct it" if column.required else "correct it or leave it blank"
+    return f"{column.name} is {shown}{meant}: it must be {must_be}; {mend}"
+
+
+def _reject_duplicates(
+    rejects: Rejects, rows: Rows, ids: pa.Array, file: str, duplicates: Duplicates
+) -> npt.NDArray[np.bool_]:
+    """Reject the rows of duplicated ids, and say which they are."""
+    found = np.zeros(len(rows), np.bool_)
+    if not len(duplicates.hashes):
+        return found
+    given = np.flatnonzero(ids.is_valid().to_numpy(zero_copy_only=False))
+    occurrences = duplicates.occurrences(ids.drop_null())
+    where, times = given[occurrences > 0], occurrences[occurrences > 0]
+    names = ids.take(pa.array(where)).to_pylist()
+    messages = [
+        f"asset_id {name!r} occurs {n} times: give every right its own" for name, n in zip(names, times, strict=True)
+    ]
+    rejects.add(file, rows[where], names, "asset_id", names, "asset_id is unique", messages)
+    found[where] = True
+    return found

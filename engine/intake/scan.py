@@ -1,0 +1,152 @@
+"""One pass over the ids before a run: which occur more than once, and how many groups there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ipvalue.ext import kernel
+from ipvalue.intake.cells import convert
+from ipvalue.intake.sources import Portfolio
+from ipvalue.intake.stored import BATCH_ROWS, stored_batches
+from ipvalue.schema import PORTFOLIO, InputError, did_you_mean
+
+_ID = "asset_id"
+_MOST_ROWS = 2**62
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """The ids that occur more than once, ascending by XXH64 hash, and how often each occurs."""
+
+    hashes: npt.NDArray[np.uint64]
+    ids: pa.StringArray
+    counts: npt.NDArray[np.int64]
+
+    def occurrences(self, ids: pa.StringArray) -> npt.NDArray[np.int64]:
+        """How often each of `ids` occurs where that is more than once, else 0; a shared hash alone is no duplicate."""
+        found = np.zeros(len(ids), np.int64)
+        hashes = hash_ids(ids)
+        suspects = np.flatnonzero(np.isin(hashes, self.hashes))
+        place = np.searchsorted(self.hashes, hashes[suspects])
+        while len(suspects):
+            same = pc.equal(ids.take(pa.array(suspects)), self.ids.take(pa.array(place))).to_numpy(zero_copy_only=False)
+            found[suspects[same]] = self.counts[place[same]]
+            further = (
+                ~same & (np.append(self.hashes, 0)[place + 1] == hashes[suspects]) & (place + 1 < len(self.hashes))
+            )
+            suspects, place = suspects[further], place[further] + 1
+        return found
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The duplicated ids, and the number of distinct combinations of the group columns (1 without any)."""
+
+    duplicates: Duplicates
+    groups: int
+
+
+def scan(portfolio: Portfolio, group_by: Sequence[str] = ()) -> Scan:
+    """Read the ids and the group columns once, batch by batch; 8 bytes a row are held.
+
+    Ids whose hashes are equal are read again and compared as text. Groups are counted on the columns as given, blanks
+    before filling. Raises InputError where a group column is no column of the portfolio.
+    """
+    for name in group_by:
+        if name not in PORTFOLIO:
+            raise InputError(
+                f"cannot group by {name!r}: it is no column of the portfolio{did_you_mean(name, PORTFOLIO)}"
+            )
+    hashes = np.empty(portfolio.rows, np.uint64)
+    filled = 0
+    groups = _Distinct()
+    for batch in _columns(portfolio, [_ID, *group_by]):
+        ids = batch[_ID].drop_null()
+        hashes[filled : filled + len(ids)] = hash_ids(ids)
+        filled += len(ids)
+        groups.add(batch.select(list(group_by)))
+    hashes = hashes[:filled]
+    hashes.sort()
+    repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+    return Scan(_confirmed(portfolio, repeated), groups.count())
+
+
+def _columns(portfolio: Portfolio, names: list[str]) -> Iterable[pa.RecordBatch]:
+    """Those columns of every row, in the registry's types; cells that cannot be are null."""
+    names = list(dict.fromkeys(names))
+    for unit in portfolio.units(_MOST_ROWS):
+        for batch in stored_batches(unit, names):
+            yield pa.RecordBatch.from_arrays([_column(batch, name) for name in names], names)
+
+
+def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
+    column = PORTFOLIO[name]
+    if name not in batch.schema.names:
+        return pa.nulls(batch.num_rows, column.arrow_type)
+    array, _ = convert(column, batch[name])
+    return array
+
+
+def _confirmed(portfolio: Portfolio, repeated: npt.NDArray[np.uint64]) -> Duplicates:
+    """The ids among those with a repeated hash that occur more than once themselves."""
+    suspects: list[pa.Array] = []
+    if len(repeated):
+        for batch in _columns(portfolio, [_ID]):
+            ids = batch[_ID].drop_null()
+            suspects.append(ids.filter(pa.array(np.isin(hash_ids(ids), repeated))))
+    counted = pc.value_counts(pa.chunked_array(suspects, pa.string()))
+    counts = counted.field("counts").to_numpy()
+    ids = counted.field("values").filter(pa.array(counts > 1))
+    hashes = hash_ids(ids)
+    order = np.argsort(hashes, kind="stable")
+    return Duplicates(hashes[order], ids.take(pa.array(order)), counts[counts > 1][order])
+
+
+def hash_ids(ids: pa.StringArray) -> npt.NDArray[np.uint64]:
+    """XXH64 of each id's UTF-8 bytes, (n,); docs/numerics.md §1. `ids` has no blanks."""
+    _, offsets, data = ids.buffers()
+    ends = (
+        np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1] if len(ids) else np.zeros(1, np.int32)
+    )
+    hashes: npt.NDArray[np.uint64] = kernel.hash_strings(np.frombuffer(data or b"", np.uint8), ends)
+    return hashes
+
+
+class _Distinct:
+    """Distinct rows of a growing table; merged only when as many are waiting as are known, so the work stays linear."""
+
+    def __init__(self) -> None:
+        self._known: pa.Table | None = None
+        self._waiting: list[pa.Table] = []
+        self._waiting_rows = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take in the rows of a batch with at least one column; nothing else counts."""
+        if not batch.num_columns:
+            return
+        distinct = _distinct(pa.Table.from_batches([batch]))
+        self._waiting.append(distinct)
+        self._waiting_rows += distinct.num_rows
+        if self._waiting_rows > max(BATCH_ROWS, self._known.num_rows if self._known else 0):
+            self._merge()
+
+    def count(self) -> int:
+        """How many there are; 1 without columns."""
+        self._merge()
+        return self._known.num_rows if self._known else 1
+
+    def _merge(self) -> None:
+        parts = [*([self._known] if self._known else []), *self._waiting]
+        if parts:
+            self._known = _distinct(pa.concat_tables(parts))
+        self._waiting, self._waiting_rows = [], 0
+
+
+def _distinct(table: pa.Table) -> pa.Table:
+    return table.group_by(table.column_names, use_threads=False).aggregate([])

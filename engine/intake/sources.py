@@ -1,0 +1,251 @@
+"""What a user names as a portfolio (file, directory, URL, table in memory) → checked files to read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from ipvalue.intake.cells import readable
+from ipvalue.intake.stored import BATCH_ROWS, Format, Unit, describe_file, digest, file_system, reading
+from ipvalue.schema import PORTFOLIO, InputError, RunError, did_you_mean, nearest
+
+_FORMATS: dict[str, Format] = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "ipc",
+    ".feather": "ipc",
+    ".ipc": "ipc",
+}
+_KINDS = "Parquet (.parquet, .pq), Arrow IPC (.arrow, .feather, .ipc) or CSV (.csv)"
+_REQUIRED = [column.name for column in PORTFOLIO.values() if column.required]
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file: what the user calls it, what is opened, and the rows of each row group or record batch.
+
+    `bytes` and `sha256` are those of the user's own file (of the spooled copy where the portfolio is a table in
+    memory).
+    """
+
+    display: str
+    path: str
+    format: Format
+    group_rows: tuple[int, ...]
+    bytes: int
+    sha256: str
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+        return sum(self.group_rows)
+
+    def units(self, rows_per_task: int) -> Iterator[Unit]:
+        """The file in ranges of at most `rows_per_task` rows: small neighbouring groups together, large ones cut."""
+        first, row = 0, 0
+        while first < len(self.group_rows):
+            last, rows = first + 1, self.group_rows[first]
+            while last < len(self.group_rows) and rows + self.group_rows[last] <= rows_per_task:
+                rows += self.group_rows[last]
+                last += 1
+            parts = -(-rows // rows_per_task)
+            for part in range(parts):
+                start, stop = rows * part // parts, rows * (part + 1) // parts
+                yield Unit(self.path, self.display, self.format, range(first, last), start, stop - start, row + start)
+            first, row = last, row + rows
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """The files of a portfolio, each checked against the schema, and what the user should know about them."""
+
+    files: tuple[SourceFile, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows the files hold together."""
+        return sum(file.rows for file in self.files)
+
+    def units(self, rows_per_task: int) -> list[Unit]:
+        """All rows in ranges of at most `rows_per_task`, in the order of the files."""
+        return [unit for file in self.files for unit in file.units(rows_per_task)]
+
+
+def open_portfolio(source: str | Path | object, spool: Path) -> Portfolio:
+    """Open and check a portfolio.
+
+    `source` is a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or anything with `__arrow_c_stream__`.
+    CSV and tables in memory are copied once into the directory `spool` as Arrow IPC. Raises InputError where a file is
+    missing, damaged, empty or not a portfolio, and RunError where the copy cannot be written.
+    """
+    unknown: dict[str, list[str]] = {}
+    warnings: list[str] = []
+    if isinstance(source, str | Path):
+        files = [_open_file(path, display, spool, unknown) for path, display in _listing(str(source), warnings)]
+        name = str(source)
+    elif hasattr(source, "__arrow_c_stream__"):
+        files = [_open_table(source, spool, unknown)]
+        name = _TABLE
+    else:
+        raise InputError(
+            f"a {type(source).__name__} is no portfolio: give a path, a URL or a table that has __arrow_c_stream__"
+        )
+    portfolio = Portfolio(tuple(files), (*warnings, *map(_unknown_column, unknown.items())))
+    if not portfolio.rows:
+        raise InputError(f"{name}: holds no rows")
+    return portfolio
+
+
+_TABLE = "table in memory"
+
+
+def _listing(source: str, warnings: list[str]) -> list[tuple[str, str]]:
+    """Path and display name of each file: the one named, or those of a directory, sorted by name."""
+    fs, inner = file_system(source)
+    with reading(source):
+        entry = fs.info(inner)
+        if entry["type"] != "directory":
+            return [(source, source)]
+        names = sorted(PurePosixPath(path).name for path in fs.ls(inner, detail=False))
+    known = [name for name in names if _is_part(name)]
+    others = [name for name in names if not _is_part(name)]
+    if not known:
+        raise InputError(f"{source}: the directory holds no Parquet or Arrow IPC file ({', '.join(sorted(_FORMATS))})")
+    if others:
+        kinds = ", ".join(sorted(_FORMATS))
+        warnings.append(f"{source}: {_some(others)} not read: only {kinds} files are, and none in subdirectories")
+    paths = [f"{source.rstrip('/')}/{name}" for name in known]
+    return list(zip(paths, paths, strict=True))
+
+
+def _is_part(name: str) -> bool:
+    return not name.startswith((".", "_")) and _suffix(name) in _FORMATS
+
+
+def _suffix(path: str) -> str:
+    return PurePosixPath(path).suffix.lower()
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{shown} {'is' if len(names) == 1 else 'are'}"
+
+
+def _open_file(path: str, display: str, spool: Path, unknown: dict[str, list[str]]) -> SourceFile:
+    fs, inner = file_system(path)
+    with reading(display):
+        size = int(fs.size(inner))
+        if size == 0:
+            raise InputError(f"{display}: is empty (0 bytes)")
+    suffix = _suffix(path)
+    if suffix == ".csv":
+        opened, fmt = _spool_csv(path, display, spool, unknown), _FORMATS[".arrow"]
+    elif suffix in _FORMATS:
+        opened, fmt = path, _FORMATS[suffix]
+    else:
+        raise InputError(f"{display}: {suffix or 'a file without a suffix'} is not a known kind of file: give {_KINDS}")
+    with reading(display, "Parquet" if fmt == "parquet" else "an Arrow IPC file"):
+        schema, group_rows = describe_file(opened, fmt)
+        if suffix != ".csv":
+            _check_schema(schema, display, unknown)
+        return SourceFile(display, opened, fmt, tuple(group_rows), size, digest(path))
+
+
+def _open_table(table: Any, spool: Path, unknown: dict[str, list[str]]) -> SourceFile:
+    with reading(_TABLE, "an Arrow stream"):
+        reader = pa.RecordBatchReader.from_stream(table)
+        _check_schema(reader.schema, _TABLE, unknown)
+    copy = spool / "table.arrow"
+    _write(copy, _decoded(reader), _TABLE)
+    _, group_rows = describe_file(str(copy), "ipc")
+    return SourceFile(_TABLE, str(copy), "ipc", tuple(group_rows), copy.stat().st_size, digest(str(copy)))
+
+
+def _decoded(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The known columns, dictionaries decoded: their codes may differ by batch, which an IPC file cannot hold."""
+    with reading(_TABLE, "an Arrow stream"):
+        for batch in reader:
+            known = batch.select([name for name in batch.schema.names if name in PORTFOLIO])
+            arrays = [one.dictionary_decode() if isinstance(one, pa.DictionaryArray) else one for one in known.columns]
+            yield pa.RecordBatch.from_arrays(arrays, known.schema.names)
+
+
+def _spool_csv(path: str, display: str, spool: Path, unknown: dict[str, list[str]]) -> str:
+    """Copy a CSV file's known columns to Arrow IPC as text: cells are cast later, so one bad cell rejects one row."""
+    fs, inner = file_system(path)
+    with reading(display, "CSV"), fs.open(inner, "rb") as file:
+        names = pacsv.open_csv(file, parse_options=_CSV).schema.names
+        _check_names(names, display, unknown)
+    copy = spool / "csv.arrow"
+    _write(copy, _csv_batches(fs, inner, names, display), display)
+    return str(copy)
+
+
+_CSV = pacsv.ParseOptions(newlines_in_values=True)
+
+
+def _csv_batches(fs: Any, inner: str, names: list[str], display: str) -> Iterator[pa.RecordBatch]:
+    as_text = pacsv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        include_columns=[name for name in names if name in PORTFOLIO],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+        null_values=[""],
+    )
+    with reading(display, "CSV"), fs.open(inner, "rb") as file:
+        yield from pacsv.open_csv(file, parse_options=_CSV, convert_options=as_text)
+
+
+def _write(path: Path, batches: Iterator[pa.RecordBatch], display: str) -> None:
+    """Copy batches to an uncompressed IPC file, in pieces of at most BATCH_ROWS."""
+    first = next(batches, None)
+    if first is None:
+        raise InputError(f"{display}: holds no rows")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file, pa.ipc.new_file(file, first.schema) as writer:
+            for batch in chain([first], batches):
+                for start in range(0, batch.num_rows, BATCH_ROWS):
+                    writer.write_batch(batch.slice(start, BATCH_ROWS))
+    except OSError as error:
+        raise RunError(
+            f"{path}: the copy of {display} cannot be written ({error}): make room or go elsewhere"
+        ) from None
+
+
+def _check_schema(schema: pa.Schema, display: str, unknown: dict[str, list[str]]) -> None:
+    """Raise InputError where a typed file lacks a column or holds one of a type that cannot be cast."""
+    _check_names(schema.names, display, unknown)
+    for field in schema:
+        column = PORTFOLIO.get(field.name)
+        if column is not None and not readable(column, field.type):
+            found = f"column {field.name} is of type {field.type}"
+            raise InputError(f"{display}: {found}, but must hold {column.noun}: cast it and write it again")
+
+
+def _check_names(names: list[str], display: str, unknown: dict[str, list[str]]) -> None:
+    """Raise InputError where a required column is missing or a column is there twice; collect the unknown ones."""
+    others = [name for name in names if name not in PORTFOLIO]
+    for name in _REQUIRED:
+        if name not in names:
+            near = nearest(name, others)
+            mend = f"rename {near!r} if that is it" if near else f"it has {', '.join(names[:12]) or 'none'}"
+            raise InputError(f"{display}: column {name} is missing: {mend}")
+    for name in PORTFOLIO:
+        if names.count(name) > 1:
+            raise InputError(f"{display}: column {name} is there {names.count(name)} times: keep one")
+    for name in others:
+        unknown.setdefault(name, []).append(display)
+
+
+def _unknown_column(found: tuple[str, list[str]]) -> str:
+    name, displays = found
+    more = f" (and {len(displays) - 1} more files)" if len(displays) > 1 else ""
+    return f"{displays[0]}{more}: column {name!r} is not known and not read{did_you_mean(name, PORTFOLIO)}"

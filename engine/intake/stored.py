@@ -1,0 +1,140 @@
+"""Stored tables: opening a file, what it holds, and reading a range of its rows batch by batch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+from ipvalue.schema import InputError
+
+Format = Literal["parquet", "ipc"]
+
+BATCH_ROWS = 65_536
+"""Most rows of a batch."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A range of rows of one file, small enough to send: `rows` rows from the one numbered `first_row`, from 0.
+
+    `groups` are the Parquet row groups or IPC record batches that hold them, after `skip` rows of the first. `path` is
+    what is opened, `display` what the user calls it.
+    """
+
+    path: str
+    display: str
+    format: Format
+    groups: range
+    skip: int
+    rows: int
+    first_row: int
+
+
+@contextmanager
+def reading(display: str, what: str = "file") -> Iterator[None]:
+    """Turn the errors of opening and reading into an InputError that names the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(f"{display}: there is no such file or directory") from None
+    except MemoryError:
+        raise
+    except PermissionError:
+        raise InputError(f"{display}: may not be read: ask for read permission") from None
+    except (OSError, ValueError, ImportError, pa.ArrowException) as error:
+        raise InputError(
+            f"{display}: cannot be read as {what} ({_first_line(error)}): it is damaged, cut short or something else"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")
+
+
+def file_system(path: str) -> tuple[Any, str]:
+    """The fsspec file system of a path or URL, and its path there. Raises InputError where there is no such system."""
+    try:
+        fs, inner = fsspec.core.url_to_fs(path)
+    except (ImportError, ValueError) as error:
+        raise InputError(f"{path}: cannot be opened ({_first_line(error)})") from None
+    return fs, inner
+
+
+def open_binary(path: str) -> pa.NativeFile:
+    """A readable Arrow file: memory-mapped where it is local."""
+    fs, inner = file_system(path)
+    if isinstance(fs, LocalFileSystem):
+        return pa.memory_map(inner)
+    return pa.PythonFile(fs.open(inner, "rb"), mode="r")
+
+
+def digest(path: str) -> str:
+    """The SHA-256 of a file's bytes."""
+    state = hashlib.sha256()
+    with fsspec.open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            state.update(block)
+    return state.hexdigest()
+
+
+def describe_file(path: str, fmt: Format) -> tuple[pa.Schema, list[int]]:
+    """A file's Arrow schema and the rows of each of its row groups or record batches."""
+    with open_binary(path) as file:
+        if fmt == "parquet":
+            parquet = pq.ParquetFile(file)
+            metadata = parquet.metadata
+            return parquet.schema_arrow, [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+        reader = pa.ipc.open_file(file)
+        narrow = pa.ipc.open_file(file, options=_ipc_options([0]))
+        return reader.schema, [narrow.get_batch(i).num_rows for i in range(reader.num_record_batches)]
+
+
+def stored_batches(unit: Unit, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """The unit's rows in order, at most BATCH_ROWS at a time, with those of the columns `names` that the file has.
+
+    Arrow's own checks of offsets and UTF-8 run on each batch, so damage inside a file is an InputError and never a
+    crash.
+    """
+    with reading(unit.display), open_binary(unit.path) as file:
+        batches = _parquet_batches(file, unit, names) if unit.format == "parquet" else _ipc_batches(file, unit, names)
+        for batch in _window(batches, unit.skip, unit.rows):
+            batch.validate(full=True)
+            yield batch
+
+
+def _parquet_batches(file: pa.NativeFile, unit: Unit, names: list[str]) -> Iterator[pa.RecordBatch]:
+    parquet = pq.ParquetFile(file, pre_buffer=False)
+    present = [name for name in parquet.schema_arrow.names if name in names]
+    yield from parquet.iter_batches(BATCH_ROWS, row_groups=list(unit.groups), columns=present, use_threads=False)
+
+
+def _ipc_batches(file: pa.NativeFile, unit: Unit, names: list[str]) -> Iterator[pa.RecordBatch]:
+    schema = pa.ipc.open_file(file).schema
+    present = [i for i, name in enumerate(schema.names) if name in names]
+    reader = pa.ipc.open_file(file, options=_ipc_options(present))
+    for group in unit.groups:
+        yield reader.get_batch(group)
+
+
+def _ipc_options(fields: list[int]) -> pa.ipc.IpcReadOptions:
+    return pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
+
+
+def _window(batches: Iterator[pa.RecordBatch], skip: int, rows: int) -> Iterator[pa.RecordBatch]:
+    """`rows` rows after the first `skip`, in slices of at most BATCH_ROWS."""
+    for batch in batches:
+        inside = batch.slice(min(skip, batch.num_rows), rows)
+        skip -= min(skip, batch.num_rows)
+        rows -= inside.num_rows
+        for start in range(0, inside.num_rows, BATCH_ROWS):
+            yield inside.slice(start, BATCH_ROWS)
+        if not rows:
+            return

@@ -1,0 +1,139 @@
+"""What a run is: its options, checked, and the plan that follows from them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from ipvalue.constants import MAX_PATHS, MAX_QUANTILES
+from ipvalue.schema import PORTFOLIO, InputError, Strict, did_you_mean, validate
+from ipvalue.simulate import Sampling
+from ipvalue.totals import totals_bytes
+
+SECONDS_A_TASK = 3.0
+PATH_PERIODS_A_SECOND = 1e8
+"""Order of magnitude of one core; only the size of tasks follows from it, never a number."""
+TYPICAL_YEARS = 15
+MOST_TASKS = 20_000
+MOST_ROWS_A_TASK = 131_072
+LEAST_TASKS = 16
+GIBIBYTE = 1 << 30
+
+_UNITS = {"": 1, "B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+
+
+class Job(Strict):
+    """The options of a run, under the names of the command's flags."""
+
+    paths: Annotated[int, Field(ge=1, le=MAX_PATHS)] = 10_000
+    seed: Annotated[int, Field(ge=0, lt=2**64)] = 1
+    precision: Literal["single", "double"] = "single"
+    quantiles: Annotated[tuple[Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)], ...], Field(strict=False)] = (0.05, 0.25, 0.5, 0.75, 0.95)
+    tail: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.05
+    group_by: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    premise: Literal["going_concern", "orderly", "forced"] = "going_concern"
+    keep_paths: bool = False
+    workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    scheduler: str = "threads"
+    memory: str | None = None
+    rows_per_task: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(set(self.quantiles)) != len(self.quantiles):
+            raise ValueError("quantiles must differ from one another")
+        if len(self.quantiles) > MAX_QUANTILES:
+            raise ValueError(f"there are {len(self.quantiles)} quantiles: at most {MAX_QUANTILES}")
+        for name in self.group_by:
+            if name not in PORTFOLIO or PORTFOLIO[name].kind == "float_list":
+                raise ValueError(f"cannot group by {name!r}: it is no column of the portfolio{did_you_mean(name, PORTFOLIO)}")
+        if len(set(self.group_by)) != len(self.group_by):
+            raise ValueError("group_by names a column twice")
+        return self
+
+    @field_validator("scheduler")
+    @classmethod
+    def _check_scheduler(cls, value: str) -> str:
+        if value in ("threads", "processes") or re.fullmatch(r"(tcp|tls)://.+:\d+", value):
+            return value
+        raise ValueError(f"scheduler {value!r} must be threads, processes or tcp://HOST:PORT{did_you_mean(value, ('threads', 'processes'))}")
+
+    @field_validator("memory")
+    @classmethod
+    def _check_memory(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_memory(value)
+        return value
+
+    @property
+    def sampling(self) -> Sampling:
+        """What the simulation needs of it."""
+        return Sampling(self.paths, self.seed, self.precision, tuple(sorted(self.quantiles)), self.tail)
+
+    @property
+    def threads(self) -> int:
+        """Workers asked for, else the cores this process may use."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+    def task_rows(self, rows: int, steps_per_year: int) -> int:
+        """Rows a task: some seconds of work, at most MOST_TASKS, and for small portfolios enough tasks for several cores.
+
+        It depends on the portfolio and the options, not on the workers, so that part files are the same everywhere.
+        """
+        if self.rows_per_task:
+            return self.rows_per_task
+        timed = int(SECONDS_A_TASK * PATH_PERIODS_A_SECOND / (self.paths * TYPICAL_YEARS * steps_per_year))
+        wanted = min(max(timed, 1), MOST_ROWS_A_TASK, -(-rows // LEAST_TASKS))
+        return max(wanted, -(-rows // MOST_TASKS), 1)
+
+    def check_memory(self, groups: int) -> None:
+        """Raises InputError where groups × paths would not fit the memory, before anything is computed."""
+        limit = parse_memory(self.memory) if self.memory else available_memory()
+        workers = self.threads if self.scheduler in ("threads", "processes") else 1
+        # a worker also holds the values of one asset, their keys twice and their buckets
+        need = totals_bytes(groups + bool(self.group_by), self.paths, workers) + workers * self.paths * (32 if self.precision == "double" else 20)
+        if need > limit:
+            raise InputError(
+                f"{groups:,} groups × {self.paths:,} paths need about {need / GIBIBYTE:,.1f} GiB, and {limit / GIBIBYTE:,.1f} GiB may be used: "
+                "group by fewer columns, use fewer paths or workers, or allow more with --memory"
+            )
+
+
+def make_job(options: dict[str, Any]) -> Job:
+    """A checked Job. Raises InputError naming the option, its value and the rule."""
+    try:
+        return validate(Job, {name: value for name, value in options.items() if value is not None}, "options")
+    except InputError as error:
+        raise InputError(str(error).replace("options: ", "")) from None
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of "8GiB", "512 MB", "2e9". Raises ValueError."""
+    found = re.fullmatch(r"\s*([0-9.]+(?:[eE][0-9]+)?)\s*([A-Za-z]*)\s*", text)
+    if not found or found[2].upper() not in _UNITS:
+        raise ValueError(f"memory {text!r} must be a size such as 8GiB or 500MB")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def available_memory() -> int:
+    """Bytes this process may still take: the cgroup's limit where there is one, else what the machine has free."""
+    limits = [int(_meminfo("MemAvailable")) * 1024]
+    for limit, used in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        if Path(limit).exists() and (text := Path(limit).read_text().strip()).isdigit():
+            limits.append(int(text) - int(Path(used).read_text()))
+    return min(limits)
+
+
+def _meminfo(key: str) -> str:
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        name, _, rest = line.partition(":")
+        if name == key:
+            return rest.split()[0]
+    raise InputError("/proc/meminfo does not say how much memory is free: say it with --memory")

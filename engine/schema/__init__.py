@@ -1,0 +1,51 @@
+"""Every column of every table, what a value may be, and the errors and rejects that follow from it."""
+
+from ipvalue.schema.column import LONGEST_LIST, Column
+from ipvalue.schema.describe import TABLES, columns_page, describe
+from ipvalue.schema.errors import InputError, IpvalueError, RunError, did_you_mean, nearest
+from ipvalue.schema.portfolio import (
+    CURRENCY_CODE,
+    FILLABLE,
+    LINKED,
+    METHODS,
+    PENDING,
+    PORTFOLIO,
+    RENEWABLE,
+    RIGHT_TYPES,
+    STAGES,
+)
+from ipvalue.schema.rejects import REJECTS_SCHEMA, Rejects
+from ipvalue.schema.strict import Currency, Finite, Strict, validate
+from ipvalue.schema.tables import MARKET, RESULTS
+from ipvalue.schema.toml import read_toml
+
+__all__ = [
+    "CURRENCY_CODE",
+    "FILLABLE",
+    "LINKED",
+    "LONGEST_LIST",
+    "MARKET",
+    "METHODS",
+    "PENDING",
+    "PORTFOLIO",
+    "REJECTS_SCHEMA",
+    "RENEWABLE",
+    "RESULTS",
+    "RIGHT_TYPES",
+    "STAGES",
+    "TABLES",
+    "Column",
+    "Currency",
+    "Finite",
+    "InputError",
+    "IpvalueError",
+    "Rejects",
+    "RunError",
+    "Strict",
+    "columns_page",
+    "describe",
+    "did_you_mean",
+    "nearest",
+    "read_toml",
+    "validate",
+]

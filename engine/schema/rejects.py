@@ -1,0 +1,63 @@
+"""What is wrong with the rows that could not be valued, column by column, ready to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+REJECTS_SCHEMA = pa.schema(
+    [
+        ("file", pa.string()),
+        ("row", pa.int64()),
+        ("asset_id", pa.string()),
+        ("column", pa.string()),
+        ("value", pa.string()),
+        ("rule", pa.string()),
+        ("message", pa.string()),
+    ]
+)
+
+
+class Rejects:
+    """A growing list of problems. One row may have several; `len` counts problems, `rows` the rows that have any."""
+
+    def __init__(self) -> None:
+        self._batches: list[pa.RecordBatch] = []
+
+    def add(
+        self,
+        file: str,
+        rows: npt.NDArray[np.int64],
+        asset_ids: Sequence[str | None],
+        column: str,
+        values: Sequence[str | None],
+        rule: str,
+        message: str | Sequence[str],
+    ) -> None:
+        """Add a problem for each of `rows` (from 0, within the file); `message` is one for all or one for each."""
+        n = len(rows)
+        messages = [message] * n if isinstance(message, str) else message
+        columns = [[file] * n, rows, asset_ids, [column] * n, values, [rule] * n, messages]
+        arrays = [pa.array(entries, field.type) for entries, field in zip(columns, REJECTS_SCHEMA, strict=True)]
+        self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=REJECTS_SCHEMA))
+
+    def merge(self, other: Rejects) -> None:
+        """Take over the problems of `other`."""
+        self._batches.extend(other._batches)
+
+    def table(self) -> pa.Table:
+        """All problems (REJECTS_SCHEMA) by file, row, column and rule: the same table whatever the order of adding."""
+        keys = [(name, "ascending") for name in ("file", "row", "column", "rule")]
+        return pa.Table.from_batches(self._batches, REJECTS_SCHEMA).sort_by(keys).combine_chunks()
+
+    def rows(self, file: str) -> npt.NDArray[np.int64]:
+        """The rejected rows of one file, each once, ascending."""
+        found = [batch["row"].filter(pc.equal(batch["file"], file)).to_numpy() for batch in self._batches]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+
+    def __len__(self) -> int:
+        return sum(batch.num_rows for batch in self._batches)

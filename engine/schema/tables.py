@@ -1,0 +1,119 @@
+"""The columns of the market file and of a results directory."""
+
+from __future__ import annotations
+
+from ipvalue.constants import MAX_STEPS_PER_YEAR
+from ipvalue.schema.column import Column, Form, Kind
+from ipvalue.schema.portfolio import CURRENCY_CODE
+
+_MONEY = "market's currency"
+_FILE = "market.toml"
+
+
+def _market(
+    name: str,
+    kind: Kind,
+    meaning: str,
+    unit: str = "",
+    low: float | None = None,
+    *,
+    high: float | None = None,
+    low_open: bool = False,
+    default: float | bool | None = None,
+    required: bool = False,
+    form: Form | None = None,
+) -> Column:
+    return Column(
+        name, kind, meaning, _FILE, unit, default, low, high, low_open, False, (), form, required, _MARKET_PAGE
+    )
+
+
+_MARKET_PAGE = "interface: market.toml"
+
+_MARKET = (
+    _market("currency", "string", "what results are reported in", form=CURRENCY_CODE, required=True),
+    _market("valuation_date", "date", "the day that time 0 is", required=True),
+    _market("steps_per_year", "int", "periods a year", "", 1, high=MAX_STEPS_PER_YEAR, default=1),
+    _market("mid_period", "bool", "cash is discounted from the middle of its period, else from its end", default=True),
+    _market("curves.CUR.tenors", "float_list", "times of a zero curve", "years", 0, low_open=True, required=True),
+    _market(
+        "curves.CUR.rates", "float_list", "zero rates, annual effective", "a year", -1, low_open=True, required=True
+    ),
+    _market("fx.CUR", "float", "one unit of the currency in reporting currency", "", 0, low_open=True),
+    _market("factors.names", "string", "the factors, as the column sector names them (a list)"),
+    _market("factors.correlation", "float_list", "their correlation, positive semidefinite (a matrix)", "", -1, high=1),
+)
+
+MARKET: dict[str, Column] = {column.name: column for column in _MARKET}
+
+
+def _assets(name: str, meaning: str, unit: str = _MONEY, kind: Kind = "float", source: str = "model §8") -> Column:
+    return Column(name, kind, meaning, "assets/part-*.parquet", unit, source=source)
+
+
+def _groups(name: str, meaning: str, unit: str = _MONEY, kind: Kind = "float") -> Column:
+    return Column(name, kind, meaning, "groups.parquet", unit, source="model §8")
+
+
+def _totals(name: str, kind: Kind, meaning: str, unit: str = "") -> Column:
+    return Column(name, kind, meaning, "totals.arrow", unit, source="model §8")
+
+
+def _rejects(name: str, meaning: str, kind: Kind = "string") -> Column:
+    return Column(name, kind, meaning, "rejects.parquet", source="interface: a results directory")
+
+
+_QUANTILE = "quantile; q05 is the 5 % one, q99_9 the 99.9 % one: a column for each asked for"
+
+_ASSETS = (
+    _assets("asset_id", "as in the portfolio", "", "string"),
+    _assets("method", "how it was valued", "", "choice"),
+    _assets("status", "ok, or what to be careful about in this row", "", "string", "model §11"),
+    _assets("mean", "estimate of the expected value, the best there is"),
+    _assets("mean_raw", "plain average of the paths"),
+    _assets("standard_error", "standard error of mean"),
+    _assets("standard_deviation", "of the paths"),
+    _assets("q…", _QUANTILE),
+    _assets("expected_shortfall", "mean of the lowest paths (--tail)"),
+    _assets("probability_of_loss", "share of paths below 0", "fraction"),
+    _assets("expected_life", "expected time it earns", "years"),
+    _assets("closed_form", "expected value by formula, where there is one", source="model §6"),
+    _assets("tab", "tax amortisation benefit", source="model §7"),
+    _assets("value", "mean with the tax amortisation benefit and the premise", source="model §7"),
+    _assets("paths", "paths simulated", "", "int"),
+    _assets("filled", "which set of assumptions filled which columns", "", "string", "interface: assumptions.toml"),
+)
+
+_GROUPS = (
+    _groups("(group columns)", "the columns of --group-by; blank in the row of the whole", "", "string"),
+    _groups("assets", "rights in the group", "", "int"),
+    _groups("value", "sum of the rights' value"),
+    _groups("mean", "sum of the rights' mean"),
+    _groups("standard_error", "standard error of mean"),
+    _groups("standard_deviation", "of the sum on each path"),
+    _groups("q…", _QUANTILE + ", of the sum on each path"),
+    _groups("expected_shortfall", "of the sum on each path"),
+    _groups("sum_of_quantiles…", "sum of the rights' own quantiles, a column for each"),
+    _groups("diversification", "quantile of the sum minus sum of the quantiles, a column for each"),
+)
+
+_TOTALS = (
+    _totals("(group columns)", "string", "the columns of --group-by"),
+    _totals("path", "int", "number of the path, from 0"),
+    _totals("value", "decimal", "sum of the group's rights on that path, exact", _MONEY),
+)
+
+_REJECTS = (
+    _rejects("file", "input file"),
+    _rejects("row", "row within the file, from 0", "int"),
+    _rejects("asset_id", "the row's asset_id, where it has one"),
+    _rejects("column", "column at fault"),
+    _rejects("value", "what stands there, as text"),
+    _rejects("rule", "the rule it breaks"),
+    _rejects("message", "what is wrong and what to do"),
+)
+
+RESULTS: dict[str, dict[str, Column]] = {
+    table: {column.name: column for column in columns}
+    for table, columns in {"assets": _ASSETS, "groups": _GROUPS, "totals": _TOTALS, "rejects": _REJECTS}.items()
+}

@@ -1,0 +1,84 @@
+"""A batch of vectors → statistics of its path values, added to the exact totals; picks the back end.
+
+a = assets, p = paths, q = quantiles, s = factors
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ipvalue.cashflows import Vectors
+from ipvalue.constants import FACTOR_TABLE_BYTES
+from ipvalue.ext import kernel
+from ipvalue.market import Market
+from ipvalue.totals import Totals
+
+Precision = Literal["single", "double"]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The factors that all assets share: `matrix` (s, s) lower triangle of their correlation, `hashes` (s,) of their names, in the market's order."""
+
+    matrix: npt.NDArray[np.float64]
+    hashes: npt.NDArray[np.uint64]
+
+
+def make_factors(market: Market) -> Factors:
+    """The market's factors for the kernel (docs/numerics.md §4)."""
+    names = [name.encode() for name in market.factor_order]
+    offsets = np.cumsum([0, *map(len, names)]).astype(np.int32)
+    hashes = kernel.hash_strings(np.frombuffer(b"".join(names), np.uint8), offsets)
+    return Factors(market.cholesky(), hashes)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How paths are drawn and described."""
+
+    paths: int
+    seed: int
+    precision: Precision
+    quantiles: tuple[float, ...]
+    tail: float
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """statistics (a, 5 + q): kernel.STATISTICS, then the quantiles; status (a,) int8: 0, or why a row has no value; values (a, p) or None."""
+
+    statistics: npt.NDArray[np.float64]
+    status: npt.NDArray[np.int8]
+    values: npt.NDArray[np.float32] | npt.NDArray[np.float64] | None
+
+
+def simulate(
+    vectors: Vectors,
+    factors: Factors,
+    sampling: Sampling,
+    delta: float,
+    group: npt.NDArray[np.int32],
+    totals: Totals,
+    *,
+    keep_paths: bool = False,
+) -> Simulated:
+    """Simulates every asset; its path values are added to `totals` of its `group` (a,). Raises kernel.Stopped when asked to stop."""
+    statistics, status, values = kernel.simulate(
+        vectors,
+        factors,
+        seed=sampling.seed,
+        paths=sampling.paths,
+        single=sampling.precision == "single",
+        quantiles=sampling.quantiles,
+        tail=sampling.tail,
+        delta=delta,
+        group=group,
+        totals=totals.sums,
+        keep=keep_paths,
+        table_bytes=FACTOR_TABLE_BYTES,
+    )
+    return Simulated(statistics, status, values)

@@ -1,0 +1,12 @@
+"""The optimal renewal boundary of every asset whose owner may stop (model.md §5; the dynamic programme is ext/stopping_impl.h)."""
+
+from __future__ import annotations
+
+from ipvalue.cashflows import Vectors
+from ipvalue.ext import kernel
+
+
+def add_boundaries(vectors: Vectors, delta: float) -> None:
+    """Solves bound_out and bound_in (offset[a],) in place where any asset is optional: below them the owner abandons. `delta`: years a period."""
+    if vectors.optional.any():
+        vectors.bound_out, vectors.bound_in = kernel.boundary(vectors, delta)

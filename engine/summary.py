@@ -1,0 +1,146 @@
+"""Path values → one row of results an asset (model.md §6–§8), and the statistics of groups.
+
+a = assets, q = quantiles, g = groups
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ipvalue.assumptions import Assumptions
+from ipvalue.cashflows import Rows, Tables, Vectors
+from ipvalue.constants import HEAVY_TAIL_VARIANCE, MONEY_LIMIT
+from ipvalue.ext import kernel
+from ipvalue.schema import RIGHT_TYPES
+from ipvalue.simulate import Sampling, Simulated
+from ipvalue.totals import Totals
+
+Floats = npt.NDArray[np.float64]
+
+GOING_CONCERN = "going_concern"
+EXTRA_COLUMNS = 3
+"""Numbers each asset adds to its group beside the quantiles: value, mean, expected shortfall."""
+
+
+def quantile_name(quantile: float) -> str:
+    """0.05 → q05, 0.5 → q50, 0.999 → q99_9 (interface.md)."""
+    whole, _, part = f"{Decimal(repr(float(quantile))) * 100:f}".partition(".")
+    part = part.rstrip("0")
+    return f"q{int(whole):02d}" + (f"_{part}" if part else "")
+
+
+def asset_schema(quantiles: Sequence[float]) -> pa.Schema:
+    """The columns of assets/part-*.parquet."""
+    money = ["mean", "mean_raw", "standard_error", "standard_deviation", *map(quantile_name, quantiles), "expected_shortfall"]
+    numbers = [*money, "probability_of_loss", "expected_life", "closed_form", "tab", "value"]
+    texts = [(name, pa.string()) for name in ("asset_id", "method", "status")]
+    return pa.schema([*texts, *((name, pa.float64()) for name in numbers), ("paths", pa.int64()), ("filled", pa.string())])
+
+
+def reject_unusable(rows: Rows, simulated: Simulated) -> None:
+    """Moves the rows whose path values cannot be described or summed to the rejects (docs/numerics.md §8)."""
+    rows.reject(
+        simulated.status != 0,
+        "revenue",
+        f"path values are finite and below {MONEY_LIMIT:.3g}",
+        f"some path values are not numbers or reach {MONEY_LIMIT:.3g}, more than a sum can hold: volatility, growth or revenue is too large",
+    )
+
+
+def describe_assets(
+    rows: Rows, vectors: Vectors, simulated: Simulated, sampling: Sampling, tables: Tables, assumptions: Assumptions, premise: str
+) -> pa.RecordBatch:
+    """One row of results for each of the rows with a value, in their order (asset_schema). Call before reject_unusable moves the others."""
+    good = simulated.status == 0
+    raw = dict(zip(kernel.STATISTICS, simulated.statistics.T, strict=False))
+    quantiles = simulated.statistics[:, len(kernel.STATISTICS) :]
+    closed, analytic = _closed_forms(vectors, tables)
+    heavy = vectors.volatility**2 * np.diff(vectors.offset) * tables.delta > HEAVY_TAIL_VARIANCE
+    deviation = np.where(heavy & np.isfinite(analytic), analytic, raw["standard_deviation"])
+    mean = raw["mean"]
+    gross = np.where(mean > 0.0, mean * vectors.tab_factor, mean)
+    columns: dict[str, object] = {
+        "asset_id": rows.batch["asset_id"],
+        "method": rows.batch["method"],
+        "status": np.where(heavy, "heavy_tail", "ok"),
+        "mean": mean,
+        "mean_raw": mean,
+        "standard_error": deviation / np.sqrt(np.float64(sampling.paths)),
+        "standard_deviation": raw["standard_deviation"],
+        **{quantile_name(q): quantiles[:, i] for i, q in enumerate(sampling.quantiles)},
+        "expected_shortfall": raw["expected_shortfall"],
+        "probability_of_loss": raw["probability_of_loss"],
+        "expected_life": raw["expected_life"],
+        "closed_form": pa.array(closed, mask=np.isnan(closed)),
+        "tab": gross - mean,
+        "value": gross * _premise_factor(rows, vectors, tables, assumptions, premise),
+        "paths": np.full(len(rows), sampling.paths),
+        "filled": rows.filled.cast(pa.string()),
+    }
+    schema = asset_schema(sampling.quantiles)
+    arrays = [pa.array(columns[field.name], field.type) for field in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema).filter(pa.array(good))
+
+
+def _closed_forms(vectors: Vectors, tables: Tables) -> tuple[Floats, Floats]:
+    """(a,) E[V] and the analytic standard deviation of V, NaN where something is clamped or optional, or the second moment is no number."""
+    mean, variance = kernel.closed_form(vectors, tables.delta)
+    exact = (vectors.optional == 0) & (vectors.clamped == 0)
+    known = exact & np.isfinite(variance) & (variance >= 0.0)
+    return np.where(exact, mean, np.nan), np.sqrt(np.where(known, variance, np.nan))
+
+
+def _premise_factor(rows: Rows, vectors: Vectors, tables: Tables, assumptions: Assumptions, premise: str) -> Floats:
+    """(a,) (1 − discount)·DF(time to sell) by right type; 1 for a going concern (model.md §7)."""
+    if premise == GOING_CONCERN:
+        return np.ones(len(rows))
+    present = set(rows.batch["right_type"].to_pylist())
+    terms = {name: assumptions.premise(premise, name) for name in RIGHT_TYPES if name in present}
+    place = rows.index("right_type", {name: i for i, name in enumerate(terms)})
+    discount, years = np.array(list(terms.values()), np.float64).reshape(-1, 2)[place].T
+    factors: Floats = kernel.discount_factors(vectors.drivers, tables, np.ascontiguousarray(years))
+    return (1.0 - discount) * factors
+
+
+def add_to_totals(totals: Totals, group: npt.NDArray[np.int32], assets: pa.RecordBatch, quantiles: Sequence[float]) -> None:
+    """Adds what each asset of a batch contributes once to its group (a,): value, mean, expected shortfall and quantiles."""
+    names = ["value", "mean", "expected_shortfall", *map(quantile_name, quantiles)]
+    totals.add(group, np.stack([assets[name].to_numpy() for name in names], axis=1))
+
+
+def describe_groups(totals: Totals, sampling: Sampling) -> pa.Table:
+    """groups.parquet: the distribution of the sum on each path, for every group; with group columns the whole first, its columns null."""
+    names = [quantile_name(q) for q in sampling.quantiles]
+    records: list[Mapping[str, object]] = []
+    for key, count, sums, extras in totals.ordered():
+        found = kernel.statistics(kernel.exact_as_float(sums), sampling.quantiles, sampling.tail)
+        mean, deviation, shortfall = found[:3]
+        quantiles = found[len(kernel.STATISTICS) :]
+        alone = extras[EXTRA_COLUMNS:]
+        records.append({
+            **dict(zip(totals.columns, key or (None,) * len(totals.columns), strict=True)),
+            "assets": count,
+            "value": extras[0],
+            "mean": mean,
+            "standard_error": deviation / np.sqrt(np.float64(sampling.paths)),
+            "standard_deviation": deviation,
+            **dict(zip(names, quantiles, strict=True)),
+            "expected_shortfall": shortfall,
+            **{f"sum_of_quantiles_{name}": value for name, value in zip(names, alone, strict=True)},
+            **{f"diversification_{name}": together - value for name, together, value in zip(names, quantiles, alone, strict=True)},
+            "diversification": (quantiles[0] - alone[0]) if len(names) else None,
+        })  # fmt: skip
+    return pa.Table.from_pylist(list(records), group_schema(totals.columns, sampling.quantiles))
+
+
+def group_schema(columns: Sequence[str], quantiles: Sequence[float]) -> pa.Schema:
+    """The columns of groups.parquet."""
+    names = [quantile_name(q) for q in quantiles]
+    numbers = ["value", "mean", "standard_error", "standard_deviation", *names, "expected_shortfall"]
+    numbers += [*(f"sum_of_quantiles_{name}" for name in names), *(f"diversification_{name}" for name in names), "diversification"]
+    return pa.schema([*((name, pa.string()) for name in columns), ("assets", pa.int64()), *((name, pa.float64()) for name in numbers)])

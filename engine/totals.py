@@ -1,0 +1,99 @@
+"""Exact sums of path values by group (docs/numerics.md §8).
+
+g = groups, p = paths, k = numbers that each asset adds once (value, mean and its quantiles)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ipvalue.ext import kernel
+
+BLANK = "(blank)"
+"""How a group column's blank is written; null stands for the whole."""
+
+Key = tuple[str, ...]
+Words = npt.NDArray[np.uint64]
+
+
+class Totals:
+    """128-bit sums of a growing set of groups, in units of 10⁻⁶ of the market's currency.
+
+    `sums` (g·p, 2) and `extras` (g·k, 2) hold low and high words; `counts` (g,) the assets. Adding and merging commute exactly.
+    """
+
+    def __init__(self, columns: Sequence[str], paths: int, extras: int) -> None:
+        self.columns = tuple(columns)
+        self.paths = paths
+        self.width = extras
+        self.keys: dict[Key, int] = {}
+        self.sums: Words = np.zeros((0, 2), np.uint64)
+        self.extras: Words = np.zeros((0, 2), np.uint64)
+        self.counts: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+
+    def groups_of(self, batch: pa.RecordBatch) -> npt.NDArray[np.int32]:
+        """(a,) each row's group, new ones added."""
+        code = np.zeros(batch.num_rows, np.int64)
+        for name in self.columns:
+            encoded = pc.fill_null(batch[name].cast(pa.string()), BLANK).dictionary_encode()
+            code = code * len(encoded.dictionary) + encoded.indices.to_numpy()
+        _, first, of_row = np.unique(code, return_index=True, return_inverse=True)
+        texts = [pc.fill_null(batch[name].cast(pa.string()), BLANK).take(pa.array(first)).to_pylist() for name in self.columns]
+        keys: list[Key] = list(zip(*texts, strict=True)) if texts else [()] * len(first)
+        places = np.array([self._place(key) for key in keys], np.int32)
+        self._grow()
+        return places[of_row]
+
+    def _place(self, key: Key) -> int:
+        return self.keys.setdefault(key, len(self.keys))
+
+    def _grow(self) -> None:
+        groups = len(self.keys)
+        if groups > len(self.counts):
+            self.sums = _longer(self.sums, groups * self.paths)
+            self.extras = _longer(self.extras, groups * self.width)
+            self.counts = np.concatenate([self.counts, np.zeros(groups - len(self.counts), np.int64)])
+
+    def add(self, group: npt.NDArray[np.int32], extras: npt.NDArray[np.float64]) -> None:
+        """Counts assets (a,) and adds their `extras` (a, k)."""
+        kernel.add_exact(self.extras, group, np.ascontiguousarray(extras))
+        self.counts += np.bincount(group, minlength=len(self.counts))
+
+    def merge(self, other: Totals) -> None:
+        """Takes over the sums of `other`."""
+        places = [self._place(key) for key in other.keys]
+        self._grow()
+        for place, (count, theirs) in zip(places, zip(other.counts, range(len(places)), strict=True), strict=True):
+            for mine, more, width in ((self.sums, other.sums, self.paths), (self.extras, other.extras, self.width)):
+                kernel.merge_exact(mine[place * width : (place + 1) * width], more[theirs * width : (theirs + 1) * width])
+            self.counts[place] += count
+
+    def ordered(self) -> list[tuple[Key, int, Words, npt.NDArray[np.float64]]]:
+        """Every group in the order of its key: (key, assets, per-path sums (p, 2), extras (k,)); with group columns the whole first, its key empty."""
+        rows = [
+            (key, int(self.counts[g]), self.sums[g * self.paths : (g + 1) * self.paths], self.extras[g * self.width : (g + 1) * self.width])
+            for key, g in sorted(self.keys.items())
+        ]
+        if self.columns:
+            whole, extras = np.zeros((self.paths, 2), np.uint64), np.zeros((self.width, 2), np.uint64)
+            for _, _, sums, more in rows:
+                kernel.merge_exact(whole, sums)
+                kernel.merge_exact(extras, more)
+            rows.insert(0, ((), int(self.counts.sum()), whole, extras))
+        return [(key, count, sums, kernel.exact_as_float(more)) for key, count, sums, more in rows]
+
+
+def _longer(words: Words, rows: int) -> Words:
+    longer: Words = np.zeros((rows, 2), np.uint64)
+    longer[: len(words)] = words
+    return longer
+
+
+def totals_bytes(groups: int, paths: int, workers: int) -> int:
+    """Peak memory of a run's totals: the sums of all groups once in the main process, and twice for each worker (at work, and on its way)."""
+    return groups * paths * 16 * (1 + 2 * workers)

@@ -1,0 +1,115 @@
+"""`ipvalue.value` and what it returns; the command `ipvalue value` is the same call."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ipvalue.execute import Outcome, Progress, check_portfolio, opened, value_portfolio
+from ipvalue.job import make_job
+from ipvalue.store import Store
+
+
+class Result:
+    """A results directory, read when asked. Tables are pyarrow's, so pandas, polars and duckdb take them as they are.
+
+    `location` is the directory, or None where the result lives in memory only.
+    """
+
+    def __init__(self, location: str, store: Store | None = None) -> None:
+        self.location = location
+        self._store = store or Store(location)
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Versions, options, hashes of the inputs, files with their hashes, counts, times and machine."""
+        return self._store.manifest()
+
+    @cached_property
+    def assets(self) -> pa.Table:
+        """One row a right that could be valued."""
+        return self._store.assets()
+
+    @cached_property
+    def groups(self) -> pa.Table:
+        """The distribution of each group's sum, the whole first (its group columns null)."""
+        return self._store.read_parquet("groups.parquet")
+
+    @cached_property
+    def totals(self) -> pa.Table:
+        """The sum on each path, exact (decimal128(38, 6)), for the whole and each group."""
+        return self._store.read_ipc("totals.arrow")
+
+    @cached_property
+    def rejects(self) -> pa.Table:
+        """Every problem of the rows that could not be valued."""
+        return self._store.read_parquet("rejects.parquet")
+
+    @cached_property
+    def paths(self) -> pa.Table:
+        """With keep_paths: asset_id and the values of its paths."""
+        return pa.concat_tables([self._store.read_ipc(name) for name in self._store.parts("paths/")])
+
+    def __repr__(self) -> str:
+        counts = self.manifest["counts"]
+        return f"<ipvalue result: {counts['valued']:,} of {counts['rows']:,} rights valued, {self.manifest['options']['paths']:,} paths, {self.location}>"
+
+
+def open_result(location: str | Path) -> Result:
+    """A finished results directory. Raises InputError where it is none."""
+    result = Result(str(location))
+    _ = result.manifest
+    return result
+
+
+def value(
+    portfolio: object,
+    *,
+    market: object = None,
+    assumptions: str | Path = "default",
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Result:
+    """Values a portfolio by simulation.
+
+    portfolio: a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or any table with `__arrow_c_stream__` (pyarrow, pandas, polars, duckdb).
+    market: path or mapping, else market.toml beside the portfolio. out: results directory; without it the result is kept in memory.
+    options: those of ipvalue.job.Job, named as the command's flags: paths, seed, precision, quantiles, tail, group_by, premise, keep_paths,
+    workers, scheduler, memory. Raises InputError (bad input, nothing written) and RunError (the run failed, nothing left behind).
+    """
+    if out is not None:
+        value_into(portfolio, market, assumptions, str(out), options, overwrite=overwrite, progress=progress)
+        return open_result(out)
+    with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
+        value_into(portfolio, market, assumptions, folder, options, overwrite=False, progress=progress)
+        return _held_in_memory(folder)
+
+
+def _held_in_memory(folder: str) -> Result:
+    result = open_result(folder)
+    for name in ("assets", "groups", "totals", "rejects", *(("paths",) if result.manifest["options"]["keep_paths"] else ())):
+        getattr(result, name)
+    result.location = "in memory"
+    return result
+
+
+def value_into(
+    portfolio: object, market: object, assumptions: str | Path, out: str, options: dict[str, Any], *, overwrite: bool, progress: Progress | None
+) -> Outcome:
+    """Values into a results directory and says what came of it."""
+    with opened(portfolio, market, assumptions, make_job(options), out) as inputs:
+        return value_portfolio(inputs, overwrite=overwrite, progress=progress)
+
+
+def check(
+    portfolio: object, *, market: object = None, assumptions: str | Path = "default", progress: Progress | None = None, **options: Any
+) -> Outcome:
+    """Every problem that `value` would find, without valuing. Raises InputError where a file cannot be read at all."""
+    with opened(portfolio, market, assumptions, make_job(options), ".") as inputs:
+        return check_portfolio(inputs, progress)

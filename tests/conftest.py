@@ -1,0 +1,46 @@
+"""What every test may lean on: where the project lies, and how hard Hypothesis searches.
+
+IPVALUE_HYPOTHESIS chooses the profile: quick (the default), ci, thorough.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# No deadline: a slow shared machine must not fail a test. No example database: a run leaves nothing behind and depends
+# on nothing left.
+for name, examples, fixed in (("quick", 30, True), ("ci", 100, True), ("thorough", 2_000, False)):
+    settings.register_profile(
+        name,
+        max_examples=examples,
+        derandomize=fixed,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+settings.load_profile(os.environ.get("IPVALUE_HYPOTHESIS", "quick"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's directory (the checkout, or the unpacked source distribution)."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def example() -> Path:
+    """The shipped portfolio: portfolio.parquet, market.toml and what belongs to them."""
+    return ROOT / "examples" / "us_drugs"
+
+
+@pytest.fixture(scope="session")
+def published() -> Path:
+    """Published test vectors and cases, as files."""
+    return ROOT / "tests" / "published"

@@ -95,9 +95,7 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [
-            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
-        ]
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
         model = names[0] if names else model
     return f"{model}, {os.cpu_count()} CPUs, Python {platform.python_version()}, NumPy {np.__version__}"
 
@@ -144,9 +142,7 @@ def test_reference_beside_numpy(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         out = sys.stdout
         kernel = sys.modules["ipvalue.ext.kernel"]
-        out.write(
-            f"\nreference workload: {ASSETS} assets, {PATHS} paths, {YEARS} years, all statistics, single precision\n"
-        )
+        out.write(f"\nreference workload: {ASSETS} assets, {PATHS} paths, {YEARS} years, all statistics, single precision\n")
         out.write(f"{machine()}, instruction set {getattr(kernel, 'isa', lambda: '?')()}\n")
         out.write(f"{'':22}{'M path-years per CPU-second':>30}\n")
         for name, found in speeds.items():

@@ -257,7 +257,7 @@ def _fill_currency(rows: Rows, currency: str) -> None:
 
 def _dated(rows: Rows, filing: Mask) -> Mask:
     """(a,) where the date that a table counts from is known: filing, or grant or the time until it."""
-    granted = rows.given("grant_date") | (rows.floats("grant_lag") > TIME_EPSILON)
+    granted = rows.given("grant_date") | (rows.floats("grant_lag") > TIME_EPSILON) | (rows.floats("grant_probability") < 1.0)
     dated: Mask = np.where(filing, rows.given("filing_date"), granted)
     return dated
 
@@ -351,7 +351,6 @@ def income_vectors(
 
     rate (a,): what one unit of revenue earns; royalty_low, royalty_high (a,): the royalty's range relative to it (1, 1: none).
     """
-    extra = np.stack([rate, royalty_low, royalty_high])
     drivers = _drivers(rows, tables, rate)
     periods = kernel.periods(drivers, tables)
     long = periods > MAX_HORIZON_YEARS * tables.steps_per_year
@@ -362,13 +361,14 @@ def income_vectors(
             f"the horizon is at most {MAX_HORIZON_YEARS} years",
             f"launch, ramp, grant and path end after more than {MAX_HORIZON_YEARS} years: shorten them",
         )
-        return income_vectors(rows, tables, *extra[:, ~long])
+        return income_vectors(rows, tables, rate[~long], royalty_low[~long], royalty_high[~long])
     offset = np.concatenate([[0], np.cumsum(periods)]).astype(np.int64)
     parts = kernel.vectors(drivers, tables, offset, False)
     status = parts.pop("status")
     if status.any():
+        good = status == 0
         _reject_status(rows, status)
-        return income_vectors(rows, tables, *extra[:, status == 0])
+        return income_vectors(rows, tables, rate[good], royalty_low[good], royalty_high[good])
     n = len(rows)
     optional = rows.is_in("renewal", ["optimal"]) & _any_decision(parts, offset)
     return Vectors(

@@ -6,9 +6,9 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -181,13 +181,16 @@ class Inputs:
 def opened(portfolio: object, market: object, assumptions: str | Path, job: Job, out: str) -> Iterator[Inputs]:
     """Opens and checks all that a run reads, before anything is written. Raises InputError."""
     with tempfile.TemporaryDirectory(prefix="ipvalue-") as spool:
-        the_market = load_market(_market_source(market, portfolio))
+        store = Store(out)
+        if not store.is_shared and job.scheduler != "threads":
+            raise InputError(f"{out}: other processes cannot write to this one's memory: use --scheduler threads or name another --out")
+        the_market = market if isinstance(market, Market) else load_market(_market_source(market, portfolio))
         book = load_assumptions(assumptions)
         found = open_portfolio(portfolio, Path(spool))
         scanned = scan(found, job.group_by)
         job.check_memory(scanned.groups)
         _check_premise(book, job)
-        run = Run(job, make_tables(the_market, book), book, make_factors(the_market), scanned.duplicates, Store(out))
+        run = Run(job, make_tables(the_market, book), book, make_factors(the_market), scanned.duplicates, store)
         units = found.units(job.task_rows(found.rows, the_market.steps_per_year))
         yield Inputs(found, the_market, book, run, [Task(unit, number) for number, unit in enumerate(units)])
 
@@ -199,8 +202,10 @@ def _check_premise(book: Assumptions, job: Job) -> None:
 
 def _market_source(market: object, portfolio: object) -> Any:
     """The market given, else market.toml beside the portfolio."""
-    if market is not None:
+    if isinstance(market, str | Path | Mapping):
         return market
+    if market is not None:
+        raise InputError(f"a {type(market).__name__} is no market: give the path of a TOML file, a mapping like one, or what load_market gave")
     if isinstance(portfolio, str | Path) and (beside := Path(portfolio).parent / "market.toml").exists():
         return beside
     raise InputError("no market is given and no market.toml stands beside the portfolio: name one with --market")
@@ -210,18 +215,18 @@ def value_portfolio(inputs: Inputs, *, overwrite: bool = False, progress: Progre
     """Values the portfolio into its results directory, whole or not at all. Raises InputError, RunError or KeyboardInterrupt."""
     run, store = inputs.run, inputs.run.store
     started, clock = datetime.now(UTC), time.perf_counter()
-    created = store.prepare(overwrite)
+    draft = store.begin(overwrite)
     try:
-        store.clear()
-        gathered = _gather(run_task, inputs, progress)
+        gathered = _gather(run_task, replace(inputs, run=replace(run, store=draft)), progress)
         if not gathered.valued:
             raise _nothing_left(gathered)
-        files = [*gathered.files, *_write_tables(store, run.job, gathered)]
+        files = [*gathered.files, *_write_tables(draft, run.job, gathered)]
         seconds = time.perf_counter() - clock
-        store.write_manifest(_manifest(inputs, gathered, files, started, seconds, command))
+        draft.write_manifest(_manifest(inputs, gathered, files, started, seconds, command))
     except BaseException:
-        store.discard(created)
+        draft.discard()
         raise
+    draft.commit()
     return Outcome(gathered.rows, gathered.valued, gathered.rejected, gathered.rejects.table(), inputs.portfolio.warnings, seconds)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import hashlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,17 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
 
-from ipvalue.schema import InputError, RunError, did_you_mean
+from ipvalue.schema import InputError, RunError, nearest
 
 MANIFEST = "manifest.json"
+
+_HEX = "[0-9a-f]{32}"
+_FILE = r"(?:manifest\.json|groups\.parquet|totals\.arrow|rejects\.parquet|assets/part-\d+\.parquet|paths/part-\d+\.arrow)"
+_UNFINISHED = rf"(?:\.{_HEX}|(?:assets/|paths/)?\.[a-z]+(?:-\d+)?\.[a-z]+\.{_HEX})"
+_OURS = re.compile(rf"(?:\.new-{_HEX}/)?(?:{_FILE}|{_UNFINISHED}|assets|paths)|\.new-{_HEX}")
+"""Names within a results directory that a run writes, or leaves behind where it is killed; nothing else is ever deleted."""
 
 
 @dataclass(frozen=True)
@@ -38,59 +47,107 @@ class Store:
 
     def __init__(self, location: str) -> None:
         self.location = str(location)
+        if not self.location.strip():
+            raise InputError("the results directory has no name: give one with --out")
         try:
             self.fs, self.root = fsspec.core.url_to_fs(self.location)
         except (ImportError, ValueError) as error:
             raise InputError(f"{location}: cannot be opened as a results directory ({error})") from None
+        self._base = self.root
+        self._made: tuple[str, ...] = ()
 
     @property
     def is_local(self) -> bool:
         """Whether files can be renamed atomically here."""
         return isinstance(self.fs, LocalFileSystem)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes see what is written here."""
+        return not isinstance(self.fs, MemoryFileSystem)
+
     def _path(self, name: str) -> str:
-        return f"{self.root.rstrip('/')}/{name}"
+        return f"{self._base.rstrip('/')}/{name}"
 
-    def prepare(self, overwrite: bool) -> bool:
-        """Makes the directory ready to be written; True if it was created here. Raises InputError where it may not be used."""
+    def begin(self, overwrite: bool) -> Store:
+        """The store that a run writes to, ended by `commit` or `discard`. Raises InputError where the directory may not be used.
+
+        It is the directory itself, made here where there is none. Where an earlier result is to be replaced on a local file system, it is
+        a hidden directory within it, so that the earlier result stays whole until the new one is complete.
+        """
+        draft = copy.copy(self)
         with _writing(self.location, InputError):
-            existed = bool(self.fs.exists(self.root))
-            if existed and not self.fs.isdir(self.root):
+            if self.fs.exists(self.root) and not self.fs.isdir(self.root):
                 raise InputError(f"{self.location}: is a file, not a directory: name another --out")
-            if existed and self.fs.ls(self.root, detail=False):
-                if not overwrite:
-                    raise InputError(f"{self.location}: is not empty: name another --out, or give --overwrite to replace what is there")
-                self._check_is_ours()
-            self.fs.makedirs(self.root, exist_ok=True)
-            self._try_to_write()
-        return not existed
+            replaces = self._earlier(overwrite)
+            if replaces and self.is_local:
+                draft._base = f"{self.root}/.new-{uuid.uuid4().hex}"
+            elif replaces:
+                _remove(self.fs, self.root)
+            draft._made = self._missing(draft._base)
+            try:
+                self.fs.makedirs(draft._base, exist_ok=True)
+                draft._try_to_write()
+            except BaseException:
+                draft.discard()
+                raise
+        return draft
 
-    def _check_is_ours(self) -> None:
-        """Only a results directory may be overwritten: nobody's other files are deleted."""
-        known = {MANIFEST, "assets", "groups.parquet", "totals.arrow", "rejects.parquet", "paths"}
-        names = {path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(self.root, detail=False)}
-        others = sorted(names - known)
+    def _earlier(self, overwrite: bool) -> bool:
+        """Whether there are files to replace. Raises InputError where that is not wished, or they are not all a run's own."""
+        if not self.fs.isdir(self.root):
+            return False
+        top = [path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(self.root, detail=False)]
+        if not top:
+            return False
+        # the whole tree is only looked through where it may be a result
+        others = sorted(name for name in top if not _OURS.fullmatch(name)) or sorted(
+            name for name in _names(self.fs, self.root) if not _OURS.fullmatch(name)
+        )
         if others:
-            raise InputError(f"{self.location}: holds {others[0]}, which no run wrote, so it is not overwritten: name another --out")
+            raise InputError(f"{self.location}: holds {others[0]}, which no run wrote, so nothing is written there: name another --out")
+        if not overwrite:
+            raise InputError(f"{self.location}: is not empty: name another --out, or give --overwrite to replace the result there")
+        return True
+
+    def _missing(self, path: str) -> tuple[str, ...]:
+        """The directories to be made for `path`, the deepest first (on object stores there are none)."""
+        missing: list[str] = []
+        while self.is_local and path and not os.path.lexists(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        return tuple(missing)
 
     def _try_to_write(self) -> None:
         probe = self._path(f".{uuid.uuid4().hex}")
-        with self.fs.open(probe, "wb") as file:
-            file.write(b"ipvalue")
-        self.fs.rm(probe)
+        try:
+            with self.fs.open(probe, "wb") as file:
+                file.write(b"ipvalue")
+        finally:
+            if self.fs.exists(probe):
+                self.fs.rm(probe)
 
-    def clear(self) -> None:
-        """Removes what an earlier run left."""
+    def commit(self) -> None:
+        """Puts the finished files in the earlier result's place: its manifest goes first, the new one comes last, so none describes a mixture."""
+        if self._base == self.root:
+            return
         with _writing(self.location):
-            for path in self.fs.ls(self.root, detail=False):
-                self.fs.rm(path, recursive=True)
+            final, base = Path(self.root), Path(self._base)
+            (final / MANIFEST).unlink(missing_ok=True)
+            new = sorted((name for name in _names(self.fs, self._base) if (base / name).is_file()), key=lambda name: (name == MANIFEST, name))
+            _remove(self.fs, self.root, keep=(*new, base.name))
+            for name in new:
+                (final / name).parent.mkdir(exist_ok=True)
+                (base / name).replace(final / name)
+            _remove(self.fs, self.root, keep=new)
+            _sync(final)
 
-    def discard(self, created: bool) -> None:
-        """Takes back an unfinished run: removes its files, and the directory if it was made for it."""
-        if created:
-            self.fs.rm(self.root, recursive=True)
-        else:
-            self.clear()
+    def discard(self) -> None:
+        """Takes back an unfinished run: removes its files, and the directories that were made for it. An earlier result stays."""
+        _remove(self.fs, self._base)
+        for path in self._made:
+            with suppress(OSError):
+                os.rmdir(path)
 
     @contextmanager
     def _creating(self, name: str) -> Iterator[_Hashed]:
@@ -127,15 +184,26 @@ class Store:
         """The manifest. Raises InputError where this is no finished result."""
         try:
             content: dict[str, Any] = json.loads(self.fs.cat_file(self._path(MANIFEST)))
-        except (FileNotFoundError, NotADirectoryError):
-            near = ""
-            parent, _, last = self.root.rstrip("/").rpartition("/")
-            if parent and self.fs.isdir(parent):
-                near = did_you_mean(last, [path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(parent, detail=False)])
-            raise InputError(f"{self.location}: is no results directory (it has no {MANIFEST}){near}") from None
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise InputError(f"{self.location}: is no results directory (it has no {MANIFEST}){self._near()}") from None
         except (OSError, ValueError) as error:
-            raise InputError(f"{self.location}/{MANIFEST}: cannot be read ({error})") from None
+            raise InputError(f"{self.location}/{MANIFEST}: cannot be read ({error}): it is damaged or cut short") from None
+        if not isinstance(content, dict) or not content.keys() >= {"numerics_version", "options", "inputs", "counts", "files"}:
+            raise InputError(f"{self.location}/{MANIFEST}: was not written by ipvalue value")
         return content
+
+    def _near(self) -> str:
+        """The clause that names the results directory that was most likely meant: the one above, or one with a similar name."""
+        parent, _, last = self.root.rstrip("/").rpartition("/")
+        if not parent or not self.fs.isdir(parent):
+            return ""
+        above = self.location.rstrip("/").rpartition("/")[0]
+        if self.fs.exists(f"{parent}/{MANIFEST}"):
+            return f": did you mean {above or parent}?"
+        siblings = [path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(parent, detail=False)]
+        results = [name for name in siblings if name != last and self.fs.exists(f"{parent}/{name}/{MANIFEST}")]
+        near = nearest(last, results)
+        return f": did you mean {f'{above}/{near}' if above else near}?" if near else ""
 
     def read_parquet(self, name: str) -> pa.Table:
         """One Parquet table of the result. Raises InputError where it is damaged."""
@@ -198,11 +266,36 @@ def _atomic(path: Path) -> Iterator[Any]:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    directory = os.open(path.parent, os.O_RDONLY)
+    _sync(path.parent)
+
+
+def _sync(directory: Path) -> None:
+    """Makes renames in a local directory last."""
+    opened = os.open(directory, os.O_RDONLY)
     try:
-        os.fsync(directory)
+        os.fsync(opened)
     finally:
-        os.close(directory)
+        os.close(opened)
+
+
+def _names(fs: Any, base: str) -> list[str]:
+    """Everything under a directory, files and directories, by its name within it."""
+    start = len(base.rstrip("/")) + 1
+    return [path.rstrip("/")[start:] for path in fs.find(base, withdirs=True) if len(path.rstrip("/")) > start]
+
+
+def _remove(fs: Any, base: str, keep: Iterable[str] = ()) -> None:
+    """Removes what a run wrote under a directory, but for `keep` and what lies under it; then the directories left empty."""
+    kept = set(keep)
+    ours = [name for name in _names(fs, base) if _OURS.fullmatch(name) and not kept & {name, name.split("/")[0]}] if fs.isdir(base) else []
+    for name in sorted(ours, reverse=True):
+        path = f"{base.rstrip('/')}/{name}"
+        with suppress(FileNotFoundError):
+            if fs.isdir(path):
+                with suppress(OSError):
+                    fs.rmdir(path)
+            else:
+                fs.rm_file(path)
 
 
 @contextmanager
@@ -211,9 +304,13 @@ def _writing(name: str, kind: type[InputError] | type[RunError] = RunError) -> I
     try:
         yield
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            kind = RunError
         reason = {
             errno.ENOSPC: "the disk is full: free some space or name another --out",
             errno.EDQUOT: "the disk quota is used up: free some space or name another --out",
+            errno.EFBIG: "a file would be larger than may be written here: raise the limit (ulimit -f) or name another --out",
+            errno.ENOENT: "no directory can be made there: name another --out",
             errno.EACCES: "writing is not permitted: name another --out or change its permissions",
             errno.EPERM: "writing is not permitted: name another --out or change its permissions",
             errno.EROFS: "the file system is read-only: name another --out",

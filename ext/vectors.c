@@ -45,10 +45,12 @@ void count_periods(const vector_job *job, int64_t *periods) {
         if (job->indefinite[a]) {
             double years = whole_years(life);
             years = greater(years, whole_years(GET(launch_lag) + GET(ramp_years)) + 1.0);
-            years = greater(years, whole_years(GET(grant_lag)) + 1.0);
+            /* the whole last year, its survival's start included, lies past the grant */
+            if (GET(grant_probability) < 1.0 || later(GET(grant_lag), 0.0)) years = greater(years, __builtin_floor(GET(grant_lag) + TIME_EPSILON) + 2.0);
             life = greater(years, (double)(job->path_start[a + 1] - job->path_start[a]) + 1.0);
         }
-        periods[a] = (int64_t)__builtin_ceil(life * job->steps - TIME_EPSILON);
+        const double count = __builtin_ceil(life * job->steps - TIME_EPSILON);
+        periods[a] = count < 1.0 ? 1 : (int64_t)count;
     }
 }
 

@@ -431,10 +431,12 @@ def launch_of(asset: Asset, method: str) -> float:
 def indefinite_years(asset: Asset, method: str) -> int:
     """Whole years before the last year repeats: past life, ramp, grant and path."""
     ramp_end = launch_of(asset, method) + float(column(asset, "ramp_years", 0.0))
+    grant_lag = float(column(asset, "grant_lag", 0.0))
+    pending = grant_lag > TIME_TOLERANCE or float(column(asset, "grant_probability", 1.0)) < 1
     return max(
         ceil_time(float(column(asset, "life", INDEFINITE_LIFE))),
         ceil_time(ramp_end) + 1,
-        ceil_time(float(column(asset, "grant_lag", 0.0))) + 1,
+        math.floor(grant_lag + TIME_TOLERANCE) + 2 if pending else 1,
         len(numbers(asset, "revenue_path")) + 1,
     )
 
@@ -538,7 +540,7 @@ def survival_of(asset: Asset, market: Market, curves: Tables) -> Callable[[float
 def check_market_side(asset: Asset, market: Market) -> None:
     """Rules that hold for every method."""
     expiry = asset.get("expiry_date")
-    if expiry is not None and asset.get("right_type") not in RENEWABLE and expiry <= market.valuation_date:
+    if expiry is not None and expiry <= market.valuation_date:
         raise Rejected("expiry_date: the right has expired")
     if column(asset, "factor_loading", 0.0) != 0 and asset.get("sector") not in market.factors:
         raise Rejected("sector: no such factor")
@@ -680,13 +682,15 @@ def vectors(asset: Asset, market: Market, schedules: Tables | None = None, curve
         g = growth_of_year(asset, int(life) - len(numbers(asset, "revenue_path")))
         x = (1 + g) * q_s * math.exp(-obsolescence) / (1 + k)
         x_f = (1 + cost_inflation) * q_s / (1 + k)
-        if x >= 1 or x_f >= 1:
-            raise Rejected("indefinite: growth at or above the discount rate")
         weight = v.S[last] / v.S[-1]
         mean = mean_fee(asset, market, schedules)
         official_mean = df[last] * (1 - tax) * mean * (1 + fee_inflation) ** v.u[last] * v.delta[last]
-        v.w[-1] += x / (1 - x) * np.sum(v.w[last] * weight)
-        v.f[-1] += x_f / (1 - x_f) * np.sum((running_cost[last] + official_mean) * weight)
+        income, cost = np.sum(v.w[last] * weight), np.sum((running_cost[last] + official_mean) * weight)
+        # Nothing to repeat cannot grow too fast.
+        if (income > 0 and x >= 1) or (cost > 0 and x_f >= 1):
+            raise Rejected("indefinite: growth at or above the discount rate")
+        v.w[-1] += x / (1 - x) * income if income > 0 else 0.0
+        v.f[-1] += x_f / (1 - x_f) * cost if cost > 0 else 0.0
 
     if column(asset, "renewal", "always") == "optimal":
         v.decision = (v.f > 0) | (v.salvage > 0)

@@ -73,8 +73,9 @@ def _reject(
     where = np.flatnonzero(fault.cells)
     at = pa.array(where)
     values = [None if value is None else str(value) for value in raw[column.name].take(at).to_pylist()]
-    messages = [_message(column, value, fault.must_be) for value in values]
-    rejects.add(file, rows[where], ids.take(at).to_pylist(), column.name, values, fault.rule, messages)
+    messages = {value: _message(column, value, fault.must_be) for value in set(values)}
+    told = [messages[value] for value in values]
+    rejects.add(file, rows[where], ids.take(at).to_pylist(), column.name, values, fault.rule, told)
 
 
 def _message(column: Column, value: str | None, must_be: str) -> str:

@@ -32,15 +32,14 @@ class Duplicates:
         """How often each of `ids` occurs where that is more than once, else 0; a shared hash alone is no duplicate."""
         found = np.zeros(len(ids), np.int64)
         hashes = hash_ids(ids)
-        suspects = np.flatnonzero(np.isin(hashes, self.hashes))
+        suspects = np.flatnonzero(_among(hashes, self.hashes))
         place = np.searchsorted(self.hashes, hashes[suspects])
         while len(suspects):
             same = pc.equal(ids.take(pa.array(suspects)), self.ids.take(pa.array(place))).to_numpy(zero_copy_only=False)
             found[suspects[same]] = self.counts[place[same]]
-            further = (
-                ~same & (np.append(self.hashes, 0)[place + 1] == hashes[suspects]) & (place + 1 < len(self.hashes))
-            )
-            suspects, place = suspects[further], place[further] + 1
+            following = np.minimum(place + 1, len(self.hashes) - 1)
+            further = ~same & (following > place) & (self.hashes[following] == hashes[suspects])
+            suspects, place = suspects[further], following[further]
         return found
 
 
@@ -99,7 +98,7 @@ def _confirmed(portfolio: Portfolio, repeated: npt.NDArray[np.uint64]) -> Duplic
     if len(repeated):
         for batch in _columns(portfolio, [_ID]):
             ids = batch[_ID].drop_null()
-            suspects.append(ids.filter(pa.array(np.isin(hash_ids(ids), repeated))))
+            suspects.append(ids.filter(pa.array(_among(hash_ids(ids), repeated))))
     counted = pc.value_counts(pa.chunked_array(suspects, pa.string()))
     counts = counted.field("counts").to_numpy()
     ids = counted.field("values").filter(pa.array(counts > 1))
@@ -116,6 +115,13 @@ def hash_ids(ids: pa.StringArray) -> npt.NDArray[np.uint64]:
     )
     hashes: npt.NDArray[np.uint64] = kernel.hash_strings(np.frombuffer(data or b"", np.uint8), ends)
     return hashes
+
+
+def _among(hashes: npt.NDArray[np.uint64], ascending: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Which of `hashes` are among `ascending`, sorted and not empty: a search each, without sorting them again."""
+    place = np.minimum(np.searchsorted(ascending, hashes), len(ascending) - 1)
+    found: npt.NDArray[np.bool_] = ascending[place] == hashes
+    return found
 
 
 class _Distinct:

@@ -94,9 +94,8 @@ def open_portfolio(source: str | Path | object, spool: Path) -> Portfolio:
         files = [_open_table(source, spool, unknown)]
         name = _TABLE
     else:
-        raise InputError(
-            f"a {type(source).__name__} is no portfolio: give a path, a URL or a table that has __arrow_c_stream__"
-        )
+        found = f"an object of type {type(source).__name__}"
+        raise InputError(f"{found} is no portfolio: give a path, a URL or a table that has __arrow_c_stream__")
     portfolio = Portfolio(tuple(files), (*warnings, *map(_unknown_column, unknown.items())))
     if not portfolio.rows:
         raise InputError(f"{name}: holds no rows")
@@ -116,10 +115,10 @@ def _listing(source: str, warnings: list[str]) -> list[tuple[str, str]]:
         names = sorted(PurePosixPath(path).name for path in fs.ls(inner, detail=False))
     known = [name for name in names if _is_part(name)]
     others = [name for name in names if not _is_part(name)]
+    kinds = ", ".join(sorted(_FORMATS))
     if not known:
-        raise InputError(f"{source}: the directory holds no Parquet or Arrow IPC file ({', '.join(sorted(_FORMATS))})")
+        raise InputError(f"{source}: the directory itself holds no Parquet or Arrow IPC file ({kinds})")
     if others:
-        kinds = ", ".join(sorted(_FORMATS))
         warnings.append(f"{source}: {_some(others)} not read: only {kinds} files are, and none in subdirectories")
     paths = [f"{source.rstrip('/')}/{name}" for name in known]
     return list(zip(paths, paths, strict=True))

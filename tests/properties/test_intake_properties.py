@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ipvalue.assumptions import fill, load_assumptions
 from ipvalue.intake import open_portfolio, read, scan
 from ipvalue.schema import PORTFOLIO
@@ -92,7 +94,7 @@ def test_one_file_or_seven_give_the_same_clean_rows(rows: Clean, cuts: list[int]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "parts").mkdir()
-        for i, (start, stop) in enumerate(zip(ends, ends[1:], strict=False)):
+        for i, (start, stop) in enumerate(pairwise(ends)):
             part = content.slice(start, stop - start)
             if i % 2:
                 pq.write_table(part, folder / "parts" / f"{i}.parquet")

@@ -25,8 +25,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("methods",),
     ("stopping", "simulate", "summary", "totals"),
     ("lending", "scenarios"),
-    ("job", "store"),
+    ("job", "store", "spread"),
     ("execute",),
+    ("valuation",),
     ("sensitivities", "explain"),
     ("report",),
     ("__init__",),
@@ -120,9 +121,7 @@ def words(module: Module) -> Iterator[tuple[str, int]]:
     documentation = {
         id(node.body[0].value)
         for node in ast.walk(module.tree)
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
-        and node.body
-        and isinstance(node.body[0], ast.Expr)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and node.body and isinstance(node.body[0], ast.Expr)
     }
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Name):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from ipvalue.assumptions import Assumptions, fill, load_assumptions
 from ipvalue.schema import FILLABLE, PORTFOLIO, RIGHT_TYPES, InputError
 

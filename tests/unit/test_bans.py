@@ -27,9 +27,7 @@ TRANSCENDENTAL = set(
     "arcsin arccos arctan arctan2 arcsinh arccosh arctanh asin acos atan atan2 asinh acosh atanh hypot erf erfc gamma "
     "lgamma sinc i0".split()
 )
-BLAS = set(
-    "dot vdot inner outer matmul matvec vecmat vecdot einsum tensordot kron convolve correlate cov corrcoef".split()
-)
+BLAS = set("dot vdot inner outer matmul matvec vecmat vecdot einsum tensordot kron convolve correlate cov corrcoef".split())
 NUMPY = TRANSCENDENTAL | BLAS | set("linalg random fft polyfit polyval interp geomspace logspace".split())
 MATH = TRANSCENDENTAL | {"sumprod", "dist", "prod"}
 ARROW = set("exp expm1 ln ln_checked log10 log1p log2 logb power power_checked sin cos tan atan2".split())

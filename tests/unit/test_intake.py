@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+
 from ipvalue.intake import BATCH_ROWS, open_portfolio, read, scan
 from ipvalue.schema import PORTFOLIO, InputError, Rejects
 
@@ -58,7 +59,7 @@ def csv(path: Path, text: str) -> str:
     return str(path)
 
 
-# ---------------------------------------------------------------------------------------------------------- kinds of source
+# ------------------------------------------------------------------ kinds of source
 
 
 def test_every_column_comes_in_the_registrys_order_and_type(tmp_path: Path) -> None:
@@ -201,7 +202,7 @@ def test_a_stream_whose_dictionaries_change_is_read(tmp_path: Path) -> None:
 def test_types_that_say_the_same_are_cast(
     tmp_path: Path, name: str, array: pa.Array, expected: list[Any] | None
 ) -> None:
-    content = pa.table({"asset_id": ["a", "b"], "right_type": ["design", "design"], **{name: array}})
+    content = pa.table({"asset_id": ["a", "b"], "right_type": ["design", "design"], name: array})
     path = write_ipc(content, tmp_path / "p.arrow")
     clean, rejects = rows_of(path, tmp_path)
     if expected is None:  # a null right_type rejects its row
@@ -229,7 +230,7 @@ def test_files_are_named_measured_and_hashed_as_the_user_has_them(tmp_path: Path
     assert file.sha256 == hashlib.sha256(content).hexdigest()
 
 
-# ---------------------------------------------------------------------------------------------------------- CSV
+# ------------------------------------------------------------------ CSV
 
 
 def test_csv_cells_are_read_as_people_write_them(tmp_path: Path) -> None:
@@ -284,7 +285,7 @@ def test_one_bad_csv_cell_rejects_one_row(tmp_path: Path, name: str, cell: str, 
     assert problem["value"] == cell.strip('"')
 
 
-# ---------------------------------------------------------------------------------------------------------- bad rows
+# ------------------------------------------------------------------ bad rows
 
 
 @pytest.mark.parametrize(
@@ -337,7 +338,7 @@ def test_messages_say_what_where_and_what_to_do(tmp_path: Path) -> None:
     assert right_type.startswith("right_type is 'trademerk' (did you mean trademark?): it must be one of invention_")
 
 
-# ---------------------------------------------------------------------------------------------------------- duplicates
+# ------------------------------------------------------------------ duplicates
 
 
 def test_every_row_of_a_duplicated_id_is_rejected_across_files(tmp_path: Path) -> None:
@@ -381,7 +382,7 @@ def test_ids_whose_hashes_collide_are_told_apart_by_their_text(tmp_path: Path, m
     assert "occurs 3 times" in counts["cc"]
 
 
-# ---------------------------------------------------------------------------------------------------------- scan and units
+# ------------------------------------------------------------------ scan and units
 
 
 def test_groups_are_counted_over_all_files(tmp_path: Path) -> None:
@@ -396,7 +397,7 @@ def test_groups_are_counted_over_all_files(tmp_path: Path) -> None:
 
 def test_an_unknown_group_column_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match="cannot group by 'sectr': it is no column of the portfolio: did you mean sector?"
+        InputError, match="cannot group by 'sectr': it is no column of the portfolio: did you mean sector"
     ):
         scan(open_portfolio(table(), tmp_path), ["sectr"])
 

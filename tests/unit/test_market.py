@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from ipvalue.market import load_market
 from ipvalue.schema import InputError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,20 +23,34 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def errors_as_sentences() -> Iterator[None]:
-    """Errors of the library go to stderr, one sentence a line: exit 2 for bad input or usage, 1 for a failed run, 130 when interrupted."""
+def errors_as_sentences(log_json: bool = False) -> Iterator[None]:
+    """Errors go to stderr, one sentence a line: exit 2 for bad input or usage, 1 for a failed run, 130 when interrupted."""
     try:
         yield
     except IpvalueError as error:
-        for line in str(error).splitlines():
-            err.print(line if line.startswith(" ") else f"ipvalue: {line}", markup=False, style=None)
+        _say(str(error), log_json)
         raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
     except KeyboardInterrupt:
-        err.print("ipvalue: stopped; what was not finished has been removed")
+        _say("stopped; what was not finished has been removed", log_json)
         raise typer.Exit(130) from None
     except MemoryError:
-        err.print("ipvalue: out of memory: use fewer --paths or --workers, or group by fewer columns")
+        _say("out of memory: use fewer --paths or --workers, or group by fewer columns", log_json)
         raise typer.Exit(1) from None
+    except (typer.Exit, BrokenPipeError):
+        raise
+    except Exception as error:
+        if os.environ.get("IPVALUE_DEBUG"):
+            raise
+        _say(f"a fault of ipvalue itself: {type(error).__name__}: {error}; please report it with what IPVALUE_DEBUG=1 prints", log_json)
+        raise typer.Exit(1) from None
+
+
+def _say(text: str, log_json: bool) -> None:
+    if log_json:
+        log_line("error", text=text)
+        return
+    for line in text.splitlines():
+        err.print(line if line.startswith(" ") else f"ipvalue: {line}", markup=False)
 
 
 @contextmanager
@@ -79,6 +94,11 @@ def warn(warnings: tuple[str, ...], log_json: bool) -> None:
             log_line("warning", text=text)
         else:
             err.print(f"ipvalue: warning: {text}", markup=False)
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 row", "1,200 rows"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def comma_list(text: str | None) -> tuple[str, ...] | None:

@@ -16,6 +16,9 @@ def command(
     table: Annotated[str, typer.Argument(help="portfolio, market or results.")] = "portfolio",
     format: Annotated[str, typer.Option("--format", help="md or json.")] = "md",
 ) -> None:
-    """Print every column of a table: name, type, unit, default, range, meaning, source."""
+    """Print the columns of a table: type, unit, default, range, meaning.
+
+    Example: ipvalue schema portfolio --format json
+    """
     with errors_as_sentences():
-        typer.echo(describe(table, format))
+        typer.echo(describe(table, format).rstrip())

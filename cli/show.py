@@ -9,7 +9,7 @@ import pyarrow as pa
 import typer
 from rich.table import Table
 
-from ipvalue.cli.common import errors_as_sentences, out
+from ipvalue.cli.common import count, errors_as_sentences, out
 from ipvalue.report.terminal import Overview, bar, money, overview
 from ipvalue.valuation import open_result
 
@@ -20,10 +20,13 @@ _MONEY = ("value", "mean", "q05", "q50", "q95")
 
 def command(
     directory: Annotated[str, typer.Argument(help="A results directory.", show_default=False)],
-    top: Annotated[int, typer.Option(help="How many of the most valuable rights and largest groups.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="How many of the most valuable rights and largest groups.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="The same for machines.")] = False,
 ) -> None:
-    """Show a result: the portfolio's distribution, the most valuable rights, the groups."""
+    """Show a result: its distribution, its top rights, its groups.
+
+    Example: ipvalue show results --top 20
+    """
     with errors_as_sentences():
         found = overview(open_result(directory), top)
         if as_json:
@@ -49,7 +52,8 @@ def _print(found: Overview, top: int) -> None:
     out.print()
     for name, number in found.whole.items():
         if isinstance(number, float) and not name.startswith(("sum_of", "diversification_")):
-            out.print(f"{name.replace('_', ' '):>19}  {money(number)}", markup=False)
+            label = name if name.startswith("q") else name.replace("_", " ")
+            out.print(f"{label:>19}  {money(number)}", markup=False)
     out.print("\nValue of the whole, by path")
     most = max(paths for _, _, paths in found.bars)
     for low, high, paths in found.bars:
@@ -61,7 +65,7 @@ def _print(found: Overview, top: int) -> None:
         more = f", the {top} largest of {found.groups.num_rows}" if found.groups.num_rows > top else ""
         out.print(_table("Groups" + more, largest, [*names, "assets"], None))
     if found.rejects.num_rows:
-        out.print(f"{found.rejects.num_rows:,} problems in rejected rows; the first: {found.rejects['message'][0]}", markup=False)
+        out.print(f"{count(found.rejects.num_rows, 'problem')} in rejected rows; the first: {found.rejects['message'][0]}", markup=False)
 
 
 def _table(title: str, rows: pa.Table, names: list[str], last: str | None) -> Table:

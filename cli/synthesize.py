@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ipvalue.cli.common import errors_as_sentences, out
+from ipvalue.cli.common import count, errors_as_sentences, out
 from ipvalue.synthesize import synthesize
 
 NAME = "synthesize"
@@ -18,7 +18,12 @@ def command(
     profile: Annotated[str, typer.Option(help="Which published margins to follow: cn_trademarks.")] = "cn_trademarks",
     seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
 ) -> None:
-    """Write a synthetic portfolio, labelled synthetic in its metadata, at the margins of a published register."""
+    """Write a synthetic portfolio, labelled so in its metadata.
+
+    It has the margins of a published register.
+
+    Example: ipvalue synthesize --assets 1000000 --out marks.parquet
+    """
     with errors_as_sentences():
         synthesize(assets, out_file, profile, seed)
-        out.print(f"{assets:,} synthetic rights ({profile}, seed {seed}) are in {out_file}", markup=False)
+        out.print(f"{count(assets, 'synthetic right')} ({profile}, seed {seed}) are in {out_file}", markup=False)

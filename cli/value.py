@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ipvalue.cli.common import comma_list, errors_as_sentences, log_line, out, progress, warn
+from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress, warn
 from ipvalue.report.terminal import money
 from ipvalue.schema import InputError
 from ipvalue.valuation import open_result, value_into
@@ -34,11 +34,11 @@ def command(
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any row was rejected.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Progress and warnings as JSON lines on stderr.")] = False,
 ) -> None:
-    """Value a portfolio: each right's value and distribution, and the portfolio's.
+    """Value a portfolio: each right's distribution and the whole's.
 
     Example: ipvalue value rights.parquet --market market.toml --group-by sector --out results
     """
-    with errors_as_sentences():
+    with errors_as_sentences(log_json):
         options = {
             "paths": paths,
             "seed": seed,
@@ -67,14 +67,14 @@ def _numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in comma_list(text) or ())
     except ValueError:
-        raise InputError(f"quantiles {text!r} must be numbers from 0 to 1 with commas between, as 0.05,0.5,0.95") from None
+        raise InputError(f"quantiles: {text!r} must be numbers from 0 to 1 with commas between, as 0.05,0.5,0.95") from None
 
 
 def _print_summary(out_dir: str, valued: int, rejected: int, seconds: float) -> None:
     result = open_result(out_dir)
     whole = result.groups.slice(0, 1).to_pylist()[0]
     currency = result.manifest["inputs"]["market"]["content"]["currency"]
-    out.print(f"{valued:,} rights valued in {seconds:,.1f} s: {money(whole['value'])} {currency} in all")
+    out.print(f"{count(valued, 'right')} valued in {seconds:,.1f} s: {money(whole['value'])} {currency} in all")
     if rejected:
-        out.print(f"{rejected:,} rows rejected: {out_dir}/rejects.parquet says why")
+        out.print(f"{count(rejected, 'row')} rejected: {out_dir.rstrip('/')}/rejects.parquet says why", markup=False)
     out.print(f"Results are in {out_dir}; look at them with: ipvalue show {out_dir}", markup=False)

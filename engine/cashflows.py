@@ -6,6 +6,7 @@ The arithmetic of a row's vectors is `ext/vectors.c`; here the columns of a batc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -98,7 +99,7 @@ def mean_annual_fee(schedule: FeeSchedule) -> float:
     The cycle is `every`; without it the time between the last two fees and the last amount (from the anchor where there is one fee).
     """
     if schedule.every:
-        return sum(schedule.amounts) / schedule.every
+        return math.fsum(schedule.amounts) / schedule.every
     cycle = schedule.due[-1] - (schedule.due[-2] if len(schedule.due) > 1 else 0.0)
     return schedule.amounts[-1] / cycle if cycle > 0 else 0.0
 
@@ -221,7 +222,8 @@ def check_common(rows: Rows, tables: Tables) -> None:
             ~rows.is_in("currency", list(known)),
             "currency",
             f"the currency has {'an' if what[0] == 'e' else 'a'} {what} in the market",
-            lambda value, known=known, what=what: f"the market has no {what} for {value}{did_you_mean(value, known)}",
+            lambda value, known=known, what=what: f"the market has no {what} for {value}{did_you_mean(value, known)}; "
+            f"add {'fx' if what == 'exchange rate' else 'curves'}.{value} to the market or correct the currency",
         )
     moves = (rows.floats("factor_loading") != 0.0) & (rows.index("sector", tables.factor_index) < 0)
     rows.reject(
@@ -229,7 +231,7 @@ def check_common(rows: Rows, tables: Tables) -> None:
         "sector",
         "sector is a factor of the market where factor_loading is not 0",
         lambda value: f"sector is {value}, which is no factor of the market{did_you_mean(value, tables.factor_index)}; "
-        "add it to factors.names or set factor_loading to 0",
+        "name one of factors.names or set factor_loading to 0",
     )
     for name in ("filing_date", "grant_date"):
         rows.reject(
@@ -243,7 +245,8 @@ def check_common(rows: Rows, tables: Tables) -> None:
         rows.years_since("expiry_date", tables.valuation_date) >= 0.0,
         "expiry_date",
         "the right has not expired",
-        lambda value: f"expired on {value}, at the valuation date {tables.valuation_date} it is no right any more; remove it or correct the date",
+        lambda value: f"expiry_date {value} is not after the valuation date {tables.valuation_date}, so the right has ended; "
+        "remove the row or correct the date",
     )
     _check_schedules(rows, tables)
     _check_curves(rows, tables)
@@ -317,7 +320,7 @@ def check_income(rows: Rows) -> None:
         no_life & ~ends,
         "life",
         "an income method has a life",
-        "life is blank: give it, or economic_life, an expiry_date of a right that is not renewed, or indefinite",
+        "life is blank: give life, economic_life or indefinite, or the expiry_date of a right that is not renewed",
     )
     rows.reject(
         _indefinite(rows) & (rows.floats("entry_hazard") > 0.0),
@@ -399,9 +402,11 @@ def _any_decision(parts: Mapping[str, Floats], offset: Longs) -> Mask:
 
 _STATUS = {
     1: ("growth", "growth · survival / (1 + discount rate) < 1 with an indefinite life",
-        "the last year grows as fast as it is discounted: its perpetuity has no value; lower growth_long or give a life"),
+        "growth in the last year reaches the discount rate, so without end the value is infinite; "
+        "lower growth (growth_long), or set indefinite to false and give a life"),
     2: ("cost_inflation", "cost inflation · survival / (1 + discount rate) < 1 with an indefinite life",
-        "costs grow as fast as they are discounted: their perpetuity has no value; lower cost_inflation or give a life"),
+        "cost_inflation reaches the discount rate, so without end the costs are infinite; "
+        "lower cost_inflation, or set indefinite to false and give a life"),
     3: ("survival_curve", "the survival curve is above 0 at the right's age",
         "the survival curve is 0 at this right's age: none so old is left; correct the date or the curve"),
     4: ("discount_premium", "discount rate > -1", "the risk-free rate and discount_premium add up to -100 % or less; correct the premium"),

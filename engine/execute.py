@@ -88,6 +88,11 @@ Progress = Callable[[int, int], None]
 
 def run_task(task: Task, run: Run) -> Receipt:
     """Values one range of rows and writes its part. Running it twice changes nothing."""
+    with kernel.DefaultArithmetic():
+        return _value_task(task, run)
+
+
+def _value_task(task: Task, run: Run) -> Receipt:
     receipt = Receipt(task.number, totals=Totals(run.job.group_by, run.job.paths, EXTRA_COLUMNS + len(run.job.quantiles)))
     parts: list[pa.RecordBatch] = []
     if run.job.keep_paths:
@@ -205,7 +210,7 @@ def _market_source(market: object, portfolio: object) -> Any:
     if isinstance(market, str | Path | Mapping):
         return market
     if market is not None:
-        raise InputError(f"a {type(market).__name__} is no market: give the path of a TOML file, a mapping like one, or what load_market gave")
+        raise InputError(f"an object of type {type(market).__name__} is no market: give the path of a TOML file, a mapping like one, or what load_market gave")
     if isinstance(portfolio, str | Path) and (beside := Path(portfolio).parent / "market.toml").exists():
         return beside
     raise InputError("no market is given and no market.toml stands beside the portfolio: name one with --market")
@@ -262,10 +267,10 @@ def _gather(function: Callable[[Task, Run], Receipt], inputs: Inputs, progress: 
 
 def _nothing_left(gathered: Receipt) -> InputError:
     table = gathered.rejects.table()
-    first = table.slice(0, 3).to_pylist()
-    shown = "\n".join(f"  {one['file']}, row {one['row']}: {one['message']}" for one in first)
-    more = f"\n  and {table.num_rows - len(first)} more problems: ipvalue check lists them" if table.num_rows > len(first) else ""
-    return InputError(f"no row can be valued: all {gathered.rows:,} were rejected\n{shown}{more}")
+    lines = [f"  {one['file']}, row {one['row']}: {one['message']}" for one in table.slice(0, 3).to_pylist()]
+    if more := table.num_rows - len(lines):
+        lines.append(f"  and {more:,} more {'problem' if more == 1 else 'problems'}: ipvalue check lists them")
+    return InputError("\n".join([f"no row can be valued: all {gathered.rows:,} were rejected", *lines]))
 
 
 def _write_tables(store: Store, job: Job, gathered: Receipt) -> list[Written]:

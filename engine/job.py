@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+import numpy as np
+from pydantic import Field, field_validator
 
 from ipvalue.constants import MAX_PATHS, MAX_QUANTILES
 from ipvalue.schema import PORTFOLIO, InputError, Strict, did_you_mean, validate
@@ -21,7 +23,6 @@ TYPICAL_YEARS = 15
 MOST_TASKS = 20_000
 MOST_ROWS_A_TASK = 131_072
 LEAST_TASKS = 16
-GIBIBYTE = 1 << 30
 
 _UNITS = {"": 1, "B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 
@@ -32,7 +33,7 @@ class Job(Strict):
     paths: Annotated[int, Field(ge=1, le=MAX_PATHS)] = 10_000
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 1
     precision: Literal["single", "double"] = "single"
-    quantiles: Annotated[tuple[Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)], ...], Field(strict=False)] = (0.05, 0.25, 0.5, 0.75, 0.95)
+    quantiles: Annotated[tuple[float, ...], Field(strict=False)] = (0.05, 0.25, 0.5, 0.75, 0.95)
     tail: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.05
     group_by: Annotated[tuple[str, ...], Field(strict=False)] = ()
     premise: Literal["going_concern", "orderly", "forced"] = "going_concern"
@@ -42,25 +43,34 @@ class Job(Strict):
     memory: str | None = None
     rows_per_task: Annotated[int, Field(ge=1)] | None = None
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if len(set(self.quantiles)) != len(self.quantiles):
-            raise ValueError("quantiles must differ from one another")
-        if len(self.quantiles) > MAX_QUANTILES:
-            raise ValueError(f"there are {len(self.quantiles)} quantiles: at most {MAX_QUANTILES}")
-        for name in self.group_by:
-            if name not in PORTFOLIO or PORTFOLIO[name].kind == "float_list":
-                raise ValueError(f"cannot group by {name!r}: it is no column of the portfolio{did_you_mean(name, PORTFOLIO)}")
-        if len(set(self.group_by)) != len(self.group_by):
-            raise ValueError("group_by names a column twice")
-        return self
+    @field_validator("quantiles")
+    @classmethod
+    def _check_quantiles(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        for one in value:
+            if not 0.0 <= one <= 1.0:
+                raise ValueError(f"{one:g} is no quantile: give numbers from 0 to 1")
+        _refuse_repeated(value)
+        if len(value) > MAX_QUANTILES:
+            raise ValueError(f"there are {len(value)}: give at most {MAX_QUANTILES}")
+        return value
+
+    @field_validator("group_by")
+    @classmethod
+    def _check_group_by(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in PORTFOLIO:
+                raise ValueError(f"{name!r} is no column of a portfolio{did_you_mean(name, PORTFOLIO)}")
+            if PORTFOLIO[name].kind == "float_list":
+                raise ValueError(f"{name} holds lists: group by a column of names, dates or numbers")
+        _refuse_repeated(value)
+        return value
 
     @field_validator("scheduler")
     @classmethod
     def _check_scheduler(cls, value: str) -> str:
         if value in ("threads", "processes") or re.fullmatch(r"(tcp|tls)://.+:\d+", value):
             return value
-        raise ValueError(f"scheduler {value!r} must be threads, processes or tcp://HOST:PORT{did_you_mean(value, ('threads', 'processes'))}")
+        raise ValueError(f"{value!r} must be threads, processes or tcp://HOST:PORT{did_you_mean(value, ('threads', 'processes'))}")
 
     @field_validator("memory")
     @classmethod
@@ -98,25 +108,42 @@ class Job(Strict):
         need = totals_bytes(groups + bool(self.group_by), self.paths, workers) + workers * self.paths * (32 if self.precision == "double" else 20)
         if need > limit:
             raise InputError(
-                f"{groups:,} groups × {self.paths:,} paths need about {need / GIBIBYTE:,.1f} GiB, and {limit / GIBIBYTE:,.1f} GiB may be used: "
+                f"{groups:,} {'group' if groups == 1 else 'groups'} × {self.paths:,} paths on {workers:,} {'worker' if workers == 1 else 'workers'} "
+                f"need about {_size(need)} of memory, and {_size(limit)} may be used: "
                 "group by fewer columns, use fewer paths or workers, or allow more with --memory"
             )
 
 
 def make_job(options: dict[str, Any]) -> Job:
     """A checked Job. Raises InputError naming the option, its value and the rule."""
+    plain = {name: value.tolist() if isinstance(value, np.generic | np.ndarray) else value for name, value in options.items() if value is not None}
     try:
-        return validate(Job, {name: value for name, value in options.items() if value is not None}, "options")
+        return validate(Job, plain, "options")
     except InputError as error:
         raise InputError(str(error).replace("options: ", "")) from None
 
 
 def parse_memory(text: str) -> int:
     """Bytes of "8GiB", "512 MB", "2e9". Raises ValueError."""
-    found = re.fullmatch(r"\s*([0-9.]+(?:[eE][0-9]+)?)\s*([A-Za-z]*)\s*", text)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?(?:[eE]\d{1,2})?)\s*([A-Za-z]*)\s*", text)
     if not found or found[2].upper() not in _UNITS:
-        raise ValueError(f"memory {text!r} must be a size such as 8GiB or 500MB")
+        raise ValueError(f"{text!r} must be a size such as 8GiB or 500MB")
     return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def _size(number: float) -> str:
+    """Bytes as people read them: 1.5 GiB."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if number < 1024:
+            return f"{number:,.4g} {unit}"
+        number /= 1024
+    return f"{number:,.1f} GiB"
+
+
+def _refuse_repeated(values: Sequence[object]) -> None:
+    repeated = [value for i, value in enumerate(values) if value in values[:i]]
+    if repeated:
+        raise ValueError(f"{repeated[0]} stands there twice")
 
 
 def available_memory() -> int:

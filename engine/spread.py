@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import threading
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Any, TypeVar
 
 import dask
@@ -22,7 +26,9 @@ R = TypeVar("R")
 
 WINDOW = 4
 """Tasks in flight for each worker, so that receipts never pile up."""
-STOP_SECONDS = 5.0
+STOP_SECONDS = 4.0
+"""How long a stopped run waits for its tasks: they look at the stop flag at every block of paths."""
+STOP_LOOK = 0.05
 
 
 def run(
@@ -58,12 +64,14 @@ def _on_threads(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, wo
         with Callback(posttask=drain):
             dask.threaded.get(graph, list(graph), num_workers=workers)
         drain()
-    except kernel.Stopped:
-        raise KeyboardInterrupt from None
-    finally:
+    except BaseException as error:
         kernel.request_stop()
-        running.wait(STOP_SECONDS)
-        kernel.clear_stop()
+        if running.wait(STOP_SECONDS):
+            kernel.clear_stop()
+        if isinstance(error, kernel.Stopped):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
         pa.set_cpu_count(cpus)
 
 
@@ -83,36 +91,102 @@ class _Counter:
             self._inside -= 1
             self._changed.notify_all()
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
+        """Whether none is inside before `seconds` are over."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._inside, seconds)
+            return self._changed.wait_for(lambda: not self._inside, seconds)
 
 
 def _on_cluster(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, scheduler: str, workers: int, take: Callable[[R], None]) -> None:
     from distributed import as_completed
 
+    name = uuid.uuid4().hex
     with _client(scheduler, workers) as (client, slots):
-        everywhere = client.scatter(shared, broadcast=True, hash=False)
+        # the result of a task, not scattered data: it is made again where the worker that held it is lost
+        everywhere = client.submit(_itself, shared, pure=False)
         waiting = iter(tasks)
-        first = [client.submit(_worker_call, function, task, everywhere, pure=False) for task, _ in zip(waiting, range(WINDOW * slots), strict=False)]
-        flow = as_completed(first)
-        for future in flow:
-            try:
-                take(future.result())
-            except (IpvalueError, KeyboardInterrupt):
-                raise
-            except Exception as error:
-                raise RunError(f"a worker failed: {type(error).__name__}: {error}") from error
-            future.release()
-            for task in waiting:
-                flow.add(client.submit(_worker_call, function, task, everywhere, pure=False))
-                break
+        of_future: dict[str, T] = {}
+
+        def submit(some: Sequence[T]) -> list[Any]:
+            futures = [client.submit(_worker_call, function, task, everywhere, name, pure=False) for task in some]
+            of_future.update({future.key: task for future, task in zip(futures, some, strict=True)})
+            return futures
+
+        flow = as_completed(submit(list(islice(waiting, WINDOW * slots))))
+        try:
+            for future in flow:
+                task = of_future.pop(future.key)
+                again = _taken(future, take)
+                future.release()
+                flow.update(submit([task] if again else list(islice(waiting, 1))))
+        except BaseException:
+            if scheduler != "processes":
+                _stop_workers(client, name)
+            raise
 
 
-def _worker_call(function: Callable[[T, S], R], task: T, shared: S) -> R:
+def _taken(future: Any, take: Callable[[R], None]) -> bool:
+    """Takes a future's result; True if the task must be run again because its worker was stopped for the sake of another run."""
+    try:
+        take(future.result())
+    except (IpvalueError, KeyboardInterrupt, MemoryError):
+        raise
+    except kernel.Stopped:
+        return True
+    except Exception as error:
+        raise RunError(f"a worker failed: {_reason(error)}") from error
+    return False
+
+
+def _reason(error: Exception) -> str:
+    from distributed import KilledWorker
+
+    if isinstance(error, KilledWorker):
+        return "it died again and again at the same rows, for want of memory perhaps: use fewer --workers or --paths"
+    return f"{type(error).__name__}: {error}"
+
+
+# ------------------------------------------------------------------------------------------------------- in a worker process
+
+_at_work: dict[str, _Counter] = {}
+"""The tasks of each run that are inside this process."""
+_stopped: set[str] = set()
+"""Runs whose tasks are not wanted any more."""
+
+
+def _itself(value: S) -> S:
+    return value
+
+
+def _worker_call(function: Callable[[T, S], R], task: T, shared: S, run: str) -> R:
     """What a worker process does for one task: one level of parallelism only."""
     pa.set_cpu_count(1)
-    return function(task, shared)
+    with _at_work.setdefault(run, _Counter()):
+        if run in _stopped:
+            raise kernel.Stopped("this run was stopped")
+        return function(task, shared)
+
+
+def _stop_workers(client: Any, run: str) -> None:
+    """Ends the tasks of a run on a cluster that goes on without it; a cluster that cannot be reached has none to end."""
+    with suppress(OSError, TimeoutError):
+        client.run(_stop_here, run, on_error="ignore")
+
+
+async def _stop_here(run: str) -> None:
+    _stopped.add(run)
+    if counter := _at_work.get(run):
+        kernel.request_stop()
+        try:
+            for _ in range(int(STOP_SECONDS / STOP_LOOK)):
+                if counter.wait(0.0):
+                    break
+                await asyncio.sleep(STOP_LOOK)
+        finally:
+            kernel.clear_stop()
+
+
+# ------------------------------------------------------------------------------------------------------- the cluster
 
 
 @contextmanager
@@ -120,11 +194,13 @@ def _client(scheduler: str, workers: int) -> Iterator[tuple[Any, int]]:
     """A Dask client and how many tasks run at once. Raises RunError where a cluster cannot be reached or has no workers."""
     from distributed import Client, LocalCluster
 
-    settings = {"distributed.admin.log-length": 0, "distributed.worker.memory.terminate": False}
-    with dask.config.set(settings):
+    settings = {"distributed.admin.log-length": 0, "distributed.admin.large-graph-warning-threshold": "1GiB"}
+    with dask.config.set(settings), _quiet():
         if scheduler == "processes":
             with (
-                LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0, silence_logs=50) as cluster,
+                LocalCluster(
+                    n_workers=workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", memory_limit=0, silence_logs=logging.CRITICAL + 1
+                ) as cluster,
                 Client(cluster) as client,
             ):
                 yield client, workers
@@ -138,3 +214,17 @@ def _client(scheduler: str, workers: int) -> Iterator[tuple[Any, int]]:
             if not slots:
                 raise RunError(f"{scheduler}: the Dask scheduler has no workers; start some")
             yield client, slots
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask's own log stays off the terminal: what matters of it is said as an error of the run."""
+    handlers = logging.getLogger("distributed").handlers
+    levels = [handler.level for handler in handlers]
+    for handler in handlers:
+        handler.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for handler, level in zip(handlers, levels, strict=False):
+            handler.setLevel(level)

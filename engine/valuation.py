@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from ipvalue.execute import Outcome, Progress, check_portfolio, opened, value_portfolio
+from ipvalue.ext import kernel
 from ipvalue.job import make_job
 from ipvalue.store import Store
 
@@ -103,13 +104,13 @@ def value_into(
     portfolio: object, market: object, assumptions: str | Path, out: str, options: dict[str, Any], *, overwrite: bool, progress: Progress | None
 ) -> Outcome:
     """Values into a results directory and says what came of it."""
-    with opened(portfolio, market, assumptions, make_job(options), out) as inputs:
+    with kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, make_job(options), out) as inputs:
         return value_portfolio(inputs, overwrite=overwrite, progress=progress)
 
 
 def check(
     portfolio: object, *, market: object = None, assumptions: str | Path = "default", progress: Progress | None = None, **options: Any
 ) -> Outcome:
-    """Every problem that `value` would find, without valuing. Raises InputError where a file cannot be read at all."""
+    """Every problem that `value` would find, but those that only simulated values show. Raises InputError where a file cannot be read at all."""
     with opened(portfolio, market, assumptions, make_job(options), ".") as inputs:
         return check_portfolio(inputs, progress)

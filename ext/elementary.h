@@ -19,23 +19,24 @@ INLINE double fma_f64(double a, double b, double c) { return __builtin_fma(a, b,
 INLINE float sqrt_f32(float x) { return __builtin_sqrtf(x); }
 INLINE double sqrt_f64(double x) { return __builtin_sqrt(x); }
 
-/* e^x; 0 below the smallest normal, infinity above the greatest; x is not NaN. 2^n is added to the exponent as an integer. */
+/* e^x for |x| < 88; beyond, it stays between 2^-126 and 2^129. 2^n is added to the exponent as an integer, n limited on its float's bits. */
 INLINE float exp_f32(float x) {
     const float shift = 0x1.8p23f;
     float t = fma_f32(x, (float)LOG2_E, shift), n = t - shift;
-    float r = fma_f32(n, -(float)LN2_LO_F32, fma_f32(n, -(float)LN2_HI_F32, x));
-    float q = (float)EXP_F32[4];
-    q = fma_f32(q, r, (float)EXP_F32[3]);
-    q = fma_f32(q, r, (float)EXP_F32[2]);
-    q = fma_f32(q, r, (float)EXP_F32[1]);
-    q = fma_f32(q, r, (float)EXP_F32[0]);
+    float r = fma_f32(n, -LN2_LO_F32, fma_f32(n, -LN2_HI_F32, x));
+    float q = EXP_F32[4];
+    q = fma_f32(q, r, EXP_F32[3]);
+    q = fma_f32(q, r, EXP_F32[2]);
+    q = fma_f32(q, r, EXP_F32[1]);
+    q = fma_f32(q, r, EXP_F32[0]);
     float p = fma_f32(r * r, q, r) + 1.0f;
-    int32_t scale = (int32_t)((uint32_t)f32_to_bits(t) << 23);
-    float y = bits_to_f32((int32_t)((uint32_t)f32_to_bits(p) + (uint32_t)scale));
-    y = x > 0x1.62e42ep6f ? INFINITY : y;
-    return x < -0x1.5d58ap6f ? 0.0f : y;
+    int32_t power = f32_to_bits(t);
+    power = power < 0x4b400000 + 127 ? power : 0x4b400000 + 127;
+    power = power > 0x4b400000 - 125 ? power : 0x4b400000 - 125;
+    return bits_to_f32((int32_t)((uint32_t)f32_to_bits(p) + ((uint32_t)power << 23)));
 }
 
+/* e^x; 0 below the smallest normal, infinity above the greatest; x is not NaN. */
 INLINE double exp_f64(double x) {
     const double shift = 0x1.8p52;
     double t = fma_f64(x, LOG2_E, shift), n = t - shift;
@@ -72,21 +73,18 @@ INLINE double split_f64(double x, double *f) {
     return bits_to_f64(e + 0x4330000000000000) - (0x1p52 + 2048.0);
 }
 
+/* Polynomials of four and eight coefficients, the powers in pairs (Estrin), so that short chains of operations run side by side. */
+INLINE float four_f32(const float c[4], float x, float x2) { return fma_f32(x2, fma_f32(c[3], x, c[2]), fma_f32(c[1], x, c[0])); }
+INLINE float eight_f32(const float c[8], float x, float x2) { return fma_f32(x2 * x2, four_f32(c + 4, x, x2), four_f32(c, x, x2)); }
+INLINE double four_f64(const double c[4], double x, double x2) { return fma_f64(x2, fma_f64(c[3], x, c[2]), fma_f64(c[1], x, c[0])); }
+INLINE double eight_f64(const double c[8], double x, double x2) { return fma_f64(x2 * x2, four_f64(c + 4, x, x2), four_f64(c, x, x2)); }
+
 /* ln x for normal positive x. */
 INLINE float log_f32(float x) {
     float f, e = split_f32(x, &f);
-    float q = (float)LOG_F32[8];
-    q = fma_f32(q, f, (float)LOG_F32[7]);
-    q = fma_f32(q, f, (float)LOG_F32[6]);
-    q = fma_f32(q, f, (float)LOG_F32[5]);
-    q = fma_f32(q, f, (float)LOG_F32[4]);
-    q = fma_f32(q, f, (float)LOG_F32[3]);
-    q = fma_f32(q, f, (float)LOG_F32[2]);
-    q = fma_f32(q, f, (float)LOG_F32[1]);
-    q = fma_f32(q, f, (float)LOG_F32[0]);
-    float f2 = f * f;
-    float low = fma_f32(e, (float)LN2_LO_F32, fma_f32(f2 * f, q, -0.5f * f2));
-    return fma_f32(e, (float)LN2_HI_F32, f + low);
+    float f2 = f * f, q = eight_f32(LOG_F32, f, f2);
+    float low = fma_f32(e, LN2_LO_F32, fma_f32(f2 * f, q, -0.5f * f2));
+    return fma_f32(e, LN2_HI_F32, f + low);
 }
 
 /* ln x = *high + *low, error about 2^-60 relative. */
@@ -95,14 +93,7 @@ INLINE void log_two(double x, double *high, double *low) {
     double d = 2.0 + f, s = f / d;
     double s_low = fma_f64(-s, d, f) / d;           /* f/d = s + s_low, up to d's own rounding */
     s_low = fma_f64(-s, ((2.0 - d) + f) / d, s_low);
-    double z = s * s, q = LOG_F64[7];
-    q = fma_f64(q, z, LOG_F64[6]);
-    q = fma_f64(q, z, LOG_F64[5]);
-    q = fma_f64(q, z, LOG_F64[4]);
-    q = fma_f64(q, z, LOG_F64[3]);
-    q = fma_f64(q, z, LOG_F64[2]);
-    q = fma_f64(q, z, LOG_F64[1]);
-    q = fma_f64(q, z, LOG_F64[0]);
+    double z = s * s, q = eight_f64(LOG_F64, z, z * z);
     double a = e * LN2_HI_F64, b = 2.0 * s;         /* a is exact: LN2_HI has 20 trailing zeros */
     double sum = a + b, t = sum - a;
     double rest = (a - (sum - t)) + (b - t);
@@ -125,33 +116,21 @@ INLINE double pow_f64(double x, double y) {
     return fma_f64(r, rest, r);
 }
 
-/* sin and cos on [-pi/4, pi/4]. */
+/* sin and cos on [-pi/2, pi/2]. */
 INLINE float sin_f32(float p) {
-    float z = p * p, q = fma_f32((float)SIN_F32[2], z, (float)SIN_F32[1]);
-    q = fma_f32(q, z, (float)SIN_F32[0]);
-    return fma_f32(z * p, q, p);
+    float z = p * p;
+    return fma_f32(z * p, four_f32(SIN_F32, z, z * z), p);
 }
 INLINE float cos_f32(float p) {
-    float z = p * p, q = fma_f32((float)COS_F32[2], z, (float)COS_F32[1]);
-    q = fma_f32(q, z, (float)COS_F32[0]);
-    return fma_f32(z * z, q, fma_f32(-0.5f, z, 1.0f));
+    float z = p * p, z2 = z * z;
+    return fma_f32(z2, four_f32(COS_F32, z, z2), fma_f32(-0.5f, z, 1.0f));
 }
 INLINE double sin_f64(double p) {
-    double z = p * p, q = SIN_F64[5];
-    q = fma_f64(q, z, SIN_F64[4]);
-    q = fma_f64(q, z, SIN_F64[3]);
-    q = fma_f64(q, z, SIN_F64[2]);
-    q = fma_f64(q, z, SIN_F64[1]);
-    q = fma_f64(q, z, SIN_F64[0]);
-    return fma_f64(z * p, q, p);
+    double z = p * p;
+    return fma_f64(z * p, eight_f64(SIN_F64, z, z * z), p);
 }
 INLINE double cos_f64(double p) {
-    double z = p * p, q = COS_F64[5];
-    q = fma_f64(q, z, COS_F64[4]);
-    q = fma_f64(q, z, COS_F64[3]);
-    q = fma_f64(q, z, COS_F64[2]);
-    q = fma_f64(q, z, COS_F64[1]);
-    q = fma_f64(q, z, COS_F64[0]);
-    return fma_f64(z * z, q, fma_f64(-0.5, z, 1.0));
+    double z = p * p, z2 = z * z;
+    return fma_f64(z2, eight_f64(COS_F64, z, z2), fma_f64(-0.5, z, 1.0));
 }
 #endif

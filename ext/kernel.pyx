@@ -10,6 +10,13 @@ import numpy as np
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
+cdef extern from "<fenv.h>" nogil:
+    ctypedef struct fenv_t:
+        pass
+    const fenv_t *FE_DFL_ENV
+    int fegetenv(fenv_t *)
+    int fesetenv(const fenv_t *)
+
 cdef extern from "simulate.h":
     ctypedef struct int128_t:
         pass
@@ -191,6 +198,18 @@ def clear_stop() -> None:
     """Kernels may run again."""
     global stop_flag
     stop_flag = 0
+
+
+cdef class DefaultArithmetic:
+    """Within it this thread rounds to nearest and keeps denormals, whatever a library did to it; afterwards it is as before. numerics.md §6."""
+    cdef fenv_t before
+
+    def __enter__(self):
+        fegetenv(&self.before)
+        fesetenv(FE_DFL_ENV)
+
+    def __exit__(self, *error):
+        fesetenv(&self.before)
 
 
 def instruction_sets() -> list:
@@ -607,8 +626,9 @@ def statistics(values, quantiles, double tail):
     cdef const double *levels_at = doubles(levels, 0)
     cdef double *out_at = <double *>doubles(out, 0)
     cdef int64_t count = len(levels)
-    with nogil:
-        table.statistics(&view[0], view.shape[0], levels_at, count, tail, out_at, &scratch[0])
+    with DefaultArithmetic():
+        with nogil:
+            table.statistics(&view[0], view.shape[0], levels_at, count, tail, out_at, &scratch[0])
     return out
 
 

@@ -28,8 +28,10 @@ typedef struct {
 static void FN(normals)(uint32_t purpose, uint32_t block, uint32_t path, const uint32_t hash[2], const uint32_t key[2], int n,
                         uint32_t (*word)[BLOCK_PATHS], REAL (*out)[BLOCK_PATHS]) {
     philox_block(purpose, block, path, hash, key, n, word);
-    for (int i = 0; i < n; i++) OF(normal_pair)(word[0][i], word[1][i], &out[0][i], &out[1][i]);
-    for (int i = 0; i < n; i++) OF(normal_pair)(word[2][i], word[3][i], &out[2][i], &out[3][i]);
+    for (int i = 0; i < n; i++) {
+        OF(normal_pair)(word[0][i], word[1][i], &out[0][i], &out[1][i]);
+        OF(normal_pair)(word[2][i], word[3][i], &out[2][i], &out[3][i]);
+    }
 }
 
 /* Factor `row` in the four periods of stream block `block`: numerics.md §4. */
@@ -120,6 +122,50 @@ static void FN(start)(const FN(asset) *asset, uint32_t path, int n, FN(space) *s
         }
 }
 
+/* Two whole periods where there is volatility and neither a royalty range, a rival, bounds nor an option: the same operations as `advance`
+ * and `earn`, kept in registers. Compiled once for each pair of flags. Periods come in pairs whose
+ * normals stand in one block; a last single one takes the general way. */
+typedef struct {
+    const REAL *own[2], *common[2];
+    REAL w[2], f[2];
+    int32_t last[2];
+} FN(periods);
+
+INLINE void FN(fused)(const int has_factor, const int has_lapse, const FN(asset) *asset, const FN(periods) *two, int n, FN(space) *s, REAL *restrict V,
+                      int64_t *alive) {
+    REAL *restrict x = s->x;
+    const int32_t *restrict survival = s->survival;
+    const REAL *restrict own0 = two->own[0], *restrict own1 = two->own[1], *restrict common0 = two->common[0], *restrict common1 = two->common[1];
+    const REAL drift = asset->drift, a = asset->common, b = asset->own, w0 = two->w[0], w1 = two->w[1], f0 = two->f[0], f1 = two->f[1];
+    const int32_t last0 = two->last[0], last1 = two->last[1];
+    int dead0 = 0, dead1 = 0;
+    for (int i = 0; i < n; i++) {
+        REAL x0 = x[i] + drift;
+        if (has_factor) x0 = OF(fma)(a, common0[i], x0);
+        x0 = OF(fma)(b, own0[i], x0);
+        REAL x1 = x0 + drift;
+        if (has_factor) x1 = OF(fma)(a, common1[i], x1);
+        x1 = OF(fma)(b, own1[i], x1);
+        x[i] = x1;
+        REAL cash0 = OF(fma)(w0, OF(exp)(x0), -f0), cash1 = OF(fma)(w1, OF(exp)(x1), -f1);
+        if (has_lapse) {
+            cash0 = survival[i] > last0 ? (REAL)0 : cash0;
+            cash1 = survival[i] > last1 ? (REAL)0 : cash1;
+            dead0 += survival[i] > last0;
+            dead1 += survival[i] > last1;
+        }
+        V[i] = (V[i] + cash0) + cash1;
+    }
+    alive[0] += n - dead0;
+    alive[1] += n - dead1;
+}
+static void FN(plain)(const FN(asset) *asset, const FN(periods) *two, int n, FN(space) *s, REAL *V, int64_t *alive) {
+    if (asset->has_factor && asset->has_lapse) FN(fused)(1, 1, asset, two, n, s, V, alive);
+    else if (asset->has_factor) FN(fused)(1, 0, asset, two, n, s, V, alive);
+    else if (asset->has_lapse) FN(fused)(0, 1, asset, two, n, s, V, alive);
+    else FN(fused)(0, 0, asset, two, n, s, V, alive);
+}
+
 /* L_t before the rival's entry: x_t, exp, royalty. */
 static void FN(advance)(const FN(asset) *asset, const REAL *restrict own, const REAL *restrict common, int n, FN(space) *s) {
     REAL *restrict x = s->x, *restrict level = s->level;
@@ -188,16 +234,19 @@ static void FN(block)(const simulation *job, const FN(asset) *asset, int64_t a, 
     const uint32_t path = (uint32_t)first;
     const int64_t offset = job->offset[a];
     const int general = asset->optional || asset->clamped;
+    const int plain = asset->has_volatility && !general && !asset->has_royalty && !asset->has_rival;
     FN(start)(asset, path, n, s);
     if (asset->has_lapse || asset->has_rival || asset->has_volatility || general) {
         philox_block(PURPOSE_PATH, 0, path, asset->hash, asset->key, n, s->word);
         for (int i = 0; i < n; i++) s->survival[i] = (int32_t)(s->word[0][i] ^ 0x80000000u);
-        for (int i = 0; i < n; i++) s->rival[i] = (int32_t)(s->word[1][i] ^ 0x80000000u);
+        if (asset->has_rival || general)
+            for (int i = 0; i < n; i++) s->rival[i] = (int32_t)(s->word[1][i] ^ 0x80000000u);
         if (asset->has_volatility)
             for (int i = 0; i < n; i++) OF(normal_pair)(s->word[2][i], s->word[3][i], &s->own[2][i], &s->own[3][i]);
     }
     for (int i = 0; i < n; i++) V[i] = (REAL)0;
-    for (int i = 0; i < n; i++) s->alive[i] = -1;
+    if (general)
+        for (int i = 0; i < n; i++) s->alive[i] = -1;
     const REAL *table = NULL;
     if (asset->has_factor && job->factor_table)
         table = (const REAL *)job->factor_table + job->factor_slot[job->factor[a]] * job->table_periods * job->paths + first;
@@ -206,9 +255,20 @@ static void FN(block)(const simulation *job, const FN(asset) *asset, int64_t a, 
         if (asset->has_volatility && slot == 0)
             FN(normals)(PURPOSE_PATH, (uint32_t)((t + 2) / 4), path, asset->hash, asset->key, n, s->word, s->own);
         if (asset->has_factor && !table && (t & 3) == 0) FN(factor_block)(job, job->factor[a], (uint32_t)(t / 4), path, n, s);
-        if (asset->has_volatility || t == 0 || asset->has_rival)
-            FN(advance)(asset, s->own[slot], table ? table + t * job->paths : s->common[t & 3], n, s);
+        const REAL *common = table ? table + t * job->paths : s->common[t & 3];
         const int32_t last = last_word(threshold(job->survival[offset + t]));
+        if (plain && t + 1 < asset->periods) {
+            const int64_t at = offset + t;
+            const FN(periods) two = {{s->own[slot], s->own[slot + 1]},
+                                     {common, table ? common + job->paths : s->common[(t + 1) & 3]},
+                                     {(REAL)job->w[at], (REAL)job->w[at + 1]},
+                                     {(REAL)job->f[at], (REAL)job->f[at + 1]},
+                                     {last, last_word(threshold(job->survival[at + 1]))}};
+            FN(plain)(asset, &two, n, s, V, alive + t);
+            t++;
+            continue;
+        }
+        if (asset->has_volatility || t == 0 || asset->has_rival) FN(advance)(asset, s->own[slot], common, n, s);
         int32_t rival_last = INT32_MAX;
         if (asset->has_rival) {
             uint64_t enter = threshold(job->rival[offset + t]);
@@ -229,6 +289,7 @@ static int8_t FN(total)(const REAL *V, const UKEY *keys, int64_t n, int128_t *to
     if (greatest >= MONEY_LIMIT) return STATUS_TOO_LARGE;
     if (!totals) return STATUS_OK;
     if (greatest < 9e12)
+#pragma GCC unroll 4
         for (int64_t i = 0; i < n; i++) totals[i] += (int64_t)__builtin_rint((double)V[i] * MONEY_SCALE);
     else
         for (int64_t i = 0; i < n; i++) totals[i] += (int128_t)__builtin_rint((double)V[i] * MONEY_SCALE);

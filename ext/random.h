@@ -23,30 +23,17 @@ INLINE double word_f64(uint32_t k) { return (double)(int32_t)(k ^ 0x80000000u) +
 INLINE float uniform_f32(uint32_t k) { return fma_f32(word_f32(k), 0x1p-32f, 0x1p-33f); }
 INLINE double uniform_f64(uint32_t k) { return fma_f64(word_f64(k), 0x1p-32, 0x1p-33); }
 
-/* Box–Muller, the angle reduced to a quadrant in integers. */
+/* Box–Muller. The top bit of k2 chooses the half plane (the sign of the first normal), the other bits the angle within it. */
 INLINE void normal_pair_f32(uint32_t k1, uint32_t k2, float *first, float *second) {
-    float r = sqrt_f32(-2.0f * log_f32(uniform_f32(k1)));
-    uint32_t turned = k2 + 0x20000000u;
-    int32_t rest = (int32_t)(k2 - (turned & 0xc0000000u));
-    float p = fma_f32((float)rest, (float)(TWO_PI * 0x1p-32), (float)(TWO_PI * 0x1p-33));
-    float s = sin_f32(p), c = cos_f32(p);
-    uint32_t swap = turned & 0x40000000u;
-    float x = swap ? s : c, y = swap ? c : s;
-    /* quadrant 0: (c, s), 1: (-s, c), 2: (-c, -s), 3: (s, -c) */
-    uint32_t sx = (turned ^ (turned << 1)) & 0x80000000u, sy = turned & 0x80000000u;
-    *first = r * bits_to_f32((int32_t)((uint32_t)f32_to_bits(x) ^ sx));
-    *second = r * bits_to_f32((int32_t)((uint32_t)f32_to_bits(y) ^ sy));
+    float r = sqrt_f32(-2.0f * log_f32(fma_f32((float)(int32_t)(k1 >> 1), 0x1p-31f, 0x1p-32f)));
+    float p = fma_f32((float)(int32_t)(k2 << 1), (float)(PI * 0x1p-32), (float)(PI * 0x1p-32));
+    *first = r * bits_to_f32((int32_t)((uint32_t)f32_to_bits(cos_f32(p)) ^ (k2 & 0x80000000u)));
+    *second = r * sin_f32(p);
 }
 INLINE void normal_pair_f64(uint32_t k1, uint32_t k2, double *first, double *second) {
-    double r = sqrt_f64(-2.0 * log_f64(uniform_f64(k1)));
-    uint32_t turned = k2 + 0x20000000u;
-    int32_t rest = (int32_t)(k2 - (turned & 0xc0000000u));
-    double p = fma_f64((double)rest, TWO_PI * 0x1p-32, TWO_PI * 0x1p-33);
-    double s = sin_f64(p), c = cos_f64(p);
-    uint32_t swap = turned & 0x40000000u;
-    double x = swap ? s : c, y = swap ? c : s;
-    uint64_t sx = (uint64_t)((turned ^ (turned << 1)) & 0x80000000u) << 32, sy = (uint64_t)(turned & 0x80000000u) << 32;
-    *first = r * bits_to_f64((int64_t)((uint64_t)f64_to_bits(x) ^ sx));
-    *second = r * bits_to_f64((int64_t)((uint64_t)f64_to_bits(y) ^ sy));
+    double r = sqrt_f64(-2.0 * log_f64(fma_f64((double)(int32_t)(k1 >> 1), 0x1p-31, 0x1p-32)));
+    double p = fma_f64((double)(int32_t)(k2 << 1), PI * 0x1p-32, PI * 0x1p-32);
+    *first = r * bits_to_f64((int64_t)((uint64_t)f64_to_bits(cos_f64(p)) ^ (uint64_t)(k2 & 0x80000000u) << 32));
+    *second = r * sin_f64(p);
 }
 #endif

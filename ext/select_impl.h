@@ -1,5 +1,6 @@
 /* Exact order statistics and the statistics of one asset, for REAL. Included by kernel_impl.h only. docs/numerics.md §7. */
-#define BUCKETS 1024
+#define BUCKETS 1024      /* for many keys, */
+#define FEW_BUCKETS 64    /* and for few, where clearing and summing a thousand would cost more than it saves */
 #define SMALL 32
 
 /* Order-preserving integer of a number. */
@@ -38,14 +39,14 @@ static void FN(range)(const UKEY *keys, int64_t n, UKEY *least, UKEY *most) {
     *most = high;
 }
 
-/* Which of BUCKETS equal intervals a number falls into: of its value where `scale` > 0, else of its key. Both never decrease with it. */
-static void FN(buckets)(const UKEY *restrict keys, int64_t n, UKEY least, UKEY most, uint32_t *restrict bucket) {
-    const REAL low = (REAL)FN(value)(least), scale = (REAL)(BUCKETS - 1) / ((REAL)FN(value)(most) - low);
-    if (n > BUCKETS && scale - scale == (REAL)0)
+/* Which of `count` equal intervals a number falls into: of its value where `scale` > 0, else of its key. Both never decrease with it. */
+static void FN(buckets)(const UKEY *restrict keys, int64_t n, UKEY least, UKEY most, UKEY count, uint32_t *restrict bucket) {
+    const REAL low = (REAL)FN(value)(least), scale = (REAL)(count - 1) / ((REAL)FN(value)(most) - low);
+    if (n > SMALL && scale - scale == (REAL)0)
         for (int64_t i = 0; i < n; i++) bucket[i] = (uint32_t)(int32_t)((FN(real)(keys[i]) - low) * scale);
     else {
         int shift = 0;
-        while ((most - least) >> shift >= BUCKETS) shift++;
+        while ((most - least) >> shift >= count) shift++;
         for (int64_t i = 0; i < n; i++) bucket[i] = (uint32_t)((keys[i] - least) >> shift);
     }
 }
@@ -63,13 +64,16 @@ static void FN(select)(UKEY *keys, int64_t n, const int64_t *ranks, int64_t coun
         for (int64_t r = 0; r < count; r++) out[r] = least;
         return;
     }
-    FN(buckets)(keys, n, least, most, bucket);
-    int64_t end[BUCKETS] = {0}, place[BUCKETS];
+    const int many = n > BUCKETS, buckets = many ? BUCKETS : FEW_BUCKETS;
+    FN(buckets)(keys, n, least, most, (UKEY)buckets, bucket);
+    int32_t end[BUCKETS], place[BUCKETS]; /* n is below 2^31 */
+    memset(end, 0, (size_t)buckets * sizeof end[0]);
+#pragma GCC unroll 4
     for (int64_t i = 0; i < n; i++) end[bucket[i]]++;
-    for (int b = 1; b < BUCKETS; b++) end[b] += end[b - 1];
+    for (int b = 1; b < buckets; b++) end[b] += end[b - 1];
     /* gather the keys of the buckets that hold a wanted rank, bucket by bucket, into spare */
-    memset(place, -1, sizeof place);
-    int64_t used = 0;
+    memset(place, -1, (size_t)buckets * sizeof place[0]);
+    int32_t used = 0;
     for (int64_t r = 0, b = 0; r < count; r++) {
         while (end[b] <= ranks[r]) b++;
         if (place[b] < 0) {
@@ -77,6 +81,7 @@ static void FN(select)(UKEY *keys, int64_t n, const int64_t *ranks, int64_t coun
             used += end[b] - (b ? end[b - 1] : 0);
         }
     }
+#pragma GCC unroll 4
     for (int64_t i = 0; i < n; i++)
         if (place[bucket[i]] >= 0) spare[place[bucket[i]]++] = keys[i];
     for (int64_t r = 0, b = 0; r < count;) {
@@ -153,4 +158,5 @@ static void FN(describe)(const REAL *values, int64_t n, const double *quantiles,
     out[STAT_LOSS] = (double)losses / (double)n;
 }
 #undef BUCKETS
+#undef FEW_BUCKETS
 #undef SMALL

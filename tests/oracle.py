@@ -250,10 +250,12 @@ def uniform(k: Array) -> Array:
 
 
 def normal_pair(k1: Array, k2: Array) -> tuple[Array, Array]:
-    """Two standard normals from two words (Box & Muller 1958)."""
-    radius = np.sqrt(-2 * np.log(uniform(k1)))
-    angle = 2 * np.pi * uniform(k2)
-    return radius * np.cos(angle), radius * np.sin(angle)
+    """Two standard normals from two words (Box & Muller 1958); the top bit of k2 is the half plane, the rest the angle in it."""
+    radius = np.sqrt(-2 * np.log((np.floor(k1 / 2) + 0.5) * 2.0**-31))
+    doubled = (2 * k2.astype(np.int64)) % 2**32
+    angle = np.pi * (doubled - np.where(doubled >= 2**31, 2**32, 0) + 1) * 2.0**-32
+    sign = np.where(k2 >= 2**31, -1.0, 1.0)
+    return sign * radius * np.cos(angle), radius * np.sin(angle)
 
 
 def normals(seed: int, hash: int, purpose: int, first_word: int, count: int, paths: Array) -> list[Array]:

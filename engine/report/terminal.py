@@ -81,8 +81,14 @@ def bar(share: float, width: int) -> str:
 
 
 def money(amount: float) -> str:
-    """An amount with four significant digits and a word: 2.710 bn."""
+    """An amount with four significant digits and a word: 2.710 bn. From 1000 tn on, all digits of the trillions."""
+    if amount == 0.0:
+        return "0"
     for limit, word in ((1e12, " tn"), (1e9, " bn"), (1e6, " m"), (1e3, " k")):
-        if abs(amount) >= limit:
-            return f"{amount / limit:.4g}{word}" if abs(amount) / limit < 1000 else f"{amount / limit:,.0f}{word}"
-    return f"{amount:.4g}"
+        if abs(amount) >= 0.99995 * limit:
+            return f"{_four_digits(amount / limit)}{word}"
+    return _four_digits(amount)
+
+
+def _four_digits(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 999.95 else f"{number:#.4g}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
 from ipvalue.schema.column import Column
+from ipvalue.schema.errors import InputError, did_you_mean
 from ipvalue.schema.portfolio import PORTFOLIO
 from ipvalue.schema.tables import MARKET, RESULTS
 
@@ -27,8 +28,12 @@ Every column of every table. This page is made from `engine/schema`; change it t
 """
 
 
-def describe(table: str, fmt: Literal["md", "json"] = "md") -> str:
-    """The columns of one of TABLES as Markdown or JSON. Raises KeyError for any other table."""
+def describe(table: str, fmt: str = "md") -> str:
+    """The columns of one of TABLES as Markdown ("md") or "json". Raises InputError for any other table or format."""
+    if table not in TABLES:
+        raise InputError(f"there is no table {table!r}{did_you_mean(table, TABLES)} (tables: {', '.join(TABLES)})")
+    if fmt not in _FORMATS:
+        raise InputError(f"there is no format {fmt!r}{did_you_mean(fmt, _FORMATS)} (formats: {', '.join(_FORMATS)})")
     return _FORMATS[fmt](TABLES[table])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -50,8 +51,39 @@ def _sentence(detail: dict[str, Any]) -> str:
             reason = str(detail["ctx"]["error"])
             return f"{key}: {reason}" if key else reason
         case kind:
-            need = _NEEDS.get(kind, detail["msg"]).format(**detail.get("ctx", {}))
-            return f"{key} is {detail['input']!r}: it must be {need}"
+            limits = {name: _shown(value) for name, value in detail.get("ctx", {}).items()}
+            need = _NEEDS[kind].format(**limits) if kind in _NEEDS else f"otherwise ({detail['msg']})"
+            return f"{key} is {_quoted(detail['input'])}: it must be {need}"
+
+
+def _shown(value: object) -> str:
+    """A limit or a list of choices in words."""
+    match value:
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value).replace("'", "")
+
+
+def _quoted(value: object) -> str:
+    """A value as the file writes it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"{value}"
+        case str():
+            return repr(value)
+        case date():
+            return value.isoformat()
+        case dict():
+            return "a table"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return f"a {type(value).__name__}"
 
 
 _NEEDS = {
@@ -68,8 +100,9 @@ _NEEDS = {
     "model_type": "a table",
     "literal_error": "{expected}",
     "finite_number": "finite",
-    "greater_than": "above {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "less_than_equal": "at most {le:g}",
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
 }
 """What each kind of pydantic error asks for, after "it must be"."""

@@ -1,0 +1,5 @@
+"""The current directory of a user, for every test of a command."""
+
+from commandline import here
+
+__all__ = ["here"]

@@ -1,0 +1,54 @@
+"""Every command explains itself, in the flags of the interface, with an example."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib.metadata import entry_points
+
+import pytest
+from commandline import installed, run
+
+FLAGS = {
+    "value": {
+        "--market", "--assumptions", "--out", "--paths", "--seed", "--precision", "--quantiles", "--tail", "--group-by", "--keep-paths",
+        "--workers", "--scheduler", "--memory", "--premise", "--overwrite", "--strict", "--log-json",
+    },
+    "check": {"--market", "--assumptions", "--limit", "--strict"},
+    "schema": {"--format"},
+    "synthesize": {"--assets", "--out", "--profile", "--seed"},
+    "show": {"--top", "--json"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", FLAGS)
+def test_the_help_of_a_command(command: str) -> None:
+    ran = run(command, "--help")
+    assert (ran.code, ran.err) == (0, "")
+    listed = set(re.findall(r"^  (--[a-z-]+)", ran.out, re.MULTILINE))
+    assert listed == {*FLAGS[command], "--help"}
+    example = re.search(r"Example: (ipvalue .+?)\n\n", ran.out, re.DOTALL)
+    assert example, "the help has no example"
+    words = shlex.split(example[1])
+    assert words[1] == command
+    assert {word for word in words if word.startswith("--")} <= FLAGS[command]
+
+
+def test_the_commands_are_listed_in_whole_sentences() -> None:
+    listed = run("--help").out
+    for command in FLAGS:
+        assert re.search(rf"^  {command} +[A-Z]", listed, re.MULTILINE), command
+    assert "..." not in listed.replace("[ARGS]...", "")
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    ran = run()
+    assert "Usage: ipvalue" in ran.out + ran.err
+
+
+def test_the_command_is_installed() -> None:
+    (point,) = entry_points(group="console_scripts", name="ipvalue")
+    assert point.value == "ipvalue.cli:main"
+    ran = installed("value", "--help")
+    assert ran.code == 0
+    assert "Example: ipvalue value" in ran.out

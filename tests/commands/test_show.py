@@ -1,0 +1,156 @@
+"""`ipvalue show`: a result on a terminal, and for machines."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from commandline import ROW, ROWS, row_with, run, table, value
+
+from ipvalue.report.terminal import bar, money
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+@pytest.fixture
+def result(here: Path) -> Path:
+    """A result with groups, a reject and long names."""
+    rows = [*row_with(revenue=-1.0), {**ROW, "asset_id": "CN-2019-" + "a long name of a right " * 5, "owner_id": "an owner with a long name " * 4}]
+    pq.write_table(table(rows), "p.parquet")
+    assert value("p.parquet", "--group-by", "owner_id,right_type", "--quantiles", "0.001,0.5,0.95").code == 0
+    return Path("out")
+
+
+@pytest.mark.parametrize("columns", [80, 100, 200])
+def test_no_line_is_wider_than_the_terminal(result: Path, columns: int) -> None:
+    ran = run("show", result, columns=columns)
+    assert (ran.code, ran.err) == (0, "")
+    problem = next(line for line in ran.out.splitlines() if "problem in rejected rows" in line)
+    assert max(len(line) for line in ran.out.splitlines() if line != problem) <= columns
+
+
+def test_what_is_shown(result: Path) -> None:
+    shown = run("show", result).out
+    for part in ("4 of 5, 1 rejected", "2026-11-22, in CNY", "going concern", "64, seed 1, single precision", "numerics 1"):
+        assert part in shown
+    for label in ("value", "mean", "standard error", "standard deviation", "q00_1", "q50", "q95", "expected shortfall", "diversification"):
+        assert f"  {label}  " in shown or f"\n{label:>19}  " in shown, label
+    assert "Value of the whole, by path" in shown
+    assert "The 4 most valuable rights" in shown
+    assert "1 problem in rejected rows; the first: revenue is -1.0: it must be at least 0" in shown
+
+
+def test_amounts_are_whole_on_a_narrow_terminal(result: Path) -> None:
+    best = max(pq.read_table("out/assets").to_pylist(), key=lambda row: float(row["value"]))
+    shown = run("show", result, columns=80).out
+    for name in ("value", "mean", "q50", "q95"):
+        assert money(best[name]) in shown
+
+
+def test_the_most_valuable_come_first_and_top_says_how_many(result: Path) -> None:
+    lines = run("show", result, "--top", 2).out.splitlines()
+    start = lines.index("The 2 most valuable rights")
+    assert [line.split()[0] for line in lines[start + 2 : start + 4]] == ["r3", "r2"]
+
+
+def test_json(result: Path) -> None:
+    shown = json.loads(run("show", result, "--json").out)
+    assert shown["facts"]["rights valued"] == "4 of 5, 1 rejected"
+    assert shown["whole"]["assets"] == 4
+    assert shown["rejects"] == 1
+    assert sum(each["paths"] for each in shown["histogram"]) == 64
+    assert [row["asset_id"] for row in shown["top"]][:2] == ["r3", "r2"]
+    assert {row["right_type"] for row in shown["groups"]} == {"trademark", "invention_patent"}
+    assert json.loads(run("show", result, "--json", "--top", 1).out)["top"] == shown["top"][:1]
+
+
+def test_a_result_of_a_certain_value_has_one_bar() -> None:
+    pq.write_table(table([{**ROW, "volatility": 0.0, "factor_loading": 0.0, "filing_date": None}]), "p.parquet")
+    Path("none.toml").write_text("")
+    assert value("p.parquet", "--assumptions", "none.toml").code == 0
+    assert len(json.loads(run("show", "out", "--json").out)["histogram"]) == 1
+    assert run("show", "out").code == 0
+
+
+# ------------------------------------------------------------------------------------------------ not a result
+
+
+def test_a_mistyped_directory_is_named_with_the_one_that_was_meant(result: Path) -> None:
+    result.rename("results")
+    ran = run("show", "result")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.sentence == "result: is no results directory (it has no manifest.json): did you mean results?"
+
+
+def test_a_directory_within_a_result(result: Path) -> None:
+    assert run("show", result / "assets").sentence == "out/assets: is no results directory (it has no manifest.json): did you mean out?"
+
+
+@pytest.mark.parametrize("name", ["empty", "portfolio.parquet", "nowhere"])
+def test_what_is_no_result(name: str) -> None:
+    Path("empty").mkdir()
+    ran = run("show", name)
+    assert (ran.code, ran.out, ran.sentence) == (2, "", f"{name}: is no results directory (it has no manifest.json)")
+
+
+def test_somebody_elses_manifest() -> None:
+    Path("web").mkdir()
+    Path("web/manifest.json").write_text('{"name": "an app"}')
+    assert run("show", "web").sentence == "web/manifest.json: was not written by ipvalue value"
+
+
+def test_a_damaged_manifest(result: Path) -> None:
+    (result / "manifest.json").write_text('{"name": ')
+    ran = run("show", result)
+    assert ran.code == 2
+    assert ran.sentence.startswith("out/manifest.json: cannot be read (Expecting value")
+    assert ran.sentence.endswith("it is damaged or cut short")
+
+
+@pytest.mark.parametrize("name", ["groups.parquet", "totals.arrow", "rejects.parquet", "assets/part-00001.parquet"])
+def test_a_damaged_file(result: Path, name: str) -> None:
+    path = result / name
+    path.write_bytes(path.read_bytes()[:100])
+    ran = run("show", result)
+    assert ran.code == 2
+    assert ran.sentence.startswith(f"out/{name}: cannot be read (")
+    assert ran.sentence.endswith(": it is damaged or cut short")
+
+
+def test_a_missing_file(result: Path) -> None:
+    shutil.rmtree(result / "assets")
+    assert run("show", result).sentence == "out/assets/part-00000.parquet: is missing from the result"
+
+
+# ------------------------------------------------------------------------------------------------ amounts and bars
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (0.0, "0"),
+        (0.25, "0.2500"),
+        (-1.0, "-1.000"),
+        (999.94, "999.9"),
+        (999.96, "1.000 k"),
+        (20e6, "20.00 m"),
+        (-2.71e9, "-2.710 bn"),
+        (999_960_000.0, "1.000 bn"),
+        (1.5e15, "1,500 tn"),
+    ],
+)
+def test_amounts_have_four_digits(amount: float, text: str) -> None:
+    assert money(amount) == text
+
+
+def test_bars_are_in_eighths() -> None:
+    assert bar(1.0, 4) == "████"
+    assert bar(0.5, 1) == "▌"
+    assert bar(0.0, 4) == ""
+
+
+def test_rows() -> None:
+    assert len({row["asset_id"] for row in ROWS}) == len(ROWS)

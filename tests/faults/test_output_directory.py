@@ -1,0 +1,269 @@
+"""Where results go: refused where they cannot, whole or not at all, and never at the cost of somebody's files."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from commandline import ROWS, contents, installed, run, table, value
+
+import ipvalue.execute
+from ipvalue.schema import RunError
+
+pytestmark = pytest.mark.usefixtures("here")
+
+MEBIBYTE = 1 << 20
+
+
+def names(directory: str = ".") -> set[str]:
+    """Every file and directory under a directory, hidden ones too."""
+    return {str(path.relative_to(directory)) for path in Path(directory).rglob("*")}
+
+
+# ------------------------------------------------------------------------------------------------ refused
+
+
+@pytest.mark.parametrize(
+    ("out", "sentence"),
+    [
+        ("portfolio.parquet", "portfolio.parquet: is a file, not a directory: name another --out"),
+        ("portfolio.parquet/out", "portfolio.parquet/out: a part of the path is a file, not a directory: name another --out"),
+        ("/proc/out", "/proc/out: no directory can be made there: name another --out"),
+    ],
+)
+def test_an_output_directory_that_cannot_be(out: str, sentence: str) -> None:
+    before = contents()
+    ran = value("portfolio.parquet", out=out)
+    assert (ran.code, ran.out, ran.sentence) == (2, "", sentence)
+    assert contents() == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_output_directory_that_may_not_be_written() -> None:
+    Path("closed").mkdir(mode=0o500)
+    ran = value("portfolio.parquet", out="closed/out")
+    assert ran.code == 2
+    assert ran.sentence == "closed/out: writing is not permitted: name another --out or change its permissions"
+
+
+def test_an_earlier_result_is_not_replaced_unasked() -> None:
+    assert value("portfolio.parquet").code == 0
+    before = contents()
+    ran = value("portfolio.parquet")
+    assert ran.code == 2
+    assert ran.sentence == "out: is not empty: name another --out, or give --overwrite to replace the result there"
+    assert contents() == before
+
+
+@pytest.mark.parametrize("flags", [(), ("--overwrite",)])
+@pytest.mark.parametrize(
+    "theirs", ["notes.txt", "assets/mine.parquet", "assets/part-00000.csv", "paths/deep/part-00000.arrow", ".hidden", "manifest.json/x"]
+)
+def test_other_peoples_files_are_never_touched(theirs: str, flags: tuple[str, ...]) -> None:
+    path = Path("out") / theirs
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    Path("out/groups.parquet").write_text("a run's")
+    before = names()
+    ran = value("portfolio.parquet", *flags)
+    assert ran.code == 2
+    assert ran.sentence.startswith("out: holds ")
+    assert ran.sentence.endswith(", which no run wrote, so nothing is written there: name another --out")
+    assert names() == before
+    assert path.read_text() == "mine"
+
+
+def test_an_empty_directory_is_used() -> None:
+    Path("out").mkdir()
+    assert value("portfolio.parquet").code == 0
+    assert "manifest.json" in contents("out")
+
+
+def test_directories_on_the_way_are_made() -> None:
+    assert value("portfolio.parquet", out="a/b/c").code == 0
+    assert "manifest.json" in contents("a/b/c")
+
+
+def test_a_directory_through_a_link() -> None:
+    Path("real").mkdir()
+    Path("link").symlink_to("real")
+    assert value("portfolio.parquet", out="link").code == 0
+    assert value("portfolio.parquet", "--overwrite", out="link").code == 0
+    assert Path("link").is_symlink()
+    assert "manifest.json" in contents("real")
+
+
+# ------------------------------------------------------------------------------------------------ replaced
+
+
+def test_an_earlier_result_is_replaced_when_asked() -> None:
+    assert value("portfolio.parquet", "--keep-paths").code == 0
+    pq.write_table(table(ROWS[:2]), "portfolio.parquet")
+    assert value("portfolio.parquet", "--overwrite").code == 0
+    assert value("portfolio.parquet", out="fresh").code == 0
+    ours, fresh = contents("out"), contents("fresh")
+    del ours["manifest.json"], fresh["manifest.json"]
+    assert ours == fresh
+    assert names("out") == names("fresh")
+
+
+def test_what_a_killed_run_left_is_replaced() -> None:
+    assert value("portfolio.parquet").code == 0
+    (Path("out") / "manifest.json").unlink()
+    part = "assets/.part-00000.parquet.0123456789abcdef0123456789abcdef"
+    left = Path("out/.new-0123456789abcdef0123456789abcdef") / part
+    left.parent.mkdir(parents=True)
+    for path in (left, Path("out") / part):
+        path.write_text("half")
+    assert value("portfolio.parquet", "--overwrite").code == 0
+    assert value("portfolio.parquet", out="fresh").code == 0
+    assert names("out") == names("fresh")
+
+
+# ------------------------------------------------------------------------------------------------ a run that fails on its way
+
+
+@pytest.fixture
+def fails_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is written but the manifest."""
+
+    def fail(*_: object) -> None:
+        raise RunError("the lights went out")
+
+    monkeypatch.setattr(ipvalue.execute, "_manifest", fail)
+
+
+@pytest.mark.usefixtures("fails_late")
+def test_a_failed_run_leaves_nothing() -> None:
+    before = names()
+    ran = value("portfolio.parquet", "--keep-paths", out="a/b/out")
+    assert (ran.code, ran.sentence) == (1, "the lights went out")
+    assert names() == before
+
+
+@pytest.mark.usefixtures("fails_late")
+def test_a_failed_run_leaves_an_empty_directory_empty() -> None:
+    Path("out").mkdir()
+    assert value("portfolio.parquet").code == 1
+    assert names("out") == set()
+
+
+def test_a_failed_run_keeps_the_earlier_result(request: pytest.FixtureRequest) -> None:
+    assert value("portfolio.parquet", "--keep-paths").code == 0
+    before, all_names = contents(), names()
+    request.getfixturevalue("fails_late")
+    assert value("portfolio.parquet", "--overwrite").code == 1
+    assert contents() == before
+    assert names() == all_names
+
+
+def test_a_run_without_a_row_left_keeps_the_earlier_result() -> None:
+    assert value("portfolio.parquet").code == 0
+    pq.write_table(table([{**row, "revenue": -1.0} for row in ROWS]), "bad.parquet")
+    before, all_names = contents(), names()
+    assert value("bad.parquet", "--overwrite").code == 2
+    assert contents() == before
+    assert names() == all_names
+
+
+def test_an_interrupted_run_keeps_the_earlier_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    assert value("portfolio.parquet").code == 0
+    before, all_names = contents(), names()
+    monkeypatch.setattr(ipvalue.execute, "_write_tables", interrupt)
+    ran = value("portfolio.parquet", "--overwrite")
+    assert (ran.code, ran.sentence) == (130, "stopped; what was not finished has been removed")
+    assert contents() == before
+    assert names() == all_names
+
+
+def test_a_foreign_file_that_arrives_during_the_run_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = ipvalue.execute._write_tables
+
+    def meanwhile(*args: object) -> object:
+        Path("out/notes.txt").write_text("mine")
+        Path("out/assets/mine.txt").write_text("mine")
+        return written(*args)  # type: ignore[arg-type]
+
+    assert value("portfolio.parquet").code == 0
+    monkeypatch.setattr(ipvalue.execute, "_write_tables", meanwhile)
+    assert value("portfolio.parquet", "--overwrite").code == 0
+    assert Path("out/notes.txt").read_text() == Path("out/assets/mine.txt").read_text() == "mine"
+    assert run("show", "out").code == 0
+
+
+# ------------------------------------------------------------------------------------------------ a full disk
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MiB."""
+    mounted = tmp_path / "disk"
+    mounted.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(mounted)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield mounted
+    subprocess.run(["umount", str(mounted)], check=True)
+
+
+FULL = "the disk is full: free some space or name another --out"
+
+
+@pytest.mark.parametrize("flags", [(), ("--keep-paths",)])
+def test_a_disk_that_fills_up(small_disk: Path, flags: tuple[str, ...]) -> None:
+    ran = value("portfolio.parquet", *flags, paths=100_000, out=small_disk / "out")
+    assert ran.code == 1
+    assert ran.sentence.startswith(f"{small_disk}/out/")
+    assert ran.sentence.endswith(FULL)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_keeps_the_earlier_result(small_disk: Path) -> None:
+    assert value("portfolio.parquet", out=small_disk).code == 0
+    before = contents(small_disk)
+    assert value("portfolio.parquet", "--overwrite", paths=100_000, out=small_disk).code == 1
+    assert contents(small_disk) == before
+    assert value("portfolio.parquet", "--overwrite", paths=100, out=small_disk).code == 0
+    assert json.loads((small_disk / "manifest.json").read_text())["options"]["paths"] == 100
+
+
+def test_a_disk_that_is_full_from_the_start(small_disk: Path) -> None:
+    (small_disk / "big").write_bytes(bytes(MEBIBYTE - 4096 * 2))
+    (small_disk / "rest").write_bytes(bytes(4096))
+    before = names(str(small_disk))
+    ran = value("portfolio.parquet", out=small_disk / "out")
+    assert ran.code == 1
+    assert ran.sentence.endswith(FULL)
+    assert names(str(small_disk)) == before
+
+
+def test_files_that_may_not_be_larger() -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MEBIBYTE, MEBIBYTE))
+
+    before = names()
+    args = ("value", "portfolio.parquet", "--paths", 100_000, "--out", "out")
+    ran = installed(*args, preexec_fn=limit)
+    assert ran.code == 1
+    assert ran.sentence.startswith("out/totals.arrow: a file would be larger than may be written here: raise the limit (ulimit -f)")
+    assert names() == before
+
+
+def test_no_room_for_the_copy_of_a_csv_file(small_disk: Path) -> None:
+    row = "design,1000,0.05,5\n"
+    Path("p.csv").write_text("asset_id,right_type,revenue,royalty_rate,life\n" + "".join(f"a{i},{row}" for i in range(40_000)))
+    before = names()
+    ran = installed("value", "p.csv", "--paths", 64, "--out", "out", env={**os.environ, "TMPDIR": str(small_disk)})
+    assert ran.code == 1
+    assert "the copy of p.csv cannot be written" in ran.sentence
+    assert names() == before
+    assert list(small_disk.iterdir()) == []

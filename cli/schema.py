@@ -16,7 +16,9 @@ def command(
     table: Annotated[str, typer.Argument(help="portfolio, market or results.")] = "portfolio",
     format: Annotated[str, typer.Option("--format", help="md or json.")] = "md",
 ) -> None:
-    """Print the columns of a table: type, unit, default, range, meaning.
+    """Print the columns of a table.
+
+    Type, unit, what a blank means, limits, meaning and source of each.
 
     Example: ipvalue schema portfolio --format json
     """

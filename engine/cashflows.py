@@ -34,7 +34,7 @@ NEVER = -1e30
 
 @dataclass(frozen=True)
 class Tables:
-    """What market and assumptions give every batch of a run: curves, survival curves and fee schedules as ragged tables, and where each name stands."""
+    """What market and assumptions give every batch: curves, survival curves and fee schedules as ragged tables, and where each name stands."""
 
     currency: str
     valuation_date: date
@@ -171,7 +171,7 @@ class Drivers:
     survival_curve: Ints
     schedule: Ints
     indefinite: npt.NDArray[np.uint8]
-    licence: npt.NDArray[np.uint8]
+    limited: npt.NDArray[np.uint8]
     path_start: Longs
     path: Floats
 
@@ -217,39 +217,51 @@ class Vectors:
 def check_common(rows: Rows, tables: Tables) -> None:
     """Rules that hold for every method: currency, factor, dates, and what a schedule or curve needs. Breaking rows are rejected."""
     _fill_currency(rows, tables.currency)
-    for known, what in ((tables.fx, "exchange rate"), (tables.curve_index, "curve")):
-        rows.reject(
-            ~rows.is_in("currency", list(known)),
-            "currency",
-            f"the currency has {'an' if what[0] == 'e' else 'a'} {what} in the market",
-            lambda value, known=known, what=what: f"the market has no {what} for {value}{did_you_mean(value, known)}; "
-            f"add {'fx' if what == 'exchange rate' else 'curves'}.{value} to the market or correct the currency",
-        )
+    _check_currency(rows, tables.fx, "an exchange rate", "fx")
+    _check_currency(rows, tables.curve_index, "a curve", "curves")
     moves = (rows.floats("factor_loading") != 0.0) & (rows.index("sector", tables.factor_index) < 0)
     rows.reject(
         moves,
         "sector",
         "sector is a factor of the market where factor_loading is not 0",
-        lambda value: f"sector is {value}, which is no factor of the market{did_you_mean(value, tables.factor_index)}; "
-        "name one of factors.names or set factor_loading to 0",
+        lambda value: (
+            f"sector is {value}, which is no factor of the market{did_you_mean(value, tables.factor_index)}; "
+            "name one of factors.names or set factor_loading to 0"
+        ),
     )
-    for name in ("filing_date", "grant_date"):
-        rows.reject(
-            rows.years_since(name, tables.valuation_date) < 0.0,
-            name,
-            f"{name} is not after the valuation date",
-            lambda value, name=name: f"{name} {value} is after the valuation date {tables.valuation_date}; leave it blank"
-            + (" and give grant_lag" if name == "grant_date" else ""),
-        )
+    _check_past(rows, "filing_date", tables, "leave it blank")
+    _check_past(rows, "grant_date", tables, "leave it blank and give grant_lag")
     rows.reject(
         rows.years_since("expiry_date", tables.valuation_date) >= 0.0,
         "expiry_date",
         "the right has not expired",
-        lambda value: f"expiry_date {value} is not after the valuation date {tables.valuation_date}, so the right has ended; "
-        "remove the row or correct the date",
+        lambda value: (
+            f"expiry_date {value} is not after the valuation date {tables.valuation_date}, so the right has ended; remove the row or correct the date"
+        ),
     )
     _check_schedules(rows, tables)
     _check_curves(rows, tables)
+
+
+def _check_currency(rows: Rows, known: Mapping[str, object], what: str, key: str) -> None:
+    rows.reject(
+        ~rows.is_in("currency", list(known)),
+        "currency",
+        f"the currency has {what} in the market",
+        lambda value: (
+            f"the market has no {what.split(' ', 1)[1]} for {value}{did_you_mean(value, known)}; "
+            f"add {key}.{value} to the market or correct the currency"
+        ),
+    )
+
+
+def _check_past(rows: Rows, name: str, tables: Tables, mend: str) -> None:
+    rows.reject(
+        rows.years_since(name, tables.valuation_date) < 0.0,
+        name,
+        f"{name} is not after the valuation date",
+        lambda value: f"{name} {value} is after the valuation date {tables.valuation_date}; {mend}",
+    )
 
 
 def _fill_currency(rows: Rows, currency: str) -> None:
@@ -347,9 +359,7 @@ def life_of(rows: Rows, tables: Tables) -> Floats:
 # ------------------------------------------------------------------------------------------------------------------ drivers and vectors
 
 
-def income_vectors(
-    rows: Rows, tables: Tables, rate: Floats, royalty_low: Floats, royalty_high: Floats
-) -> Vectors:
+def income_vectors(rows: Rows, tables: Tables, rate: Floats, royalty_low: Floats, royalty_high: Floats) -> Vectors:
     """The vectors of income rows that passed their checks; rows whose vectors break a rule (x ≥ 1, T(age) = 0, …) are rejected.
 
     rate (a,): what one unit of revenue earns; royalty_low, royalty_high (a,): the royalty's range relative to it (1, 1: none).
@@ -445,7 +455,7 @@ def _drivers(rows: Rows, tables: Tables, rate: Floats) -> Drivers:
         survival_curve=rows.index("survival_curve", tables.survival_index),
         schedule=rows.index("fee_schedule", tables.schedule_index),
         indefinite=_indefinite(rows).astype(np.uint8),
-        licence=np.zeros(len(rows), np.uint8),
+        limited=np.zeros(len(rows), np.uint8),
         path_start=path_start,
         path=path,
     )

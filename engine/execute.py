@@ -18,24 +18,17 @@ import numpy as np
 import pyarrow as pa
 
 from ipvalue import spread
-from ipvalue.assumptions import Assumptions, fill, load_assumptions
-from ipvalue.cashflows import Rows, Tables, make_tables
-from ipvalue.constants import MAX_HORIZON_YEARS, NUMERICS_VERSION
+from ipvalue.appraise import Appraiser, Rows, make_appraiser
+from ipvalue.assumptions import Assumptions, load_assumptions
+from ipvalue.constants import NUMERICS_VERSION
 from ipvalue.ext import kernel
 from ipvalue.intake import Duplicates, Portfolio, Unit, open_portfolio, read, scan
 from ipvalue.job import Job
 from ipvalue.market import Market, load_market
-from ipvalue.methods import compile_rows
 from ipvalue.schema import InputError, Rejects
-from ipvalue.simulate import Factors, make_factors, simulate
-from ipvalue.stopping import add_boundaries
 from ipvalue.store import Store, Written
-from ipvalue.summary import EXTRA_COLUMNS, add_to_totals, asset_schema, describe_assets, describe_groups, reject_unusable
+from ipvalue.summary import asset_schema, describe_groups
 from ipvalue.totals import Totals
-
-ELEMENTS_A_CHUNK = 4_000_000
-MOST_ROWS_A_CHUNK = 8192
-PATH_BYTES_A_CHUNK = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -43,19 +36,9 @@ class Run:
     """Everything a task needs beside its range of rows; picklable."""
 
     job: Job
-    tables: Tables
-    assumptions: Assumptions
-    factors: Factors
+    appraiser: Appraiser
     duplicates: Duplicates
     store: Store
-
-    @property
-    def chunk_rows(self) -> int:
-        """Rows prepared at a time, so that their vectors (and kept paths) stay small whatever the steps a year."""
-        rows = min(MOST_ROWS_A_CHUNK, ELEMENTS_A_CHUNK // (MAX_HORIZON_YEARS * self.tables.steps_per_year))
-        if self.job.keep_paths:
-            rows = min(rows, PATH_BYTES_A_CHUNK // (self.job.paths * 8))
-        return max(1, rows)
 
 
 @dataclass(frozen=True)
@@ -71,12 +54,12 @@ class Receipt:
     """What a task gives back: the files it wrote, its counts, its rejects and its share of the totals."""
 
     number: int
+    totals: Totals
     rows: int = 0
     valued: int = 0
     rejected: int = 0
     files: list[Written] = field(default_factory=list)
     rejects: Rejects = field(default_factory=Rejects)
-    totals: Totals | None = None
 
 
 Progress = Callable[[int, int], None]
@@ -93,7 +76,7 @@ def run_task(task: Task, run: Run) -> Receipt:
 
 
 def _value_task(task: Task, run: Run) -> Receipt:
-    receipt = Receipt(task.number, totals=Totals(run.job.group_by, run.job.paths, EXTRA_COLUMNS + len(run.job.quantiles)))
+    receipt = Receipt(task.number, run.appraiser.new_totals(run.job.group_by))
     parts: list[pa.RecordBatch] = []
     if run.job.keep_paths:
         name = f"paths/part-{task.number:05d}.arrow"
@@ -109,35 +92,23 @@ def _value_task(task: Task, run: Run) -> Receipt:
 
 def _values(task: Task, run: Run, receipt: Receipt, parts: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Values the rows chunk by chunk into `receipt` and `parts`; yields the chunks' path values where they are kept."""
-    sampling, delta = run.job.sampling, run.tables.delta
     for rows in _prepared(task, run, receipt):
-        vectors = compile_rows(rows, run.tables)
-        if not len(rows):
-            continue
-        add_boundaries(vectors, delta)
-        totals = receipt.totals
-        assert totals is not None
-        group = totals.groups_of(rows.batch)
-        simulated = simulate(vectors, run.factors, sampling, delta, group, totals, keep_paths=run.job.keep_paths)
-        good = simulated.status == 0
-        assets = describe_assets(rows, vectors, simulated, sampling, run.tables, run.assumptions, run.job.premise)
-        reject_unusable(rows, simulated)
-        add_to_totals(totals, group[good], assets, sampling.quantiles)
-        parts.append(assets)
-        receipt.valued += len(rows)
-        if simulated.values is not None:
-            values = pa.FixedSizeListArray.from_arrays(pa.array(simulated.values[good].reshape(-1)), run.job.paths)
-            yield pa.RecordBatch.from_arrays([rows.batch["asset_id"], values], schema=_paths_schema(run.job))
+        assets, values = run.appraiser.value(rows, receipt.totals)
+        if assets is not None:
+            parts.append(assets)
+            receipt.valued += assets.num_rows
+        if assets is not None and values is not None:
+            lists = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), run.job.paths)
+            yield pa.RecordBatch.from_arrays([assets["asset_id"], lists], schema=_paths_schema(run.job))
 
 
 def _prepared(task: Task, run: Run, receipt: Receipt) -> Iterator[Rows]:
     """The task's clean rows with their blanks filled, in chunks; rejects go to the receipt."""
+    step = run.appraiser.chunk_rows
     for batch, row, rejects in read(task.unit, run.duplicates):
         receipt.rejects.merge(rejects)
-        for start in range(0, batch.num_rows, run.chunk_rows):
-            part = batch.slice(start, run.chunk_rows)
-            filled, report = fill(part, run.assumptions)
-            yield Rows(filled, row[start : start + run.chunk_rows], report, task.unit.display, receipt.rejects)
+        for start in range(0, batch.num_rows, step):
+            yield run.appraiser.rows(batch.slice(start, step), row[start : start + step], task.unit.display, receipt.rejects)
     receipt.rows = task.unit.rows
 
 
@@ -148,9 +119,9 @@ def _paths_schema(job: Job) -> pa.Schema:
 
 def check_task(task: Task, run: Run) -> Receipt:
     """Validates one range of rows as far as a run would, without simulating."""
-    receipt = Receipt(task.number)
+    receipt = Receipt(task.number, run.appraiser.new_totals(()))
     for rows in _prepared(task, run, receipt):
-        compile_rows(rows, run.tables)
+        run.appraiser.check(rows)
         receipt.valued += len(rows)
     receipt.rejected = len(receipt.rejects.rows(task.unit.display))
     return receipt
@@ -194,15 +165,9 @@ def opened(portfolio: object, market: object, assumptions: str | Path, job: Job,
         found = open_portfolio(portfolio, Path(spool))
         scanned = scan(found, job.group_by)
         job.check_memory(scanned.groups)
-        _check_premise(book, job)
-        run = Run(job, make_tables(the_market, book), book, make_factors(the_market), scanned.duplicates, store)
+        run = Run(job, make_appraiser(the_market, book, job.sampling, job.premise, job.keep_paths), scanned.duplicates, store)
         units = found.units(job.task_rows(found.rows, the_market.steps_per_year))
         yield Inputs(found, the_market, book, run, [Task(unit, number) for number, unit in enumerate(units)])
-
-
-def _check_premise(book: Assumptions, job: Job) -> None:
-    if job.premise != "going_concern" and job.premise not in book.premises:
-        raise InputError(f"the assumptions have no premise.{job.premise}: add [premise.{job.premise}.RIGHT_TYPE] with discount and time_to_sell")
 
 
 def _market_source(market: object, portfolio: object) -> Any:
@@ -210,7 +175,8 @@ def _market_source(market: object, portfolio: object) -> Any:
     if isinstance(market, str | Path | Mapping):
         return market
     if market is not None:
-        raise InputError(f"an object of type {type(market).__name__} is no market: give the path of a TOML file, a mapping like one, or what load_market gave")
+        found = f"an object of type {type(market).__name__}"
+        raise InputError(f"{found} is no market: give the path of a TOML file, a mapping like one, or what load_market gave")
     if isinstance(portfolio, str | Path) and (beside := Path(portfolio).parent / "market.toml").exists():
         return beside
     raise InputError("no market is given and no market.toml stands beside the portfolio: name one with --market")
@@ -247,7 +213,7 @@ def check_portfolio(inputs: Inputs, progress: Progress | None = None) -> Outcome
 def _gather(function: Callable[[Task, Run], Receipt], inputs: Inputs, progress: Progress | None) -> Receipt:
     """All tasks' receipts in one. Rejects and totals do not depend on the order they come in; files are sorted by name."""
     job = inputs.run.job
-    whole = Receipt(-1, totals=Totals(job.group_by, job.paths, EXTRA_COLUMNS + len(job.quantiles)))
+    whole = Receipt(-1, inputs.run.appraiser.new_totals(job.group_by))
 
     def take(receipt: Receipt) -> None:
         whole.rows += receipt.rows
@@ -255,8 +221,7 @@ def _gather(function: Callable[[Task, Run], Receipt], inputs: Inputs, progress: 
         whole.rejected += receipt.rejected
         whole.files += receipt.files
         whole.rejects.merge(receipt.rejects)
-        if receipt.totals is not None and whole.totals is not None:
-            whole.totals.merge(receipt.totals)
+        whole.totals.merge(receipt.totals)
         if progress:
             progress(whole.rows, inputs.portfolio.rows)
 
@@ -275,7 +240,6 @@ def _nothing_left(gathered: Receipt) -> InputError:
 
 def _write_tables(store: Store, job: Job, gathered: Receipt) -> list[Written]:
     totals = gathered.totals
-    assert totals is not None
     return [
         store.write_parquet("groups.parquet", describe_groups(totals, job.sampling)),
         store.write_ipc("totals.arrow", totals_schema(job.group_by), _totals_batches(totals)),
@@ -311,7 +275,7 @@ def _manifest(inputs: Inputs, gathered: Receipt, files: list[Written], started: 
             "market": {"sha256": inputs.market.sha256, "content": inputs.market.model_dump(mode="json")},
             "assumptions": {"sha256": inputs.assumptions.sha256},
         },
-        "premise": _premise_terms(inputs),
+        "premise": inputs.run.appraiser.premise_terms(),
         "counts": {"rows": gathered.rows, "valued": gathered.valued, "rejected": gathered.rejected, "tasks": len(inputs.tasks)},
         "files": [asdict(one) for one in files],
         "warnings": list(inputs.portfolio.warnings),
@@ -327,9 +291,3 @@ def _manifest(inputs: Inputs, gathered: Receipt, files: list[Written], started: 
             "pyarrow": pa.__version__,
         },
     }
-
-
-def _premise_terms(inputs: Inputs) -> dict[str, Any]:
-    job = inputs.run.job
-    terms = inputs.assumptions.premises.get(job.premise, {})
-    return {"name": job.premise, "terms": {name: {"discount": one.discount, "time_to_sell": one.time_to_sell} for name, one in terms.items()}}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 import dask
@@ -29,6 +31,7 @@ WINDOW = 4
 STOP_SECONDS = 4.0
 """How long a stopped run waits for its tasks: they look at the stop flag at every block of paths."""
 STOP_LOOK = 0.05
+CONNECT_SECONDS = 10
 
 
 def run(
@@ -36,7 +39,7 @@ def run(
 ) -> None:
     """Calls take(function(task, shared)) for every task, each once, in whatever order they end. The first failure stops the rest.
 
-    scheduler: "threads", "processes" (of `workers`) or the address of a Dask scheduler, tcp://HOST:PORT. On KeyboardInterrupt kernels are told to stop.
+    scheduler: "threads", "processes" (of `workers`) or the address of a Dask scheduler, tcp://HOST:PORT. KeyboardInterrupt stops the kernels.
     """
     if scheduler == "threads":
         _on_threads(function, tasks, shared, workers, take)
@@ -192,21 +195,16 @@ async def _stop_here(run: str) -> None:
 @contextmanager
 def _client(scheduler: str, workers: int) -> Iterator[tuple[Any, int]]:
     """A Dask client and how many tasks run at once. Raises RunError where a cluster cannot be reached or has no workers."""
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     settings = {"distributed.admin.log-length": 0, "distributed.admin.large-graph-warning-threshold": "1GiB"}
     with dask.config.set(settings), _quiet():
         if scheduler == "processes":
-            with (
-                LocalCluster(
-                    n_workers=workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", memory_limit=0, silence_logs=logging.CRITICAL + 1
-                ) as cluster,
-                Client(cluster) as client,
-            ):
+            with _local_cluster(workers) as cluster, Client(cluster) as client:
                 yield client, workers
             return
         try:
-            client = Client(scheduler, timeout="10s")
+            client = Client(scheduler, timeout=CONNECT_SECONDS)
         except OSError as error:
             raise RunError(f"{scheduler}: no Dask scheduler answers there ({error}); start one, or use --scheduler threads") from None
         with client:
@@ -214,6 +212,40 @@ def _client(scheduler: str, workers: int) -> Iterator[tuple[Any, int]]:
             if not slots:
                 raise RunError(f"{scheduler}: the Dask scheduler has no workers; start some")
             yield client, slots
+
+
+@contextmanager
+def _local_cluster(workers: int) -> Iterator[Any]:
+    """Worker processes of this machine, reachable from it alone. Raises RunError where they do not start.
+
+    Ctrl-C in a terminal reaches every process of the group; here only this one is to answer it. Threads and processes inherit a blocked
+    signal, so the cluster's, made while it is blocked, never see it; this thread does as soon as the cluster can be closed again.
+    """
+    from distributed import LocalCluster
+
+    resource_tracker.ensure_running()  # started later, it would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        try:
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                memory_limit=0,
+                silence_logs=logging.CRITICAL + 1,
+            )
+        except RuntimeError as error:
+            raise RunError(
+                f"the worker processes did not start ({error}): a script that uses them must keep its calls under "
+                'if __name__ == "__main__":, or use scheduler="threads"'
+            ) from None
+        with cluster:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            yield cluster
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -182,12 +182,11 @@ class Store:
 
     def manifest(self) -> dict[str, Any]:
         """The manifest. Raises InputError where this is no finished result."""
-        try:
-            content: dict[str, Any] = json.loads(self.fs.cat_file(self._path(MANIFEST)))
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise InputError(f"{self.location}: is no results directory (it has no {MANIFEST}){self._near()}") from None
-        except (OSError, ValueError) as error:
-            raise InputError(f"{self.location}/{MANIFEST}: cannot be read ({error}): it is damaged or cut short") from None
+        with _reading(f"{self.location}/{MANIFEST}"):
+            try:
+                content: dict[str, Any] = json.loads(self.fs.cat_file(self._path(MANIFEST)))
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                raise InputError(f"{self.location}: is no results directory (it has no {MANIFEST}){self._near()}") from None
         if not isinstance(content, dict) or not content.keys() >= {"numerics_version", "options", "inputs", "counts", "files"}:
             raise InputError(f"{self.location}/{MANIFEST}: was not written by ipvalue value")
         return content
@@ -325,5 +324,7 @@ def _reading(name: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise InputError(f"{name}: is missing from the result") from None
+    except PermissionError:
+        raise InputError(f"{name}: may not be read: ask for read permission") from None
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError(f"{name}: cannot be read ({str(error).splitlines()[0]}): it is damaged or cut short") from None

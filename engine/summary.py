@@ -60,7 +60,7 @@ def describe_assets(
     raw = dict(zip(kernel.STATISTICS, simulated.statistics.T, strict=False))
     quantiles = simulated.statistics[:, len(kernel.STATISTICS) :]
     closed, analytic = _closed_forms(vectors, tables)
-    heavy = vectors.volatility**2 * np.diff(vectors.offset) * tables.delta > HEAVY_TAIL_VARIANCE
+    heavy = vectors.volatility * vectors.volatility * np.diff(vectors.offset) * tables.delta > HEAVY_TAIL_VARIANCE
     deviation = np.where(heavy & np.isfinite(analytic), analytic, raw["standard_deviation"])
     mean = raw["mean"]
     gross = np.where(mean > 0.0, mean * vectors.tab_factor, mean)

@@ -74,7 +74,7 @@ class Totals:
             self.counts[place] += count
 
     def ordered(self) -> list[tuple[Key, int, Words, npt.NDArray[np.float64]]]:
-        """Every group in the order of its key: (key, assets, per-path sums (p, 2), extras (k,)); with group columns the whole first, its key empty."""
+        """Every group by its key: (key, assets, per-path sums (p, 2), extras (k,)); with group columns the whole first, its key empty."""
         rows = [
             (key, int(self.counts[g]), self.sums[g * self.paths : (g + 1) * self.paths], self.extras[g * self.width : (g + 1) * self.width])
             for key, g in sorted(self.keys.items())

@@ -56,8 +56,8 @@ class Result:
         return pa.concat_tables([self._store.read_ipc(name) for name in self._store.parts("paths/")])
 
     def __repr__(self) -> str:
-        counts = self.manifest["counts"]
-        return f"<ipvalue result: {counts['valued']:,} of {counts['rows']:,} rights valued, {self.manifest['options']['paths']:,} paths, {self.location}>"
+        counts, paths = self.manifest["counts"], self.manifest["options"]["paths"]
+        return f"<ipvalue result: {counts['valued']:,} of {counts['rows']:,} rights valued, {paths:,} paths, {self.location}>"
 
 
 def open_result(location: str | Path) -> Result:
@@ -79,8 +79,8 @@ def value(
 ) -> Result:
     """Values a portfolio by simulation.
 
-    portfolio: a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or any table with `__arrow_c_stream__` (pyarrow, pandas, polars, duckdb).
-    market: path or mapping, else market.toml beside the portfolio. out: results directory; without it the result is kept in memory.
+    portfolio: a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or any table with `__arrow_c_stream__` (pandas, polars, …).
+    market: path, mapping or Market, else market.toml beside the portfolio. out: results directory; without it the result is kept in memory.
     options: those of ipvalue.job.Job, named as the command's flags: paths, seed, precision, quantiles, tail, group_by, premise, keep_paths,
     workers, scheduler, memory. Raises InputError (bad input, nothing written) and RunError (the run failed, nothing left behind).
     """

@@ -115,7 +115,7 @@ cdef extern from "vectors.h":
         const int32_t *survival_curve
         const int32_t *schedule
         const uint8_t *indefinite
-        const uint8_t *licence
+        const uint8_t *limited
         const int64_t *path_start
         const double *path
         pairs curves, survivals, schedules
@@ -351,8 +351,10 @@ def elementary(str name, x, y=None):
     """exp, log, sin, cos (both precisions, sin and cos on [−π/4, π/4]) or pow (double) of an array, elementwise. numerics.md §6."""
     cdef int function = ("exp", "log", "sin", "cos", "pow").index(name)
     cdef Py_ssize_t i
-    cdef double[::1] in64, out64, power
-    cdef float[::1] in32, out32
+    cdef const double[::1] in64, power
+    cdef const float[::1] in32
+    cdef double[::1] out64
+    cdef float[::1] out32
     x = np.ascontiguousarray(x)
     out = np.empty_like(x)
     if x.dtype == np.float32 and function < 4:
@@ -385,7 +387,7 @@ cdef class VectorJob:
         self.job.survival_curve = ints(d.survival_curve, n)
         self.job.schedule = ints(d.schedule, n)
         self.job.indefinite = flags(d.indefinite, n)
-        self.job.licence = flags(d.licence, n)
+        self.job.limited = flags(d.limited, n)
         self.job.path_start = longs(d.path_start, n + 1)
         self.job.path = doubles(d.path, 0)
         for_table(&self.job.curves, market.curves)

@@ -150,9 +150,9 @@ static int8_t fill_asset(const vector_job *job, int64_t a, double *end, double *
         job->rival[start + t] = GET(entry_hazard) > 0.0 ? exp_f64(-GET(entry_hazard) * e) : 1.0;
         job->salvage[start + t] = GET(salvage) > 0.0 ? discount(job, curve, premium, e) * GET(salvage) * fx : 0.0;
         if (job->low) {
-            const int limited = job->licence[a] && sells;
-            job->low[start + t] = limited ? df * net * GET(minimum_guarantee) * length * fx : job->licence[a] ? 0.0 : -INFINITY;
-            job->high[start + t] = limited ? df * net * GET(cap) * length * fx : INFINITY;
+            const int bounded = job->limited[a] && sells;
+            job->low[start + t] = bounded ? df * net * GET(minimum_guarantee) * length * fx : job->limited[a] ? 0.0 : -INFINITY;
+            job->high[start + t] = bounded ? df * net * GET(cap) * length * fx : INFINITY;
         }
         if (!(w[t] - w[t] == 0.0) || !(f[t] - f[t] == 0.0)) return VECTOR_INFINITE;
     }

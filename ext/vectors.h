@@ -26,7 +26,7 @@ typedef struct {
     int steps, mid_period;
     const double *drivers;        /* (d, a) */
     const int32_t *curve, *survival_curve, *schedule;  /* (a) items of the tables below; -1: none */
-    const uint8_t *indefinite, *licence;               /* (a) */
+    const uint8_t *indefinite, *limited;               /* (a) */
     const int64_t *path_start;    /* (a + 1) into path: expected annual revenues */
     const double *path;
     pairs curves, survivals, schedules;                /* (tenor, rate), (age, surviving), (due, amount in market currency) */

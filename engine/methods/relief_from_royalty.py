@@ -26,10 +26,13 @@ def _check(rows: Rows) -> None:
     rows.reject(
         ~rows.given("royalty_rate"), "royalty_rate", f"{NAME} has a royalty_rate", "royalty_rate is blank: give it, or fill it from the assumptions"
     )
-    low, high = rows.given("royalty_low"), rows.given("royalty_high")
-    rows.reject(low & ~high, "royalty_high", "both bounds of the royalty or neither", "royalty_low is given and royalty_high is blank: give both or neither")
-    low, high = rows.given("royalty_low"), rows.given("royalty_high")
-    rows.reject(high & ~low, "royalty_low", "both bounds of the royalty or neither", "royalty_high is given and royalty_low is blank: give both or neither")
+    for blank, given in (("royalty_high", "royalty_low"), ("royalty_low", "royalty_high")):
+        rows.reject(
+            rows.given(given) & ~rows.given(blank),
+            blank,
+            "both bounds of the royalty or neither",
+            f"{given} is given and {blank} is blank: give both or neither",
+        )
     rate = rows.floats("royalty_rate")
     rows.reject(
         rows.floats("royalty_low") > rate,

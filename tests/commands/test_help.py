@@ -8,6 +8,10 @@ from importlib.metadata import entry_points
 
 import pytest
 from commandline import installed, run
+from typer.testing import CliRunner
+
+import ipvalue.cli.schema
+from ipvalue.cli import app
 
 FLAGS = {
     "value": {
@@ -44,6 +48,17 @@ def test_the_commands_are_listed_in_whole_sentences() -> None:
 def test_without_a_command_the_help_is_shown() -> None:
     ran = run()
     assert "Usage: ipvalue" in ran.out + ran.err
+
+
+def test_a_fault_of_its_own_is_said_in_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> str:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(ipvalue.cli.schema, "describe", fail)
+    result = CliRunner().invoke(app, ["schema"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    expected = "ipvalue: a fault of ipvalue itself: ZeroDivisionError: division by zero; please report it with what IPVALUE_DEBUG=1 prints\n"
+    assert result.stderr == expected
 
 
 def test_the_command_is_installed() -> None:

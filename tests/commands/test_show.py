@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from commandline import ROW, ROWS, row_with, run, table, value
+from commandline import ROW, row_with, run, table, value
+from fsspec.implementations.local import LocalFileSystem
 
 from ipvalue.report.terminal import bar, money
 
@@ -120,6 +122,20 @@ def test_a_damaged_file(result: Path, name: str) -> None:
     assert ran.sentence.endswith(": it is damaged or cut short")
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "groups.parquet"])
+def test_a_file_that_may_not_be_read(result: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = LocalFileSystem._open
+
+    def denied(fs: LocalFileSystem, path: str, *args: Any, **more: Any) -> Any:
+        if path.endswith(name):
+            raise PermissionError(13, "Permission denied", path)
+        return opened(fs, path, *args, **more)
+
+    monkeypatch.setattr(LocalFileSystem, "_open", denied)
+    ran = run("show", result)
+    assert (ran.code, ran.sentence) == (2, f"out/{name}: may not be read: ask for read permission")
+
+
 def test_a_missing_file(result: Path) -> None:
     shutil.rmtree(result / "assets")
     assert run("show", result).sentence == "out/assets/part-00000.parquet: is missing from the result"
@@ -150,7 +166,3 @@ def test_bars_are_in_eighths() -> None:
     assert bar(1.0, 4) == "████"
     assert bar(0.5, 1) == "▌"
     assert bar(0.0, 4) == ""
-
-
-def test_rows() -> None:
-    assert len({row["asset_id"] for row in ROWS}) == len(ROWS)

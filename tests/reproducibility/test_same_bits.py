@@ -20,7 +20,7 @@ import pytest
 from bits import digests, table_digests
 from portfolios import random_portfolio, with_bad_rows
 
-from ipvalue import execute, simulate
+from ipvalue import appraise, simulate
 from ipvalue.valuation import Result
 
 Value = Callable[..., Result]
@@ -97,8 +97,8 @@ def test_rows_a_task(value: Value, portfolio: pa.Table, expected: dict[str, str]
 def test_rows_a_chunk(
     value: Value, portfolio: pa.Table, expected: dict[str, str], precision: str, most: int, elements: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "MOST_ROWS_A_CHUNK", most)
-    monkeypatch.setattr(execute, "ELEMENTS_A_CHUNK", elements)
+    monkeypatch.setattr(appraise, "MOST_ROWS_A_CHUNK", most)
+    monkeypatch.setattr(appraise, "ELEMENTS_A_CHUNK", elements)
     assert digests(value(portfolio, precision=precision, rows_per_task=90)) == expected
 
 
@@ -119,7 +119,7 @@ def test_shuffled_rows(value: Value, portfolio: pa.Table, expected: dict[str, st
 def test_other_steps_a_year(value: Value, portfolio: pa.Table, precision: str, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     few = portfolio.slice(0, 60)
     whole = digests(value(few, steps, precision=precision, rows_per_task=10**6, paths=130))
-    monkeypatch.setattr(execute, "MOST_ROWS_A_CHUNK", 7)
+    monkeypatch.setattr(appraise, "MOST_ROWS_A_CHUNK", 7)
     monkeypatch.setattr(simulate, "FACTOR_TABLE_BYTES", 0)
     assert digests(value(few.slice(20).take(pa.array(range(39, -1, -1))), steps, precision=precision, rows_per_task=11, paths=130)) != whole
     assert digests(value(few.take(pa.array(range(59, -1, -1))), steps, precision=precision, rows_per_task=11, workers=2, paths=130)) == whole
@@ -228,7 +228,7 @@ def test_rejects_do_not_depend_on_tasks(value: Value, portfolio: pa.Table, tmp_p
     bad = with_bad_rows(portfolio)
     source = _seven_files(bad, tmp_path)
     whole = value(source, rows_per_task=10**6)
-    monkeypatch.setattr(execute, "MOST_ROWS_A_CHUNK", 5)
+    monkeypatch.setattr(appraise, "MOST_ROWS_A_CHUNK", 5)
     parts = value(source, rows_per_task=9, workers=5)
     assert whole.rejects.num_rows == 16
     assert parts.rejects.equals(whole.rejects)

@@ -340,7 +340,7 @@ CURVE = '[survival_curves.x]\nanchor = "grant"\n'
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('extends = "mine"', "extends is 'mine': it must be 'default'"),
+        ('extends = "mine"', "extends is 'mine': it must be default"),
         ("[default.design]\nhazard = 1", "default is not known: did you mean defaults?"),
         ("[defaults.patent]\nhazard = 1", "'patent' is no right type: use invention_patent, utility_model"),
         ("[defaults.trademarks]\nhazard = 1", "'trademarks' is no right type: did you mean trademark?"),
@@ -368,7 +368,7 @@ CURVE = '[survival_curves.x]\nanchor = "grant"\n'
         (FEES + "due = [1, 11]\namounts = [1, 1]\nevery = 10", "every is 10: it must be longer than the time"),
         (FEES + "due = [1]\namounts = [1]\nevery = 0", "fee_schedules.x.every is 0: it must be above 0"),
         (FEES.replace("CNY", "RMB ") + "due = [1]\namounts = [1]", "'RMB ': it must be three capital letters"),
-        (FEES.replace("grant", "issue") + "due = [1]\namounts = [1]", "is 'issue': it must be 'filing' or 'grant'"),
+        (FEES.replace("grant", "issue") + "due = [1]\namounts = [1]", "is 'issue': it must be filing or grant"),
         (FEES.replace(".x", ".none") + "due = [1]\namounts = [1]", "the name none is reserved for the empty one"),
         (FEES + "due = [1]\namounts = [1]\nsources = {amount = 'x'}", "did you mean amounts?"),
         (CURVE + "ages = [0]\nsurviving = [1.5]", "survival_curves.x.surviving[0] is 1.5: it must be at most 1"),

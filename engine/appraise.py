@@ -1,0 +1,89 @@
+"""One chunk of rows through the house: blanks filled, vectors, boundary, paths, statistics, totals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ipvalue.assumptions import Assumptions, fill
+from ipvalue.cashflows import Rows, Tables, make_tables
+from ipvalue.constants import MAX_HORIZON_YEARS
+from ipvalue.market import Market
+from ipvalue.methods import compile_rows
+from ipvalue.schema import InputError, Rejects
+from ipvalue.simulate import Factors, Sampling, make_factors, simulate
+from ipvalue.stopping import add_boundaries
+from ipvalue.summary import EXTRA_COLUMNS, GOING_CONCERN, add_to_totals, describe_assets, reject_unusable
+from ipvalue.totals import Totals
+
+__all__ = ["Appraiser", "Rows", "make_appraiser"]
+
+ELEMENTS_A_CHUNK = 4_000_000
+MOST_ROWS_A_CHUNK = 8192
+PATH_BYTES_A_CHUNK = 256 * 1024 * 1024
+
+Reals = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Appraiser:
+    """Market, assumptions and sampling of a run, ready for any row; picklable."""
+
+    tables: Tables
+    assumptions: Assumptions
+    factors: Factors
+    sampling: Sampling
+    premise: str
+    keep_paths: bool
+
+    @property
+    def chunk_rows(self) -> int:
+        """Rows to take at a time, so that their vectors (and kept paths) stay small whatever the steps a year."""
+        rows = min(MOST_ROWS_A_CHUNK, ELEMENTS_A_CHUNK // (MAX_HORIZON_YEARS * self.tables.steps_per_year))
+        if self.keep_paths:
+            rows = min(rows, PATH_BYTES_A_CHUNK // (self.sampling.paths * 8))
+        return max(1, rows)
+
+    def rows(self, batch: pa.RecordBatch, row: npt.NDArray[np.int64], file: str, rejects: Rejects) -> Rows:
+        """Clean rows of one file with their blanks filled."""
+        filled, report = fill(batch, self.assumptions)
+        return Rows(filled, row, report, file, rejects)
+
+    def new_totals(self, group_by: tuple[str, ...]) -> Totals:
+        """Empty sums for `value` to add to."""
+        return Totals(group_by, self.sampling.paths, EXTRA_COLUMNS + len(self.sampling.quantiles))
+
+    def check(self, rows: Rows) -> None:
+        """Moves every row that could not be valued to the rejects, as far as that shows without simulating."""
+        compile_rows(rows, self.tables)
+
+    def value(self, rows: Rows, totals: Totals) -> tuple[pa.RecordBatch | None, Reals | None]:
+        """Result rows (summary.asset_schema) of the rows that can be valued, None if there is none, and their path values (a, p) where they are
+        kept. The others move to the rejects; `totals` takes the valued ones in."""
+        vectors = compile_rows(rows, self.tables)
+        if not len(rows):
+            return None, None
+        add_boundaries(vectors, self.tables.delta)
+        group = totals.groups_of(rows.batch)
+        simulated = simulate(vectors, self.factors, self.sampling, self.tables.delta, group, totals, keep_paths=self.keep_paths)
+        good = simulated.status == 0
+        assets = describe_assets(rows, vectors, simulated, self.sampling, self.tables, self.assumptions, self.premise)
+        reject_unusable(rows, simulated)
+        add_to_totals(totals, group[good], assets, self.sampling.quantiles)
+        return assets, None if simulated.values is None else simulated.values[good]
+
+    def premise_terms(self) -> dict[str, Any]:
+        """The premise and, by right type, what it takes off, for the record."""
+        terms = self.assumptions.premises.get(self.premise, {})
+        return {"name": self.premise, "terms": {name: {"discount": one.discount, "time_to_sell": one.time_to_sell} for name, one in terms.items()}}
+
+
+def make_appraiser(market: Market, assumptions: Assumptions, sampling: Sampling, premise: str, keep_paths: bool) -> Appraiser:
+    """An Appraiser. Raises InputError where the assumptions lack the premise."""
+    if premise != GOING_CONCERN and premise not in assumptions.premises:
+        raise InputError(f"the assumptions have no premise.{premise}: add [premise.{premise}.RIGHT_TYPE] with discount and time_to_sell")
+    return Appraiser(make_tables(market, assumptions), assumptions, make_factors(market), sampling, premise, keep_paths)

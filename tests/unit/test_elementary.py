@@ -1,0 +1,66 @@
+"""Own elementary functions against mpmath, to the errors that docs/numerics.md §6 states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from ipvalue.ext import kernel
+
+RNG = np.random.default_rng(7)
+
+
+def errors_in_ulp(name: str, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any] | None = None) -> float:
+    """Greatest error over x in units of the last place of the exact result."""
+    got = kernel.elementary(name, x, y)
+    worst = 0.0
+    with mpmath.workdps(40):
+        for i, value in enumerate(x):
+            exact = getattr(mpmath, {"pow": "power"}.get(name, name))(mpmath.mpf(float(value)), *(() if y is None else (mpmath.mpf(float(y[i])),)))
+            spacing = np.spacing(np.abs(x.dtype.type(float(exact))))
+            worst = max(worst, abs(float((mpmath.mpf(float(got[i])) - exact) / mpmath.mpf(float(spacing)))))
+    return worst
+
+
+@pytest.mark.parametrize(("dtype", "low", "high", "limit"), [(np.float32, -87.0, 88.0, 2.0), (np.float64, -708.0, 709.0, 1.5)])
+def test_exp(dtype: type, low: float, high: float, limit: float) -> None:
+    x = np.concatenate([RNG.uniform(low, high, 3000), RNG.normal(0, 1, 3000), [0.0, 1e-8, -1e-8]]).astype(dtype)
+    assert errors_in_ulp("exp", x) <= limit
+
+
+def test_exp_at_the_ends() -> None:
+    assert kernel.elementary("exp", np.array([-800.0, 800.0, 0.0])).tolist() == [0.0, np.inf, 1.0]
+    low, high = kernel.elementary("exp", np.array([-1000.0, 1000.0], np.float32))
+    assert 2.0**-127 <= low <= 2.0**-124
+    assert 2.0**126 <= high < np.inf
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [(np.float32, 2.0), (np.float64, 1.5)])
+def test_log(dtype: type, limit: float) -> None:
+    exponents = RNG.uniform(-100, 100, 3000) if dtype is np.float32 else RNG.uniform(-1000, 1000, 3000)
+    x = np.concatenate([2.0**exponents, RNG.uniform(0.5, 2.0, 3000), 1 + RNG.normal(0, 1e-3, 1000), [1.0, 0.70710678, 1.4142135]]).astype(dtype)
+    assert errors_in_ulp("log", x) <= limit
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [(np.float32, 2.0**-23), (np.float64, 2.0**-52)])
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_sine_and_cosine_on_a_half_turn(name: str, dtype: type, limit: float) -> None:
+    x = RNG.uniform(-np.pi / 2, np.pi / 2, 4000).astype(dtype)
+    got = kernel.elementary(name, x)
+    with mpmath.workdps(40):
+        worst = max(abs(float(mpmath.mpf(float(g)) - getattr(mpmath, name)(mpmath.mpf(float(v))))) for g, v in zip(got, x, strict=True))
+    assert worst <= limit
+
+
+def test_pow_on_the_range_of_discount_factors() -> None:
+    x, y = 1.0 + RNG.uniform(-0.5, 1.0, 4000), -RNG.uniform(0.0, 100.0, 4000)
+    assert errors_in_ulp("pow", x, y) <= 2.0
+
+
+def test_the_same_bits_in_every_instruction_set() -> None:
+    """The functions of each kernel agree: a run of every instruction set gives the same statistics (tests/reproducibility holds whole runs)."""
+    assert kernel.isa() in kernel.instruction_sets()
+    with pytest.raises(ValueError, match="IPVALUE_ISA=v9: this machine runs baseline"):
+        kernel.select_isa("v9")

@@ -19,21 +19,33 @@ INLINE double fma_f64(double a, double b, double c) { return __builtin_fma(a, b,
 INLINE float sqrt_f32(float x) { return __builtin_sqrtf(x); }
 INLINE double sqrt_f64(double x) { return __builtin_sqrt(x); }
 
-/* e^x for |x| < 88; beyond, it stays between 2^-126 and 2^129. 2^n is added to the exponent as an integer, n limited on its float's bits. */
-INLINE float exp_f32(float x) {
+/* 2^y for -126 < y < 127; beyond, it stays near the ends (single), 2^-1021 and 2^1023 (double). The whole part of y is
+ * added to the exponent as an integer, limited on the bits of the float that holds it. */
+INLINE float exp2_f32(float y) {
     const float shift = 0x1.8p23f;
-    float t = fma_f32(x, (float)LOG2_E, shift), n = t - shift;
-    float r = fma_f32(n, -LN2_LO_F32, fma_f32(n, -LN2_HI_F32, x));
-    float q = EXP_F32[4];
-    q = fma_f32(q, r, EXP_F32[3]);
-    q = fma_f32(q, r, EXP_F32[2]);
-    q = fma_f32(q, r, EXP_F32[1]);
-    q = fma_f32(q, r, EXP_F32[0]);
-    float p = fma_f32(r * r, q, r) + 1.0f;
+    float t = y + shift, r = y - (t - shift);
+    float p = EXP2_F32[5];
+    p = fma_f32(p, r, EXP2_F32[4]);
+    p = fma_f32(p, r, EXP2_F32[3]);
+    p = fma_f32(p, r, EXP2_F32[2]);
+    p = fma_f32(p, r, EXP2_F32[1]);
+    p = fma_f32(p, r, EXP2_F32[0]);
+    p = fma_f32(p, r, 1.0f);
     int32_t power = f32_to_bits(t);
     power = power < 0x4b400000 + 127 ? power : 0x4b400000 + 127;
     power = power > 0x4b400000 - 125 ? power : 0x4b400000 - 125;
     return bits_to_f32((int32_t)((uint32_t)f32_to_bits(p) + ((uint32_t)power << 23)));
+}
+INLINE double exp2_f64(double y) {
+    const double shift = 0x1.8p52;
+    double limited = y < 1023.0 ? y : 1023.0;
+    limited = limited > -1021.0 ? limited : -1021.0;
+    double t = limited + shift, r = limited - (t - shift), r2 = r * r, r4 = r2 * r2;
+    double low = fma_f64(r2, fma_f64(EXP2_F64[3], r, EXP2_F64[2]), fma_f64(EXP2_F64[1], r, EXP2_F64[0]));
+    double middle = fma_f64(r2, fma_f64(EXP2_F64[7], r, EXP2_F64[6]), fma_f64(EXP2_F64[5], r, EXP2_F64[4]));
+    double high = fma_f64(r2, fma_f64(EXP2_F64[11], r, EXP2_F64[10]), fma_f64(EXP2_F64[9], r, EXP2_F64[8]));
+    double p = fma_f64(fma_f64(r4, fma_f64(r4, high, middle), low), r, 1.0);
+    return bits_to_f64((int64_t)((uint64_t)f64_to_bits(p) + ((uint64_t)f64_to_bits(t) << 52)));
 }
 
 /* e^x; 0 below the smallest normal, infinity above the greatest; x is not NaN. */

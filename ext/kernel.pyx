@@ -158,11 +158,12 @@ cdef extern from "hash.h":
 
 cdef extern from "random.h":
     void philox10(uint32_t *, uint32_t, uint32_t) nogil
-    float exp_f32(float) nogil
+    float exp2_f32(float) nogil
     float log_f32(float) nogil
     float sin_f32(float) nogil
     float cos_f32(float) nogil
     double exp_f64(double) nogil
+    double exp2_f64(double) nogil
     double log_f64(double) nogil
     double sin_f64(double) nogil
     double cos_f64(double) nogil
@@ -335,21 +336,23 @@ cdef double apply64(int function, double x, double y) noexcept nogil:
         return sin_f64(x)
     if function == 3:
         return cos_f64(x)
+    if function == 4:
+        return exp2_f64(x)
     return pow_f64(x, y)
 
 cdef float apply32(int function, float x) noexcept nogil:
-    if function == 0:
-        return exp_f32(x)
     if function == 1:
         return log_f32(x)
     if function == 2:
         return sin_f32(x)
-    return cos_f32(x)
+    if function == 3:
+        return cos_f32(x)
+    return exp2_f32(x)
 
 
 def elementary(str name, x, y=None):
-    """exp, log, sin, cos (both precisions, sin and cos on [−π/4, π/4]) or pow (double) of an array, elementwise. numerics.md §6."""
-    cdef int function = ("exp", "log", "sin", "cos", "pow").index(name)
+    """log, exp2, sin, cos (both precisions, sin and cos on [−π/2, π/2]), exp or pow (double) of an array, elementwise. numerics.md §6."""
+    cdef int function = ("exp", "log", "sin", "cos", "exp2", "pow").index(name)
     cdef Py_ssize_t i
     cdef const double[::1] in64, power
     cdef const float[::1] in32
@@ -357,7 +360,7 @@ def elementary(str name, x, y=None):
     cdef float[::1] out32
     x = np.ascontiguousarray(x)
     out = np.empty_like(x)
-    if x.dtype == np.float32 and function < 4:
+    if x.dtype == np.float32 and 0 < function < 5:
         in32, out32 = x, out
         for i in range(in32.shape[0]):
             out32[i] = apply32(function, in32[i])

@@ -34,35 +34,47 @@ static void FN(normals)(uint32_t purpose, uint32_t block, uint32_t path, const u
     }
 }
 
-/* Factor `row` in the four periods of stream block `block`: numerics.md §4. */
-static void FN(factor_block)(const simulation *job, int64_t row, uint32_t block, uint32_t path, int n, FN(space) *s) {
+/* One more independent factor j to the block: common += weight·G_j in the four periods of `independent`. numerics.md §4 */
+static void FN(add_factor)(int first, REAL weight, REAL (*restrict independent)[BLOCK_PATHS], int n, REAL (*restrict common)[BLOCK_PATHS]) {
+    for (int k = 0; k < 4; k++)
+        for (int i = 0; i < n; i++) common[k][i] = first ? weight * independent[k][i] : OF(fma)(weight, independent[k][i], common[k][i]);
+}
+static void FN(independent_factor)(const simulation *job, int64_t j, uint32_t block, uint32_t path, int n, FN(space) *s) {
     const uint32_t key[2] = {(uint32_t)job->seed, (uint32_t)(job->seed >> 32)};
+    const uint32_t hash[2] = {(uint32_t)job->factor_hash[j], (uint32_t)(job->factor_hash[j] >> 32)};
+    FN(normals)(PURPOSE_FACTOR, block, path, hash, key, n, s->word, s->independent);
+}
+
+/* Factor `row` in the four periods of stream block `block`, into s->common. */
+static void FN(factor_block)(const simulation *job, int64_t row, uint32_t block, uint32_t path, int n, FN(space) *s) {
     for (int64_t j = 0; j <= row; j++) {
-        const REAL weight = (REAL)job->factor_matrix[row * job->factors + j];
-        const uint32_t hash[2] = {(uint32_t)job->factor_hash[j], (uint32_t)(job->factor_hash[j] >> 32)};
-        FN(normals)(PURPOSE_FACTOR, block, path, hash, key, n, s->word, s->independent);
-        for (int k = 0; k < 4; k++)
-            for (int i = 0; i < n; i++) s->common[k][i] = j ? OF(fma)(weight, s->independent[k][i], s->common[k][i]) : weight * s->independent[k][i];
+        FN(independent_factor)(job, j, block, path, n, s);
+        FN(add_factor)(j == 0, (REAL)job->factor_matrix[row * job->factors + j], s->independent, n, s->common);
     }
 }
 
-/* (count, table_periods, p) <- factors `rows`. */
+/* (count, table_periods, p) <- factors `rows`, ascending: each independent factor is drawn once for all of them. */
 static int FN(factors)(const simulation *job, int64_t count, const int32_t *rows, REAL *out) {
-    FN(space) *s = malloc(sizeof *s);
-    if (!s) return RUN_NO_MEMORY;
-    int result = RUN_OK;
     const int64_t periods = job->table_periods;
+    FN(space) *s = malloc(sizeof *s);
+    REAL (*common)[4][BLOCK_PATHS] = malloc((size_t)count * sizeof *common);
+    int result = s && common ? RUN_OK : RUN_NO_MEMORY;
     for (int64_t first = 0; first < job->paths && result == RUN_OK; first += BLOCK_PATHS) {
-        int n = (int)(job->paths - first < BLOCK_PATHS ? job->paths - first : BLOCK_PATHS);
+        const int n = (int)(job->paths - first < BLOCK_PATHS ? job->paths - first : BLOCK_PATHS);
         if (*job->stop) result = RUN_STOPPED;
-        for (int64_t c = 0; c < count; c++)
-            for (int64_t t = 0; t < periods; t += 4) {
-                FN(factor_block)(job, rows[c], (uint32_t)(t / 4), (uint32_t)first, n, s);
-                for (int k = 0; k < 4 && t + k < periods; k++)
-                    memcpy(out + (c * periods + t + k) * job->paths + first, s->common[k], (size_t)n * sizeof(REAL));
+        for (int64_t t = 0; t < periods && result == RUN_OK; t += 4) {
+            for (int64_t j = 0; j <= rows[count - 1]; j++) {
+                FN(independent_factor)(job, j, (uint32_t)(t / 4), (uint32_t)first, n, s);
+                for (int64_t c = 0; c < count; c++)
+                    if (j <= rows[c]) FN(add_factor)(j == 0, (REAL)job->factor_matrix[rows[c] * job->factors + j], s->independent, n, common[c]);
             }
+            for (int64_t c = 0; c < count; c++)
+                for (int k = 0; k < 4 && t + k < periods; k++)
+                    memcpy(out + (c * periods + t + k) * job->paths + first, common[c][k], (size_t)n * sizeof(REAL));
+        }
     }
     free(s);
+    free(common);
     return result;
 }
 
@@ -74,11 +86,11 @@ static FN(asset) FN(prepare)(const simulation *job, int64_t a) {
     asset.hash[1] = (uint32_t)(job->hash[a] >> 32);
     asset.key[0] = (uint32_t)job->seed;
     asset.key[1] = (uint32_t)(job->seed >> 32);
-    asset.drift = (REAL)(-0.5 * sigma * sigma * job->delta);
-    asset.common = (REAL)(scaled * beta);
-    asset.own = (REAL)(scaled * sqrt_f64(1.0 - beta * beta));
-    asset.level = (REAL)s;
-    asset.half_level = (REAL)(-0.5 * s * s);
+    asset.drift = (REAL)(LOG2_E * (-0.5 * sigma * sigma * job->delta));
+    asset.common = (REAL)(LOG2_E * (scaled * beta));
+    asset.own = (REAL)(LOG2_E * (scaled * sqrt_f64(1.0 - beta * beta)));
+    asset.level = (REAL)(LOG2_E * s);
+    asset.half_level = (REAL)(LOG2_E * (-0.5 * s * s));
     asset.entered = (REAL)(1.0 - job->entry_loss[a]);
     const double low = job->royalty_low[a], high = job->royalty_high[a], width = high - low;
     asset.has_royalty = width > 0.0;
@@ -147,7 +159,7 @@ INLINE void FN(fused)(const int has_factor, const int has_lapse, const FN(asset)
         if (has_factor) x1 = OF(fma)(a, common1[i], x1);
         x1 = OF(fma)(b, own1[i], x1);
         x[i] = x1;
-        REAL cash0 = OF(fma)(w0, OF(exp)(x0), -f0), cash1 = OF(fma)(w1, OF(exp)(x1), -f1);
+        REAL cash0 = OF(fma)(w0, OF(exp2)(x0), -f0), cash1 = OF(fma)(w1, OF(exp2)(x1), -f1);
         if (has_lapse) {
             cash0 = survival[i] > last0 ? (REAL)0 : cash0;
             cash1 = survival[i] > last1 ? (REAL)0 : cash1;
@@ -166,22 +178,22 @@ static void FN(plain)(const FN(asset) *asset, const FN(periods) *two, int n, FN(
     else FN(fused)(0, 0, asset, two, n, s, V, alive);
 }
 
-/* L_t before the rival's entry: x_t, exp, royalty. */
+/* L_t before the rival's entry: x_t (in units of ln 2), 2^x, royalty. */
 static void FN(advance)(const FN(asset) *asset, const REAL *restrict own, const REAL *restrict common, int n, FN(space) *s) {
     REAL *restrict x = s->x, *restrict level = s->level;
     const REAL drift = asset->drift, a = asset->common, b = asset->own;
     if (asset->has_factor)
         for (int i = 0; i < n; i++) {
             x[i] = OF(fma)(b, own[i], OF(fma)(a, common[i], x[i] + drift));
-            level[i] = OF(exp)(x[i]);
+            level[i] = OF(exp2)(x[i]);
         }
     else if (asset->has_volatility)
         for (int i = 0; i < n; i++) {
             x[i] = OF(fma)(b, own[i], x[i] + drift);
-            level[i] = OF(exp)(x[i]);
+            level[i] = OF(exp2)(x[i]);
         }
     else
-        for (int i = 0; i < n; i++) level[i] = OF(exp)(x[i]);
+        for (int i = 0; i < n; i++) level[i] = OF(exp2)(x[i]);
     if (asset->has_royalty)
         for (int i = 0; i < n; i++) level[i] *= s->royalty[i];
 }

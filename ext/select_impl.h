@@ -149,7 +149,7 @@ static void FN(describe)(const REAL *values, int64_t n, const double *quantiles,
     }
     const REAL c = FN(real)(found[rank_of(sorted, m, tail_count - 1)]);
 #undef AT
-    int64_t below = 0, losses = 0;
+    int below = 0, losses = 0; /* n is below 2^31 */
     for (int64_t i = 0; i < n; i++) {
         below += values[i] < c;
         losses += values[i] < (REAL)0;

@@ -33,7 +33,10 @@ def digests(result: Result) -> dict[str, str]:
     found |= table_digests(result.groups, "groups")
     totals = result.totals
     found |= table_digests(totals.drop_columns("value"), "totals")
-    words = b"".join(np.frombuffer(chunk.buffers()[1], np.uint8)[chunk.offset * 16 : (chunk.offset + len(chunk)) * 16].tobytes() for chunk in totals["value"].chunks)
+    words = b"".join(
+        np.frombuffer(chunk.buffers()[1], np.uint8)[chunk.offset * 16 : (chunk.offset + len(chunk)) * 16].tobytes()
+        for chunk in totals["value"].chunks
+    )
     return found | {"totals.value": hashlib.sha256(words).hexdigest()}
 
 

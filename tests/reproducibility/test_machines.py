@@ -199,5 +199,8 @@ def test_other_threads_run_while_a_kernel_works(value: Value, portfolio: pa.Tabl
 def test_table_digests_see_one_bit() -> None:
     """The comparison itself: a zero's sign, a null and the last bit are differences."""
     column = [1.0, 0.0, None]
-    seen = {table_digests(pa.table({"x": pa.array(values, pa.float64())}), "t")["t.x"] for values in (column, [1.0, -0.0, None], [1.0, 0.0, 0.0], [np.nextafter(1.0, 2.0), 0.0, None])}
+    seen = {
+        table_digests(pa.table({"x": pa.array(values, pa.float64())}), "t")["t.x"]
+        for values in (column, [1.0, -0.0, None], [1.0, 0.0, 0.0], [np.nextafter(1.0, 2.0), 0.0, None])
+    }
     assert len(seen) == 4

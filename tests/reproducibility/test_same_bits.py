@@ -5,10 +5,7 @@ Every test compares all columns of the asset rows, the groups and the per-path t
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,46 +43,18 @@ def test_processes(value: Value, portfolio: pa.Table, expected: dict[str, str], 
     assert digests(value(portfolio, precision=precision, scheduler="processes", workers=workers, rows_per_task=33)) == expected
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a Dask scheduler with one worker of two threads, both processes of their own."""
-    folder = tmp_path_factory.mktemp("cluster")
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(*arguments: str) -> None:
-        command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
-        started.append(subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-
-    try:
-        start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", "scheduler.json")
-        file = folder / "scheduler.json"
-        _wait_for(file.exists)
-        from distributed import Client
-
-        start("worker", "--scheduler-file", "scheduler.json", "--nthreads", "2", "--no-nanny", "--host", "127.0.0.1")
-        with Client(scheduler_file=str(file)) as client:
-            client.wait_for_workers(1, timeout=60)
-            address = str(client.scheduler.address)
-        yield address
-    finally:
-        for process in reversed(started):
-            process.kill()
-            process.wait()
-
-
-def _wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
 def test_a_cluster(value: Value, portfolio: pa.Table, expected: dict[str, str], precision: str, cluster: str, tmp_path: Path) -> None:
     """The cluster's worker writes the parts itself, into a directory that both see."""
     pq.write_table(portfolio, tmp_path / "portfolio.parquet")
     result = value(tmp_path / "portfolio.parquet", precision=precision, scheduler=cluster, rows_per_task=33, out=tmp_path / "out")
     assert digests(result) == expected
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["assets", "groups.parquet", "manifest.json", "rejects.parquet", "totals.arrow"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "assets",
+        "groups.parquet",
+        "manifest.json",
+        "rejects.parquet",
+        "totals.arrow",
+    ]
 
 
 @pytest.mark.parametrize("rows", [4, 23, 100])
@@ -184,7 +153,9 @@ def _polars(table: pa.Table, folder: Path) -> object:
 
 
 @pytest.mark.parametrize("make", [_parquet, _seven_files, _ipc, _lz4, _dictionaries, _csv, _pandas, _polars])
-def test_sources(make: Callable[[pa.Table, Path], object], value: Value, portfolio: pa.Table, expected: dict[str, str], precision: str, tmp_path: Path) -> None:
+def test_sources(
+    make: Callable[[pa.Table, Path], object], value: Value, portfolio: pa.Table, expected: dict[str, str], precision: str, tmp_path: Path
+) -> None:
     assert digests(value(make(portfolio, tmp_path), precision=precision, rows_per_task=60)) == expected
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,6 @@ from typing import Any
 import psutil
 import pyarrow.parquet as pq
 import pytest
-import tomllib
 from bits import digests
 from portfolios import ASSUMPTIONS, market, random_portfolio
 
@@ -107,6 +107,22 @@ def test_interrupt(work: Path, tmp_path: Path, scheduler: str, whole_group: bool
     assert _alive(children) == []
 
 
+def test_interrupt_on_a_cluster(work: Path, tmp_path: Path, cluster: str, value: Value) -> None:
+    """The cluster goes on without the run: its worker stops at once, writes nothing more, and serves the next run."""
+    out = tmp_path / "out"
+    with _command(work, out, "--scheduler", cluster) as process:
+        _first_progress(process)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=PATIENCE * STOP_SECONDS)
+    assert process.returncode == 130, stderr
+    assert json.loads(stderr.splitlines()[-1])["event"] == "error"
+    assert not out.exists()
+    few = random_portfolio(30)
+    assert digests(value(few, scheduler=cluster, rows_per_task=7)) == digests(value(few))
+    assert not out.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_stopped_thread_run_can_be_followed_by_another(value: Value, tmp_path: Path) -> None:
     """Interrupted between two tasks in this very process: kernels run again afterwards."""
     portfolio = random_portfolio(40)
@@ -157,7 +173,7 @@ def _kill_a_worker(process: subprocess.Popen[str]) -> None:
     workers[0].kill()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_killed_worker_changes_no_bit(work: Path, tmp_path: Path, workers: int) -> None:
     """The tasks it had are run again, elsewhere or in its successor."""
     with _command(work, tmp_path / "threads", "--workers", "2", paths=2000) as process:
@@ -166,7 +182,7 @@ def test_a_killed_worker_changes_no_bit(work: Path, tmp_path: Path, workers: int
     with _command(work, tmp_path / "processes", "--workers", str(workers), "--scheduler", "processes", paths=2000) as process:
         _first_progress(process)
         _kill_a_worker(process)
-        stdout, stderr = process.communicate(timeout=300)
+        _, stderr = process.communicate(timeout=300)
     assert process.returncode == 0, stderr
     assert all(json.loads(line)["event"] in ("progress", "done") for line in stderr.splitlines()), stderr
     assert digests(open_result(tmp_path / "processes")) == digests(open_result(tmp_path / "threads"))
@@ -206,7 +222,8 @@ def _doubled(task: int, shared: int) -> int:
 
 
 @pytest.mark.parametrize(
-    ("scheduler", "workers", "tasks"), [*(("threads", workers, tasks) for workers in (1, 5) for tasks in (0, 1, 9, 61)), ("processes", 2, 9), ("processes", 1, 37)]
+    ("scheduler", "workers", "tasks"),
+    [*(("threads", workers, tasks) for workers in (1, 5) for tasks in (0, 1, 9, 61)), ("processes", 2, 9), ("processes", 1, 37)],
 )
 def test_every_task_is_taken_once(scheduler: str, workers: int, tasks: int) -> None:
     taken: list[int] = []
@@ -227,7 +244,9 @@ def test_a_cluster_that_does_not_answer(value: Value, tmp_path: Path, monkeypatc
 @pytest.mark.parametrize(("scheduler", "workers"), [("threads", 3), ("processes", 2)])
 def test_progress_rises_to_the_total(value: Value, scheduler: str, workers: int) -> None:
     seen: list[tuple[int, int]] = []
-    value(random_portfolio(57), paths=50, rows_per_task=6, scheduler=scheduler, workers=workers, progress=lambda done, total: seen.append((done, total)))
+    value(
+        random_portfolio(57), paths=50, rows_per_task=6, scheduler=scheduler, workers=workers, progress=lambda done, total: seen.append((done, total))
+    )
     done = [one for one, _ in seen]
     assert done == sorted(set(done))
     assert len(done) == 10

@@ -1,0 +1,67 @@
+"""The bits of one small run, pinned: what L3 of docs/reproducibility.md promises between versions.
+
+The digests may change only together with NUMERICS_VERSION (engine/constants.py) and docs/numerics.md. Then
+
+    python tests/reproducibility/test_pinned.py
+
+prints the new ones. Before the first release they may change with docs/numerics.md alone.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[1]
+if __name__ == "__main__":
+    sys.path.insert(0, str(TESTS))
+
+from bits import column_digest, one_digest  # noqa: E402
+from portfolios import ASSUMPTIONS, market, random_portfolio  # noqa: E402
+
+import ipvalue  # noqa: E402
+from ipvalue.constants import NUMERICS_VERSION  # noqa: E402
+
+PINNED = {
+    "portfolio": "ada4fb82b7698a18d343558b5d98f230ac059166d117bad175cd3eb30a62e4a7439d6a93",
+    "1 step a year, single": "792ca682e626528bd9cc2c7a12a1bca6f7330bb62e6f6abcfa664654fe56e0b0",
+    "1 step a year, double": "d247c67521904aa24a6d61cb1a7d6bd752ca58d5aacfbd1eda2c78ce40ca9ade",
+    "4 steps a year, single": "73abe9f860ff9ec5f246449be606112e61c380d9a3f84fa76b72bdb65cc9bb05",
+    "4 steps a year, double": "0baee26ee956cf243fe16f6bf8f54925a48489fd19bb90574d9054ee3f46ea64",
+}
+PINNED_VERSION = 1
+
+
+def found(name: str, folder: Path) -> str:
+    """The digest that `name` stands for."""
+    portfolio = random_portfolio(60, seed=7)
+    if name == "portfolio":
+        return column_digest(portfolio["revenue_path"]) + column_digest(portfolio["expiry_date"])[:8]
+    steps, precision = int(name[0]), name.rpartition(" ")[2]
+    (folder / "assumptions.toml").write_text(ASSUMPTIONS)
+    return one_digest(
+        ipvalue.value(
+            portfolio,
+            market=market(steps),
+            assumptions=folder / "assumptions.toml",
+            paths=600,
+            seed=2**63 + 5,
+            precision=precision,
+            group_by=("sector",),
+        )
+    )
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_pinned(name: str, tmp_path: Path) -> None:
+    assert NUMERICS_VERSION == PINNED_VERSION, "pin the new version's digests"
+    assert found(name, tmp_path) == PINNED[name], "bits changed: see the head of this file"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        for key in PINNED:
+            print(f'    "{key}": "{found(key, Path(temporary))}",')

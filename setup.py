@@ -23,7 +23,16 @@ HEADER = Path("ext/constants.h")
 # What may change a value is not here: no -ffast-math nor any part of it that reorders, fuses, approximates or flushes.
 # Contraction is off, fma is written out. -fno-math-errno and -fno-trapping-math change no value; they let the compiler
 # vectorise square roots and selections. Instruction sets are chosen inside the C files; the build is for the baseline.
-COMPILE = ["-O3", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fschedule-insns", "-fsched-pressure", "-fvisibility=hidden"]
+COMPILE = [
+    "-O3",
+    "-std=c11",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fschedule-insns",
+    "-fsched-pressure",
+    "-fvisibility=hidden",
+]
 WARNINGS = ["-Wall", "-Wextra"]
 CYTHON_NOISE = ["-Wno-unused-function", "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Wno-sign-compare"]
 if os.environ.get("IPVALUE_WERROR"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +11,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ipvalue.assumptions import Assumptions, fill
-from ipvalue.cashflows import Rows, Tables, make_tables
 from ipvalue.constants import MAX_HORIZON_YEARS
 from ipvalue.market import Market
 from ipvalue.methods import compile_rows
+from ipvalue.rows import Rows
+from ipvalue.rules import double_counts
 from ipvalue.schema import InputError, Rejects
 from ipvalue.simulate import Factors, Sampling, make_factors, simulate
 from ipvalue.stopping import add_boundaries
 from ipvalue.summary import EXTRA_COLUMNS, GOING_CONCERN, add_to_totals, describe_assets, reject_unusable
+from ipvalue.tables import Tables, make_tables
 from ipvalue.totals import Totals
 
 __all__ = ["Appraiser", "Rows", "make_appraiser"]
@@ -60,6 +63,10 @@ class Appraiser:
     def check(self, rows: Rows) -> None:
         """Moves every row that could not be valued to the rejects, as far as that shows without simulating."""
         compile_rows(rows, self.tables)
+
+    def doubts(self, rows: Rows) -> Counter[str]:
+        """How many rows may be valued but deserve a second look, by the sentence that says why."""
+        return double_counts(rows)
 
     def value(self, rows: Rows, totals: Totals) -> tuple[pa.RecordBatch | None, Reals | None]:
         """Result rows (summary.asset_schema) of the rows that can be valued, None if there is none, and their path values (a, p) where they are

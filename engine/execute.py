@@ -6,6 +6,7 @@ import os
 import platform
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -60,6 +61,7 @@ class Receipt:
     rejected: int = 0
     files: list[Written] = field(default_factory=list)
     rejects: Rejects = field(default_factory=Rejects)
+    doubts: Counter[str] = field(default_factory=Counter)
 
 
 Progress = Callable[[int, int], None]
@@ -94,6 +96,7 @@ def _values(task: Task, run: Run, receipt: Receipt, parts: list[pa.RecordBatch])
     """Values the rows chunk by chunk into `receipt` and `parts`; yields the chunks' path values where they are kept."""
     for rows in _prepared(task, run, receipt):
         assets, values = run.appraiser.value(rows, receipt.totals)
+        receipt.doubts += run.appraiser.doubts(rows)
         if assets is not None:
             parts.append(assets)
             receipt.valued += assets.num_rows
@@ -122,6 +125,7 @@ def check_task(task: Task, run: Run) -> Receipt:
     receipt = Receipt(task.number, run.appraiser.new_totals(()))
     for rows in _prepared(task, run, receipt):
         run.appraiser.check(rows)
+        receipt.doubts += run.appraiser.doubts(rows)
         receipt.valued += len(rows)
     receipt.rejected = len(receipt.rejects.rows(task.unit.display))
     return receipt
@@ -198,7 +202,7 @@ def value_portfolio(inputs: Inputs, *, overwrite: bool = False, progress: Progre
         draft.discard()
         raise
     draft.commit()
-    return Outcome(gathered.rows, gathered.valued, gathered.rejected, gathered.rejects.table(), inputs.portfolio.warnings, seconds)
+    return Outcome(gathered.rows, gathered.valued, gathered.rejected, gathered.rejects.table(), _warnings(inputs, gathered), seconds)
 
 
 def check_portfolio(inputs: Inputs, progress: Progress | None = None) -> Outcome:
@@ -206,7 +210,7 @@ def check_portfolio(inputs: Inputs, progress: Progress | None = None) -> Outcome
     clock = time.perf_counter()
     gathered = _gather(check_task, inputs, progress)
     return Outcome(
-        gathered.rows, gathered.valued, gathered.rejected, gathered.rejects.table(), inputs.portfolio.warnings, time.perf_counter() - clock
+        gathered.rows, gathered.valued, gathered.rejected, gathered.rejects.table(), _warnings(inputs, gathered), time.perf_counter() - clock
     )
 
 
@@ -221,6 +225,7 @@ def _gather(function: Callable[[Task, Run], Receipt], inputs: Inputs, progress: 
         whole.rejected += receipt.rejected
         whole.files += receipt.files
         whole.rejects.merge(receipt.rejects)
+        whole.doubts += receipt.doubts
         whole.totals.merge(receipt.totals)
         if progress:
             progress(whole.rows, inputs.portfolio.rows)
@@ -228,6 +233,12 @@ def _gather(function: Callable[[Task, Run], Receipt], inputs: Inputs, progress: 
     spread.run(function, inputs.tasks, inputs.run, job.scheduler, job.threads, take)
     whole.files.sort(key=lambda file: file.name)
     return whole
+
+
+def _warnings(inputs: Inputs, gathered: Receipt) -> tuple[str, ...]:
+    """What the user should know about the files and the rows."""
+    doubts = [f"{count:,} {'row' if count == 1 else 'rows'} {text}" for text, count in sorted(gathered.doubts.items())]
+    return (*inputs.portfolio.warnings, *doubts)
 
 
 def _nothing_left(gathered: Receipt) -> InputError:
@@ -278,7 +289,7 @@ def _manifest(inputs: Inputs, gathered: Receipt, files: list[Written], started: 
         "premise": inputs.run.appraiser.premise_terms(),
         "counts": {"rows": gathered.rows, "valued": gathered.valued, "rejected": gathered.rejected, "tasks": len(inputs.tasks)},
         "files": [asdict(one) for one in files],
-        "warnings": list(inputs.portfolio.warnings),
+        "warnings": list(_warnings(inputs, gathered)),
         "time": {"started": started.isoformat(), "seconds": round(seconds, 3)},
         "machine": {
             "host": platform.node(),

@@ -34,9 +34,7 @@ class Curve(Strict):
         if not 1 <= len(self.tenors) <= MOST_TENORS:
             raise ValueError(f"there are {len(self.tenors)} tenors: give 1 to {MOST_TENORS}")
         if len(self.rates) != len(self.tenors):
-            raise ValueError(
-                f"there are {len(self.tenors)} tenors and {len(self.rates)} rates: give one rate for each tenor"
-            )
+            raise ValueError(f"there are {len(self.tenors)} tenors and {len(self.rates)} rates: give one rate for each tenor")
         for before, after in zip(self.tenors, self.tenors[1:], strict=False):
             if after <= before:
                 raise ValueError(f"tenors must ascend, but {after:g} follows {before:g}")
@@ -103,9 +101,7 @@ class Market(Strict):
             raise ValueError("there is no curve: add curves.CUR, with tenors and rates, for each currency in use")
         own = self.fx.get(self.currency, 1.0)
         if own != 1.0:
-            raise ValueError(
-                f"fx.{self.currency} is {own:g}, but results are reported in {self.currency}: leave it out"
-            )
+            raise ValueError(f"fx.{self.currency} is {own:g}, but results are reported in {self.currency}: leave it out")
         return self
 
     def fx_rate(self, currency: str) -> float:

@@ -34,9 +34,7 @@ STOP_LOOK = 0.05
 CONNECT_SECONDS = 10
 
 
-def run(
-    function: Callable[[T, S], R], tasks: Sequence[T], shared: S, scheduler: str, workers: int, take: Callable[[R], None]
-) -> None:
+def run(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, scheduler: str, workers: int, take: Callable[[R], None]) -> None:
     """Calls take(function(task, shared)) for every task, each once, in whatever order they end. The first failure stops the rest.
 
     scheduler: "threads", "processes" (of `workers`) or the address of a Dask scheduler, tcp://HOST:PORT. KeyboardInterrupt stops the kernels.

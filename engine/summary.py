@@ -13,11 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ipvalue.assumptions import Assumptions
-from ipvalue.cashflows import Rows, Tables, Vectors
+from ipvalue.cashflows import Vectors
 from ipvalue.constants import HEAVY_TAIL_VARIANCE, MONEY_LIMIT
 from ipvalue.ext import kernel
+from ipvalue.rows import Rows
 from ipvalue.schema import RIGHT_TYPES
 from ipvalue.simulate import Sampling, Simulated
+from ipvalue.tables import Tables
 from ipvalue.totals import Totals
 
 Floats = npt.NDArray[np.float64]
@@ -103,8 +105,8 @@ def _premise_factor(rows: Rows, vectors: Vectors, tables: Tables, assumptions: A
     terms = {name: assumptions.premise(premise, name) for name in RIGHT_TYPES if name in present}
     place = rows.index("right_type", {name: i for i, name in enumerate(terms)})
     discount, years = np.array(list(terms.values()), np.float64).reshape(-1, 2)[place].T
-    factors: Floats = kernel.discount_factors(vectors.drivers, tables, np.ascontiguousarray(years))
-    return (1.0 - discount) * factors
+    factors: Floats = (1.0 - discount) * kernel.discount_factors(vectors.drivers, tables, np.ascontiguousarray(years))
+    return factors
 
 
 def add_to_totals(totals: Totals, group: npt.NDArray[np.int32], assets: pa.RecordBatch, quantiles: Sequence[float]) -> None:

@@ -48,9 +48,7 @@ def synthesize(assets: int, out: str | os.PathLike[str], profile: str = "cn_trad
     if not 0 <= seed <= _LARGEST_SEED:
         raise InputError(f"seed: {seed} is not between 0 and 2^64 - 1")
     if profile not in PROFILES:
-        raise InputError(
-            f"profile: there is no {profile!r}{did_you_mean(profile, PROFILES)} (profiles: {', '.join(PROFILES)})"
-        )
+        raise InputError(f"profile: there is no {profile!r}{did_you_mean(profile, PROFILES)} (profiles: {', '.join(PROFILES)})")
     suffix = Path(os.fspath(out)).suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{os.fspath(out)}: the name must end in one of {', '.join(SUFFIXES)}")
@@ -132,10 +130,7 @@ class _Margins:
             "expiry_date": pa.array(self._next_renewal(grant)),
             "renewal": _category(np.zeros(BLOCK, np.int32), ("always",)),
         }
-        columns |= {
-            name: _category(np.zeros(BLOCK, np.int32), (self._table[name],))
-            for name in ("right_type", "stage", "jurisdiction", "currency")
-        }
+        columns |= {name: _category(np.zeros(BLOCK, np.int32), (self._table[name],)) for name in ("right_type", "stage", "jurisdiction", "currency")}
         columns |= {name: pa.array(draw(u[4 + i])) for i, (name, draw) in enumerate(self._draws.items())}
         return [columns[name].cast(kind) for name, kind in zip(self.schema.names, self.schema.types)]
 
@@ -174,13 +169,9 @@ def _law(table: dict[str, Any]) -> Callable[[Floats], Floats]:
         case "uniform":
             return lambda u: np.round(table["low"] + (table["high"] - table["low"]) * u, digits)
         case "normal":
-            return lambda u: np.round(
-                np.clip(table["mean"] + table["sd"] * normal_quantile(u), table["low"], table["high"]), digits
-            )
+            return lambda u: np.round(np.clip(table["mean"] + table["sd"] * normal_quantile(u), table["low"], table["high"]), digits)
         case "lognormal":
-            return lambda u: np.round(
-                table["median"] * kernel.elementary("exp", table["sigma"] * normal_quantile(u)), digits
-            )
+            return lambda u: np.round(table["median"] * kernel.elementary("exp", table["sigma"] * normal_quantile(u)), digits)
         case other:
             raise ValueError(f"law {other!r}")
 
@@ -197,13 +188,9 @@ def normal_quantile(u: Floats) -> Floats:
     )
     s = np.sqrt(-kernel.elementary("log", np.minimum(u, 1.0 - u)))
     t = s - 1.6
-    tail = (((0.17023821103 * t + 1.3067284816) * t + 2.7568153900) * t + 1.4234372777) / (
-        (0.12021132975 * t + 0.73700164250) * t + 1.0
-    )
+    tail = (((0.17023821103 * t + 1.3067284816) * t + 2.7568153900) * t + 1.4234372777) / ((0.12021132975 * t + 0.73700164250) * t + 1.0)
     t = s - 5.0
-    far = (((0.017337203997 * t + 0.42868294337) * t + 3.0812263860) * t + 6.6579051150) / (
-        (0.012258202635 * t + 0.24197894225) * t + 1.0
-    )
+    far = (((0.017337203997 * t + 0.42868294337) * t + 3.0812263860) * t + 6.6579051150) / ((0.012258202635 * t + 0.24197894225) * t + 1.0)
     outside: Floats = np.copysign(np.where(s <= 5.0, tail, far), q)
     return np.where(near, centre, outside)
 

@@ -300,10 +300,16 @@ static int8_t FN(total)(const REAL *V, const UKEY *keys, int64_t n, int128_t *to
     if (!(greatest - greatest == 0.0) || !(low - low == 0.0)) return STATUS_NOT_FINITE;
     if (greatest >= MONEY_LIMIT) return STATUS_TOO_LARGE;
     if (!totals) return STATUS_OK;
-    if (greatest < 9e12)
+    if (greatest < 2e9) {
+        /* below 2^51 units adding 1.5·2^52 rounds to the nearest integer (ties to even) and leaves it in the low bits */
+        int64_t units[BLOCK_PATHS];
+        for (int64_t first = 0; first < n; first += BLOCK_PATHS) {
+            const int m = (int)(n - first < BLOCK_PATHS ? n - first : BLOCK_PATHS);
+            for (int i = 0; i < m; i++) units[i] = f64_to_bits((double)V[first + i] * MONEY_SCALE + 0x1.8p52) - 0x4338000000000000;
 #pragma GCC unroll 4
-        for (int64_t i = 0; i < n; i++) totals[i] += (int64_t)__builtin_rint((double)V[i] * MONEY_SCALE);
-    else
+            for (int i = 0; i < m; i++) totals[first + i] += units[i];
+        }
+    } else
         for (int64_t i = 0; i < n; i++) totals[i] += (int128_t)__builtin_rint((double)V[i] * MONEY_SCALE);
     return STATUS_OK;
 }

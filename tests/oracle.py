@@ -276,11 +276,7 @@ def factor_normals(market: Market, sector: str, seed: int, paths: Array, periods
     """F_{s,t}, t = 1...periods, of one sector, each (p,): Cholesky in the order of the names' bytes."""
     order = sorted(range(len(market.factors)), key=lambda i: market.factors[i].encode())
     names = [market.factors[i] for i in order]
-    matrix = (
-        np.eye(len(names))
-        if market.correlation is None
-        else np.asarray(market.correlation, float)[np.ix_(order, order)]
-    )
+    matrix = np.eye(len(names)) if market.correlation is None else np.asarray(market.correlation, float)[np.ix_(order, order)]
     row = cholesky(matrix)[names.index(sector)]
     factors = [np.zeros(len(paths)) for _ in range(periods)]
     for weight, name in zip(row, names, strict=True):
@@ -491,9 +487,7 @@ def fee_events(asset: Asset, market: Market, schedules: Tables, horizon: float) 
         may_be_pending = False
     else:
         origin = anchor_time(asset, market, schedule["anchor"])
-        may_be_pending = schedule["anchor"] == "filing" and not column(
-            schedule, "before_grant", not name.startswith("CN/")
-        )
+        may_be_pending = schedule["anchor"] == "filing" and not column(schedule, "before_grant", not name.startswith("CN/"))
     events = []
     for first, amount in zip(due, amounts, strict=True):
         every = schedule.get("every")
@@ -660,9 +654,7 @@ def vectors(asset: Asset, market: Market, schedules: Tables | None = None, curve
         running_cost[t] = df[t] * (1 - tax) * annual_cost * v.delta[t] * (1 + cost_inflation) ** u * fx
         official = sum(amount for due, amount in fees if later(due, start) and not later(due, e))
         staged = 0.0
-        for begin, cost in zip(
-            [0.0, *ends[:-1]] if ends else [], numbers(asset, "stage_costs") if ends else [], strict=True
-        ):
+        for begin, cost in zip([0.0, *ends[:-1]] if ends else [], numbers(asset, "stage_costs") if ends else [], strict=True):
             if not later(start, begin) and later(e, begin):
                 staged += cost
         v.f[t] = running_cost[t] + df[t] * (1 - tax) * (official + staged * fx)
@@ -729,11 +721,7 @@ def closed_form_variance(v: Vectors, asset: Asset | None = None) -> float | None
         for s in range(t + 1):
             cc = v.C[t] + (v.C[s] - v.C[t]) * v.keep + (1 - v.C[s]) * v.keep**2
             ll = mean_m2 * math.exp(v.s0**2 + v.sigma**2 * v.step * (s + 1)) * cc
-            product = (
-                v.w[s] * v.w[t] * ll
-                - mean_m * (v.w[s] * mean_c[s] * v.f[t] + v.w[t] * mean_c[t] * v.f[s])
-                + v.f[s] * v.f[t]
-            )
+            product = v.w[s] * v.w[t] * ll - mean_m * (v.w[s] * mean_c[s] * v.f[t] + v.w[t] * mean_c[t] * v.f[s]) + v.f[s] * v.f[t]
             second += v.S[t] * product * (1 if s == t else 2)
     return float(second - mean**2)
 
@@ -823,9 +811,7 @@ def solve(v: Vectors, nodes: int = 32) -> Solution:
     lowest = math.log(max(v.m_low, 1e-4)) + (math.log(max(keep, 1e-4)) if rival else 0.0) - v.s0**2 / 2 - width
     highest = math.log(v.m_high) - v.s0**2 / 2 + width
     if s > 0:
-        nodes = max(
-            min(nodes, int(60_000 * s / (highest - lowest))), 8
-        )  # a small volatility beside a wide start needs no finer grid
+        nodes = max(min(nodes, int(60_000 * s / (highest - lowest))), 8)  # a small volatility beside a wide start needs no finer grid
         h = s / nodes
         half = math.ceil(reach * nodes)
         density = np.exp(-0.5 * (np.arange(-half, half + 1) / nodes) ** 2)
@@ -918,9 +904,7 @@ def mean_over_start(v: Vectors, continuation: Continuation) -> float:
     return float(sum(weight * continuation(x * m).mean() for weight, x in zip(z_weight, start, strict=True)))
 
 
-def boundary(
-    v: Vectors, asset: Asset | None = None, market: Market | None = None, nodes: int = 32
-) -> tuple[Array, Array]:
+def boundary(v: Vectors, asset: Asset | None = None, market: Market | None = None, nodes: int = 32) -> tuple[Array, Array]:
     """(b0, b1), each (t,): the owner abandons in period t where L_t < b_t(c). 0 on dates without a decision."""
     solution = solve(v, nodes)
     return solution.b0, solution.b1
@@ -982,9 +966,7 @@ def simulate(
     survival_word = word(seed, own, PURPOSE_PATH, 0, index).astype(np.uint64)
     rival_word = word(seed, own, PURPOSE_PATH, 1, index).astype(np.uint64)
     shocks = normals(seed, own, PURPOSE_PATH, 2, v.periods, index) if v.sigma > 0 else []
-    factors = (
-        factor_normals(market, str(asset["sector"]), seed, index, v.periods) if v.sigma > 0 and v.beta != 0 else []
-    )
+    factors = factor_normals(market, str(asset["sector"]), seed, index, v.periods) if v.sigma > 0 and v.beta != 0 else []
     x = np.zeros(paths)
     if v.s0 > 0:
         x = v.s0 * normals(seed, own, PURPOSE_LEVEL, 0, 1, index)[0] - 0.5 * v.s0**2
@@ -1131,14 +1113,10 @@ def totals(assets: Iterable[Array]) -> list[int]:
     return sums
 
 
-def total_statistics(
-    sums: Sequence[int], quantiles: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95), tail: float = 0.05
-) -> dict[str, Any]:
+def total_statistics(sums: Sequence[int], quantiles: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95), tail: float = 0.05) -> dict[str, Any]:
     """Statistics of a group's per-path sums: on the integers as doubles, then divided by 10^6."""
     raw = statistics(np.array([float(x) for x in sums]), 0.0, quantiles, tail)
-    out: dict[str, Any] = {
-        k: raw[k] / 1e6 for k in ("mean_raw", "standard_deviation", "standard_error", "expected_shortfall")
-    }
+    out: dict[str, Any] = {k: raw[k] / 1e6 for k in ("mean_raw", "standard_deviation", "standard_error", "expected_shortfall")}
     out["quantiles"] = {q: x / 1e6 for q, x in raw["quantiles"].items()}
     out["probability_of_loss"] = raw["probability_of_loss"]
     return out

@@ -75,9 +75,7 @@ class FeeSchedule(_Sourced):
     def _check(self) -> Self:
         _check_pairs("due", self.due, "amounts", self.amounts)
         if self.every is not None and self.due[-1] - self.due[0] >= self.every:
-            raise ValueError(
-                f"every is {self.every:g}: it must be longer than the time from the first fee due to the last"
-            )
+            raise ValueError(f"every is {self.every:g}: it must be longer than the time from the first fee due to the last")
         return self
 
 
@@ -178,9 +176,7 @@ class Assumptions:
         """(discount, years to sell) of a premise for a right type. Raises InputError where there is none."""
         found = self.premises.get(name, {}).get(right_type)
         if found is None:
-            raise InputError(
-                f"the assumptions have no premise.{name}.{right_type}: add it, with discount and time_to_sell"
-            )
+            raise InputError(f"the assumptions have no premise.{name}.{right_type}: add it, with discount and time_to_sell")
         return found.discount, found.time_to_sell
 
     @cached_property
@@ -208,13 +204,8 @@ def load_assumptions(source: str | Path = "default") -> Assumptions:
 
 def _laid_over(own: Assumptions, below: Assumptions) -> Assumptions:
     sets = {name: one.laid_over(below.sets[name]) if name in below.sets else one for name, one in own.sets.items()}
-    premises = {
-        name: {**below.premises.get(name, {}), **own.premises.get(name, {})}
-        for name in {*below.premises, *own.premises}
-    }
-    return Assumptions(
-        {**below.sets, **sets}, {**below.schedules, **own.schedules}, {**below.curves, **own.curves}, premises
-    )
+    premises = {name: {**below.premises.get(name, {}), **own.premises.get(name, {})} for name in {*below.premises, *own.premises}}
+    return Assumptions({**below.sets, **sets}, {**below.schedules, **own.schedules}, {**below.curves, **own.curves}, premises)
 
 
 def _set(name: str, content: dict[str, Any], path: str) -> AssumptionSet:
@@ -244,11 +235,7 @@ def _split(name: str) -> tuple[str, str | None, str | None]:
 
 def _problem(key: str, value: Any) -> str | None:
     if key not in FILLABLE:
-        reason = (
-            "says which right it is and is never filled"
-            if key in PORTFOLIO
-            else f"is not known{did_you_mean(key, FILLABLE)}"
-        )
+        reason = "says which right it is and is never filled" if key in PORTFOLIO else f"is not known{did_you_mean(key, FILLABLE)}"
         return f"{key} {reason}"
     problem = PORTFOLIO[key].problem(value)
     return f"{key} is {value!r}: it {problem}" if problem else None
@@ -257,11 +244,7 @@ def _problem(key: str, value: Any) -> str | None:
 def _sources(content: dict[str, Any]) -> dict[str, str]:
     """Where each value comes from: its own entry of `sources`, else `source`."""
     source, sources = content.get("source", ""), content.get("sources", {})
-    if (
-        not isinstance(source, str)
-        or not isinstance(sources, dict)
-        or not all(isinstance(text, str) for text in sources.values())
-    ):
+    if not isinstance(source, str) or not isinstance(sources, dict) or not all(isinstance(text, str) for text in sources.values()):
         raise ValueError("source must be text and sources a table of texts")
     keys = [key for key in content if key not in _TEXT_KEYS]
     _check_source_keys(sources, keys)
@@ -283,9 +266,7 @@ def _check_right_type(right_type: str) -> None:
 
 def _check_pairs(times_name: str, times: tuple[float, ...], values_name: str, values: tuple[float, ...]) -> None:
     if not times or len(times) != len(values):
-        raise ValueError(
-            f"there are {len(times)} {times_name} and {len(values)} {values_name}: give as many of each, at least one"
-        )
+        raise ValueError(f"there are {len(times)} {times_name} and {len(values)} {values_name}: give as many of each, at least one")
     for before, after in pairwise(times):
         if after <= before:
             raise ValueError(f"{times_name} must ascend, but {after:g} follows {before:g}")

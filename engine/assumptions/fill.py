@@ -24,11 +24,7 @@ _TOGETHER = (*LINKED, LIFE)
 _LATE = ("fee_schedule", "survival_curve")
 """Columns whose filling depends on others: they come last."""
 
-_SINGLES = tuple(
-    (name,)
-    for name in PORTFOLIO
-    if name in FILLABLE and not any(name in group for group in _TOGETHER) and name not in _LATE
-)
+_SINGLES = tuple((name,) for name in PORTFOLIO if name in FILLABLE and not any(name in group for group in _TOGETHER) and name not in _LATE)
 _ORDER = (*_TOGETHER, *_SINGLES, *((name,) for name in _LATE))
 
 
@@ -88,10 +84,7 @@ class _Rows:
 
     def fill(self, columns: tuple[str, ...]) -> None:
         """Fill columns that belong together, each kind from its most precise set that has any of them."""
-        chosen = [
-            next((one for one in reversed(sets) if any(name in one.values for name in columns)), None)
-            for sets in self._kinds.sets
-        ]
+        chosen = [next((one for one in reversed(sets) if any(name in one.values for name in columns)), None) for sets in self._kinds.sets]
         if not any(chosen):
             return
         for name, where in self._fillable(columns).items():
@@ -176,9 +169,7 @@ class _Rows:
             one = chosen[kind]
             if bits >> i & 1 and one is not None:
                 by_set[one.name].append(name)
-        return "; ".join(
-            f"{name}: {', '.join(_registry_order(columns))}" for name, columns in by_set.items() if columns
-        )
+        return "; ".join(f"{name}: {', '.join(_registry_order(columns))}" for name, columns in by_set.items() if columns)
 
 
 def _registry_order(columns: Iterable[str]) -> list[str]:

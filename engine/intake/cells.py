@@ -82,9 +82,7 @@ def _number(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
 def _whole(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
     floats, faults = _parsed(column, array)
     values = _values(floats)
-    fraction = Fault(
-        np.isfinite(values) & (values != np.floor(values)), f"{column.name} is a whole number", column.noun
-    )
+    fraction = Fault(np.isfinite(values) & (values != np.floor(values)), f"{column.name} is a whole number", column.noun)
     floats, faults = _without(floats, [*faults, fraction, *_limit_faults(column, floats)])
     return floats.cast(column.arrow_type), faults
 
@@ -111,9 +109,7 @@ def _list(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
     lists, faults = _parsed_lists(column, array)
     lengths = pc.list_value_length(lists).fill_null(1).to_numpy(zero_copy_only=False)
     entries, parents = lists.flatten(), pc.list_parent_indices(lists).to_numpy()
-    faults.append(
-        Fault((lengths < 1) | (lengths > LONGEST_LIST), f"{column.name} has 1 to {LONGEST_LIST} entries", column.noun)
-    )
+    faults.append(Fault((lengths < 1) | (lengths > LONGEST_LIST), f"{column.name} has 1 to {LONGEST_LIST} entries", column.noun))
     empty = Fault(_mask(entries.is_null()), f"{column.name} has no blank entries", f"{column.noun} without blanks")
     for fault in [empty, *_limit_faults(column, entries)]:
         faults.append(
@@ -147,9 +143,7 @@ def _parsed(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
 
 def _floats(text: pa.Array) -> pa.Array:
     """Text as float64, null where it is no number."""
-    readable_text = pc.if_else(
-        pc.match_substring_regex(text, f"^{_NUMBER}$"), pc.utf8_ltrim(text, characters="+"), None
-    )
+    readable_text = pc.if_else(pc.match_substring_regex(text, f"^{_NUMBER}$"), pc.utf8_ltrim(text, characters="+"), None)
     return readable_text.cast(pa.float64())
 
 

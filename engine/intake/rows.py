@@ -16,9 +16,7 @@ from ipvalue.schema import PORTFOLIO, Column, Rejects, nearest
 Rows = npt.NDArray[np.int64]
 
 
-def read(
-    unit: Unit, duplicates: Duplicates, columns: Sequence[str] | None = None
-) -> Iterator[tuple[pa.RecordBatch, Rows, Rejects]]:
+def read(unit: Unit, duplicates: Duplicates, columns: Sequence[str] | None = None) -> Iterator[tuple[pa.RecordBatch, Rows, Rejects]]:
     """The unit's good rows, at most 65,536 at a time, their numbers within the file, and the others' problems.
 
     The batch has every column of the registry (or those of `columns`, with asset_id) in its order and type; one that
@@ -33,9 +31,7 @@ def read(
         yield _clean(batch, rows, unit.display, names, duplicates)
 
 
-def _clean(
-    raw: pa.RecordBatch, rows: Rows, file: str, names: list[str], duplicates: Duplicates
-) -> tuple[pa.RecordBatch, Rows, Rejects]:
+def _clean(raw: pa.RecordBatch, rows: Rows, file: str, names: list[str], duplicates: Duplicates) -> tuple[pa.RecordBatch, Rows, Rejects]:
     converted = {name: _column(raw, PORTFOLIO[name]) for name in names}
     ids = converted["asset_id"][0]
     good = np.ones(len(rows), np.bool_)
@@ -67,9 +63,7 @@ def _blank(column: Column, array: pa.Array, faults: list[Fault]) -> list[Fault]:
     return [Fault(blank, f"{column.name} is given", "given")] if blank.any() else []
 
 
-def _reject(
-    rejects: Rejects, column: Column, fault: Fault, raw: pa.RecordBatch, rows: Rows, ids: pa.Array, file: str
-) -> None:
+def _reject(rejects: Rejects, column: Column, fault: Fault, raw: pa.RecordBatch, rows: Rows, ids: pa.Array, file: str) -> None:
     where = np.flatnonzero(fault.cells)
     at = pa.array(where)
     values = [None if value is None else str(value) for value in raw[column.name].take(at).to_pylist()]
@@ -88,9 +82,7 @@ def _message(column: Column, value: str | None, must_be: str) -> str:
     return f"{column.name} is {shown}{meant}: it must be {must_be}; {mend}"
 
 
-def _reject_duplicates(
-    rejects: Rejects, rows: Rows, ids: pa.Array, file: str, duplicates: Duplicates
-) -> npt.NDArray[np.bool_]:
+def _reject_duplicates(rejects: Rejects, rows: Rows, ids: pa.Array, file: str, duplicates: Duplicates) -> npt.NDArray[np.bool_]:
     """Reject the rows of duplicated ids, and say which they are."""
     found = np.zeros(len(rows), np.bool_)
     if not len(duplicates.hashes):
@@ -99,9 +91,7 @@ def _reject_duplicates(
     occurrences = duplicates.occurrences(ids.drop_null())
     where, times = given[occurrences > 0], occurrences[occurrences > 0]
     names = ids.take(pa.array(where)).to_pylist()
-    messages = [
-        f"asset_id {name!r} occurs {n} times: give every right its own" for name, n in zip(names, times, strict=True)
-    ]
+    messages = [f"asset_id {name!r} occurs {n} times: give every right its own" for name, n in zip(names, times, strict=True)]
     rejects.add(file, rows[where], names, "asset_id", names, "asset_id is unique", messages)
     found[where] = True
     return found

@@ -59,9 +59,7 @@ def scan(portfolio: Portfolio, group_by: Sequence[str] = ()) -> Scan:
     """
     for name in group_by:
         if name not in PORTFOLIO:
-            raise InputError(
-                f"cannot group by {name!r}: it is no column of the portfolio{did_you_mean(name, PORTFOLIO)}"
-            )
+            raise InputError(f"cannot group by {name!r}: it is no column of the portfolio{did_you_mean(name, PORTFOLIO)}")
     hashes = np.empty(portfolio.rows, np.uint64)
     filled = 0
     groups = _Distinct()
@@ -110,9 +108,7 @@ def _confirmed(portfolio: Portfolio, repeated: npt.NDArray[np.uint64]) -> Duplic
 def hash_ids(ids: pa.StringArray) -> npt.NDArray[np.uint64]:
     """XXH64 of each id's UTF-8 bytes, (n,); docs/numerics.md §1. `ids` has no blanks."""
     _, offsets, data = ids.buffers()
-    ends = (
-        np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1] if len(ids) else np.zeros(1, np.int32)
-    )
+    ends = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1] if len(ids) else np.zeros(1, np.int32)
     hashes: npt.NDArray[np.uint64] = kernel.hash_strings(np.frombuffer(data or b"", np.uint8), ends)
     return hashes
 

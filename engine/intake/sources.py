@@ -214,9 +214,7 @@ def _write(path: Path, batches: Iterator[pa.RecordBatch], display: str) -> None:
                 for start in range(0, batch.num_rows, BATCH_ROWS):
                     writer.write_batch(batch.slice(start, BATCH_ROWS))
     except OSError as error:
-        raise RunError(
-            f"{path}: the copy of {display} cannot be written ({error}): make room or go elsewhere"
-        ) from None
+        raise RunError(f"{path}: the copy of {display} cannot be written ({error}): make room or go elsewhere") from None
 
 
 def _check_schema(schema: pa.Schema, display: str, unknown: dict[str, list[str]]) -> None:

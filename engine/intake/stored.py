@@ -50,9 +50,7 @@ def reading(display: str, what: str = "file") -> Iterator[None]:
     except PermissionError:
         raise InputError(f"{display}: may not be read: ask for read permission") from None
     except (OSError, ValueError, ImportError, pa.ArrowException) as error:
-        raise InputError(
-            f"{display}: cannot be read as {what} ({_first_line(error)}): it is damaged, cut short or something else"
-        ) from None
+        raise InputError(f"{display}: cannot be read as {what} ({_first_line(error)}): it is damaged, cut short or something else") from None
 
 
 def _first_line(error: Exception) -> str:

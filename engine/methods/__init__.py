@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ipvalue.cashflows import Rows, Tables, Vectors, check_common
+from ipvalue.cashflows import Vectors
 from ipvalue.methods import relief_from_royalty
+from ipvalue.rows import Rows
+from ipvalue.rules import check_common
+from ipvalue.tables import Tables
 
 METHODS: dict[str, Callable[[Rows, Tables], Vectors]] = {relief_from_royalty.NAME: relief_from_royalty.vectors}
 

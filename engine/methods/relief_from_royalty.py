@@ -1,13 +1,16 @@
 """Relief from royalty: what the owner would pay for a licence, and is relieved of paying (IVS 210; ISO 10668; GB/T 42748).
 
-    w_t = DF(u_t)·(1 − tax_rate)·royalty_rate·RG_t·…        model.md §4
+w_t = DF(u_t)·(1 − tax_rate)·royalty_rate·RG_t·…        model.md §4
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ipvalue.cashflows import Rows, Tables, Vectors, check_income, income_vectors
+from ipvalue.cashflows import Vectors, income_vectors
+from ipvalue.rows import Rows
+from ipvalue.rules import check_income
+from ipvalue.tables import Tables
 
 NAME = "relief_from_royalty"
 

@@ -93,9 +93,7 @@ _COLUMNS = (
     Column("right_type", "choice", "what kind of right it is", _RIGHT, choices=RIGHT_TYPES, required=True, source=_ROW),
     Column("stage", "choice", "how far it has come", _RIGHT, choices=STAGES, source=_ROW),
     Column("owner_id", "string", "whose it is", _RIGHT, source=_ROW),
-    Column(
-        "jurisdiction", "string", "where it holds (ISO 3166 alpha-2, EP, WO)", _RIGHT, form=COUNTRY_CODE, source=_ROW
-    ),
+    Column("jurisdiction", "string", "where it holds (ISO 3166 alpha-2, EP, WO)", _RIGHT, form=COUNTRY_CODE, source=_ROW),
     Column("sector", "string", "the market's factor that its revenue follows", _RIGHT, source=_ROW),
     Column("filing_date", "date", "when it was applied for", _RIGHT, source=_ROW),
     Column("grant_date", "date", "when it was granted or registered", _RIGHT, source=_ROW),
@@ -115,9 +113,7 @@ _COLUMNS = (
         source="model §5",
     ),
     #
-    Column(
-        "currency", "string", "of the row's money; a blank: the market's", _REVENUE, form=CURRENCY_CODE, source=_ROW
-    ),
+    Column("currency", "string", "of the row's money; a blank: the market's", _REVENUE, form=CURRENCY_CODE, source=_ROW),
     _money("revenue", "annual revenue today; year 1 earns it times one plus the growth", _REVENUE, None),
     _list("revenue_path", "expected revenue of each year; replaces revenue and growth", _MONEY, MOST_MONEY, _REVENUE),
     _share("revenue_share", "the part of the revenue that this right earns", _REVENUE, default=1.0),

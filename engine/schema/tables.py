@@ -23,9 +23,7 @@ def _market(
     required: bool = False,
     form: Form | None = None,
 ) -> Column:
-    return Column(
-        name, kind, meaning, _FILE, unit, default, low, high, low_open, False, (), form, required, _MARKET_PAGE
-    )
+    return Column(name, kind, meaning, _FILE, unit, default, low, high, low_open, False, (), form, required, _MARKET_PAGE)
 
 
 _MARKET_PAGE = "interface: market.toml"
@@ -36,9 +34,7 @@ _MARKET = (
     _market("steps_per_year", "int", "periods a year", "", 1, high=MAX_STEPS_PER_YEAR, default=1),
     _market("mid_period", "bool", "cash is discounted from the middle of its period, else from its end", default=True),
     _market("curves.CUR.tenors", "float_list", "times of a zero curve", "years", 0, low_open=True, required=True),
-    _market(
-        "curves.CUR.rates", "float_list", "zero rates, annual effective", "a year", -1, low_open=True, required=True
-    ),
+    _market("curves.CUR.rates", "float_list", "zero rates, annual effective", "a year", -1, low_open=True, required=True),
     _market("fx.CUR", "float", "one unit of the currency in reporting currency", "", 0, low_open=True),
     _market("factors.names", "string", "the factors, as the column sector names them (a list)"),
     _market("factors.correlation", "float_list", "their correlation, positive semidefinite (a matrix)", "", -1, high=1),

@@ -53,9 +53,7 @@ class GrantDates:
 
     def __init__(self, path: Path) -> None:
         with path.open(encoding="utf-8") as file:
-            points = [
-                (int(r["patent_no"]), date.fromisoformat(r["grant_date"]).toordinal()) for r in csv.DictReader(file)
-            ]
+            points = [(int(r["patent_no"]), date.fromisoformat(r["grant_date"]).toordinal()) for r in csv.DictReader(file)]
         self.numbers = [number for number, _ in points]
         self.days = [day for _, day in points]
 
@@ -125,9 +123,7 @@ def own_growth(spending: dict[int, float], pooled: dict[str, float]) -> list[flo
     left out.
     """
     launch = min(spending)
-    bases = [
-        y for y in spending if y + 1 in spending and spending[y] > SMALLEST and (y > launch or launch == FIRST_YEAR)
-    ]
+    bases = [y for y in spending if y + 1 in spending and spending[y] > SMALLEST and (y > launch or launch == FIRST_YEAR)]
     low, high = pooled["percentile_1"], pooled["percentile_99"]
     return [min(max(math.log(spending[y + 1] / spending[y]), low), high) for y in sorted(bases)]
 
@@ -182,10 +178,7 @@ def zero_rates(par: dict[float, float]) -> dict[float, float]:
 
 
 def market_text(zero: dict[float, float], names: list[str], correlation: float) -> str:
-    rows = ",\n".join(
-        "    [" + ", ".join("1.0" if i == j else f"{correlation:.2f}" for j in range(len(names))) + "]"
-        for i in range(len(names))
-    )
+    rows = ",\n".join("    [" + ", ".join("1.0" if i == j else f"{correlation:.2f}" for j in range(len(names))) + "]" for i in range(len(names)))
     # the one-month rate is left out: the first cash falls in the middle of the first year
     kept = {t: r for t, r in zero.items() if t >= 0.25}
     return f"""\

@@ -119,9 +119,7 @@ def chart(results: Path, out: Path) -> None:
         draw_families(right, assets)
         headline = f"{total['assets']:,} patent families behind US brand drugs, as of 2017-12-31"
         figure.suptitle(headline, x=0.055, y=0.965, ha="left", fontsize=16, fontweight="bold")
-        worth = (
-            f"{total['value'] / BILLION:,.1f} bn USD with the tax amortisation benefit, {total['mean'] / BILLION:,.1f}"
-        )
+        worth = f"{total['value'] / BILLION:,.1f} bn USD with the tax amortisation benefit, {total['mean'] / BILLION:,.1f}"
         line = f"Royalties on Medicare Part D sales until the last listed patent expires. Value {worth} without."
         figure.text(0.055, 0.895, line, color=GREY)
         figure.subplots_adjust(left=0.055, right=0.985, top=0.80, bottom=0.165, wspace=0.24)

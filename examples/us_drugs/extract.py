@@ -92,11 +92,7 @@ def rows(path: Path, columns: list[str] | None = None) -> list[dict[str, Any]]:
 def annual_growth(spending: dict[Any, dict[int, float]]) -> dict[Any, dict[int, float]]:
     """ln growth by key and year, from a base above SMALLEST."""
     return {
-        key: {
-            y: math.log(s / by_year[y - 1])
-            for y, s in sorted(by_year.items())
-            if by_year.get(y - 1, 0.0) > SMALLEST and s > 0
-        }
+        key: {y: math.log(s / by_year[y - 1]) for y, s in sorted(by_year.items()) if by_year.get(y - 1, 0.0) > SMALLEST and s > 0}
         for key, by_year in spending.items()
     }
 
@@ -198,12 +194,7 @@ def factor_figures(growth: dict[str, dict[int, float]], factor_of: dict[str, str
     def average(numerator: float, pairs: float) -> float:
         return numerator / pairs / variance
 
-    within = {
-        f: average(
-            sum(total[f, y] ** 2 - square[f, y] for y in years), sum(count[f, y] * (count[f, y] - 1) for y in years)
-        )
-        for f in names
-    }
+    within = {f: average(sum(total[f, y] ** 2 - square[f, y] for y in years), sum(count[f, y] * (count[f, y] - 1) for y in years)) for f in names}
     between = [
         average(sum(total[f, y] * total[g, y] for y in years), sum(count[f, y] * count[g, y] for y in years))
         for i, f in enumerate(names)
@@ -319,9 +310,7 @@ def extract(raw: Path) -> None:
     brands = revenue(join)
     pq.write_table(brands, SOURCES / "brand_revenue.parquet", compression="zstd")
     applications = set(" ".join(brands["applications"].to_pylist()).split())
-    pq.write_table(
-        orange_book(rows(raw / RAW["orange_book"]), applications), SOURCES / "orange_book.parquet", compression="zstd"
-    )
+    pq.write_table(orange_book(rows(raw / RAW["orange_book"]), applications), SOURCES / "orange_book.parquet", compression="zstd")
 
     named = categories(join, panel)
     write_csv(
@@ -336,9 +325,7 @@ def extract(raw: Path) -> None:
     )
     par = next(r for r in rows(raw / RAW["treasury"]) if r["date"].date() == CURVE_DATE)
     tenors = {k: int(k[2:-4]) if k.endswith("year") else int(k[2:-5]) / 12 for k in par if k.startswith("y_")}
-    write_csv(
-        "treasury_par.csv", ("date", "years", "percent"), ((CURVE_DATE, round(t, 6), par[k]) for k, t in tenors.items())
-    )
+    write_csv("treasury_par.csv", ("date", "years", "percent"), ((CURVE_DATE, round(t, 6), par[k]) for k, t in tenors.items()))
 
     spending: defaultdict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     factor_of = {}
@@ -354,10 +341,8 @@ def extract(raw: Path) -> None:
     text = "\n\n".join(
         [
             "# Written by extract.py from the public tables; what each figure is stands there and in README.md.",
-            "[growth]  # ln growth of annual Part D spending, brands above 1 M USD, 2013-2017 (CMS)\n"
-            + toml(growth_figures(growth)),
-            "[factors]  # common movement of those growth rates\n"
-            + toml({k: factors[k] for k in ("pooled", "between", "correlation")}),
+            "[growth]  # ln growth of annual Part D spending, brands above 1 M USD, 2013-2017 (CMS)\n" + toml(growth_figures(growth)),
+            "[factors]  # common movement of those growth rates\n" + toml({k: factors[k] for k in ("pooled", "between", "correlation")}),
             "[factors.within]  # measured β² of each factor, before shrinking\n" + toml(factors["within"]),
             "[factors.loading]  # β used\n" + toml(factors["loading"]),
             "[cost_of_capital]  # A. Damodaran, NYU Stern, cost of capital by US industry\n"

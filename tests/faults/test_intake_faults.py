@@ -122,9 +122,7 @@ def test_an_unknown_kind_of_file(tmp_path: Path, name: str, kind: str) -> None:
 
 
 def test_an_unknown_protocol_or_object(tmp_path: Path) -> None:
-    assert refused("nowhere://p.parquet", tmp_path).startswith(
-        "nowhere://p.parquet: cannot be opened (Protocol not known"
-    )
+    assert refused("nowhere://p.parquet", tmp_path).startswith("nowhere://p.parquet: cannot be opened (Protocol not known")
     assert refused(5, tmp_path).startswith("an object of type int is no portfolio: give a path, a URL or a table")
 
 
@@ -162,9 +160,7 @@ def test_each_file_of_a_directory_is_checked_against_the_schema(tmp_path: Path) 
         ("stage_years", pa.array([["x"]] * N), "list<", "a list of 1 to 100 numbers"),
     ],
 )
-def test_wrong_types(
-    tmp_path: Path, write: Callable[..., Path], name: str, array: pa.Array, found: str, expected: str
-) -> None:
+def test_wrong_types(tmp_path: Path, write: Callable[..., Path], name: str, array: pa.Array, found: str, expected: str) -> None:
     content = GOOD.drop_columns([name] if name in GOOD.column_names else []).append_column(name, array)
     path = write(tmp_path / ("p.parquet" if write is parquet else "p.arrow"), content)
     message = refused(path, tmp_path)
@@ -174,9 +170,7 @@ def test_wrong_types(
 
 def test_wrong_types_in_memory(tmp_path: Path) -> None:
     content = GOOD.drop_columns(["revenue"]).append_column("revenue", pa.array(["1"] * N))
-    assert refused(content, tmp_path).startswith(
-        "table in memory: column revenue is of type string, but must hold a number"
-    )
+    assert refused(content, tmp_path).startswith("table in memory: column revenue is of type string, but must hold a number")
 
 
 @pytest.mark.parametrize(

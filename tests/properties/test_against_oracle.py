@@ -8,23 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ipvalue as iv
 import numpy as np
-import oracle
 import portfolios
 import pyarrow as pa
 import pytest
+from scipy import stats
+
+import ipvalue as iv
+import oracle
 from ipvalue import stopping
 from ipvalue.appraise import Appraiser, make_appraiser
 from ipvalue.assumptions import load_assumptions
-from ipvalue.cashflows import Rows, Vectors
+from ipvalue.cashflows import Vectors
 from ipvalue.ext import kernel
 from ipvalue.intake import open_portfolio, read, scan
 from ipvalue.market import load_market
 from ipvalue.methods import compile_rows
+from ipvalue.rows import Rows
 from ipvalue.schema import Rejects
 from ipvalue.simulate import Sampling
-from scipy import stats
 
 TABLES = portfolios.ASSUMPTIONS[portfolios.ASSUMPTIONS.index("[fee_schedules") :]
 SCHEDULES: Mapping[str, Any] = tomllib.loads(TABLES)["fee_schedules"]

@@ -6,9 +6,10 @@ import csv
 import math
 from pathlib import Path
 
-import ipvalue as iv
 import pyarrow as pa
 import pytest
+
+import ipvalue as iv
 from ipvalue.ext import kernel
 
 HERE = Path(__file__).parent

@@ -27,10 +27,10 @@ from ipvalue.constants import NUMERICS_VERSION  # noqa: E402
 
 PINNED = {
     "portfolio": "ada4fb82b7698a18d343558b5d98f230ac059166d117bad175cd3eb30a62e4a7439d6a93",
-    "1 step a year, single": "792ca682e626528bd9cc2c7a12a1bca6f7330bb62e6f6abcfa664654fe56e0b0",
-    "1 step a year, double": "d247c67521904aa24a6d61cb1a7d6bd752ca58d5aacfbd1eda2c78ce40ca9ade",
-    "4 steps a year, single": "73abe9f860ff9ec5f246449be606112e61c380d9a3f84fa76b72bdb65cc9bb05",
-    "4 steps a year, double": "0baee26ee956cf243fe16f6bf8f54925a48489fd19bb90574d9054ee3f46ea64",
+    "1 step a year, single": "9a649adcb05ab4c6cf59f492a61534baba6650a3f6230e86d69882af8197c59f",
+    "1 step a year, double": "1a455dfcc65cd886c19f8adf0d783f2f1f30bc48bd660e9690806c8af4b10506",
+    "4 steps a year, single": "3dbfcb8acebb33710f8943e3a651235d5d77b7efd6897b059c4da37b19947b14",
+    "4 steps a year, double": "6faf3d92532cdf2198b608889aaa6ab67ee174cf78c718c7b7e8c2f3550a17e1",
 }
 PINNED_VERSION = 1
 

@@ -56,18 +56,14 @@ obsolescence = 0.4
 def test_the_most_precise_set_wins_and_is_named(book: Book) -> None:
     row, report = filled(book(PRECEDENCE), right_type="trademark", jurisdiction="CN", sector="retail")
     assert [row[name] for name in ("hazard", "tax_rate", "volatility", "obsolescence")] == [0.01, 0.2, 0.3, 0.4]
-    assert report == (
-        "trademark: hazard; trademark/CN: tax_rate; trademark//retail: volatility; trademark/CN/retail: obsolescence"
-    )
+    assert report == ("trademark: hazard; trademark/CN: tax_rate; trademark//retail: volatility; trademark/CN/retail: obsolescence")
 
 
 @pytest.mark.parametrize(
     ("jurisdiction", "sector", "obsolescence"),
     [(None, None, 0.1), ("US", "food", 0.1), ("CN", None, 0.2), (None, "retail", 0.3), ("US", "retail", 0.3)],
 )
-def test_sets_apply_only_where_their_keys_do(
-    book: Book, jurisdiction: str | None, sector: str | None, obsolescence: float
-) -> None:
+def test_sets_apply_only_where_their_keys_do(book: Book, jurisdiction: str | None, sector: str | None, obsolescence: float) -> None:
     row, _ = filled(book(PRECEDENCE), right_type="trademark", jurisdiction=jurisdiction, sector=sector)
     assert row["obsolescence"] == obsolescence
 
@@ -114,9 +110,7 @@ def test_linked_columns_come_from_one_set(book: Book) -> None:
 GRANT = "[defaults.design]\ngrant_probability = 0.7\ngrant_lag = 2\n"
 
 
-@pytest.mark.parametrize(
-    ("stage", "lag"), [("idea", 2.0), ("filed", 2.0), ("granted", 0.0), ("licensed", 0.0), (None, 0.0)]
-)
+@pytest.mark.parametrize(("stage", "lag"), [("idea", 2.0), ("filed", 2.0), ("granted", 0.0), ("licensed", 0.0), (None, 0.0)])
 def test_only_pending_rights_wait_for_a_grant(book: Book, stage: str | None, lag: float) -> None:
     row, _ = filled(book(GRANT), right_type="design", stage=stage)
     assert row["grant_lag"] == lag
@@ -184,9 +178,7 @@ surviving = [1, 0.5]
         ("grant", {"grant_lag": 0.0}, False),
     ],
 )
-def test_a_schedule_or_curve_without_its_date_is_not_filled(
-    book: Book, column: str, anchor: str, row: dict[str, Any], kept: bool
-) -> None:
+def test_a_schedule_or_curve_without_its_date_is_not_filled(book: Book, column: str, anchor: str, row: dict[str, Any], kept: bool) -> None:
     text = NAMED.format(type="design", column=column, anchor=anchor, more="")
     found, report = filled(book(text), right_type="design", **row)
     assert found[column] == ("x" if kept else None)

@@ -37,9 +37,7 @@ def test_every_figure_has_a_source(shipped: dict[str, Any]) -> None:
     ("name", "years", "total"),
     [("CN/invention_patent", 20, 82_300), ("CN/utility_model", 10, 11_200), ("CN/design", 15, 26_200)],
 )
-def test_chinese_annuities_are_due_in_advance_for_every_year(
-    shipped: dict[str, Any], name: str, years: int, total: int
-) -> None:
+def test_chinese_annuities_are_due_in_advance_for_every_year(shipped: dict[str, Any], name: str, years: int, total: int) -> None:
     schedule = shipped["fee_schedules"][name]
     assert schedule["due"] == list(range(years))
     assert sum(schedule["amounts"]) == total

@@ -7,6 +7,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+
 from ipvalue.ext import kernel
 
 RNG = np.random.default_rng(7)

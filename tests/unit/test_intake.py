@@ -71,9 +71,7 @@ def test_every_column_comes_in_the_registrys_order_and_type(tmp_path: Path) -> N
     assert len(rejects) == 0
 
 
-@pytest.mark.parametrize(
-    "suffix", [".parquet", ".pq", ".arrow", ".feather", ".ipc", ".lz4.arrow", ".zstd.arrow", ".csv"]
-)
+@pytest.mark.parametrize("suffix", [".parquet", ".pq", ".arrow", ".feather", ".ipc", ".lz4.arrow", ".zstd.arrow", ".csv"])
 def test_all_formats_give_the_same_rows(tmp_path: Path, suffix: str) -> None:
     content = table(5, filing_date=[DAY] * 5, indefinite=[True, False, None, True, True], tab_years=[10, None, 0, 1, 2])
     path = tmp_path / f"p{suffix}"
@@ -99,8 +97,7 @@ def test_a_directory_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
     portfolio = open_portfolio(parts, tmp_path / "spool")
     assert [file.display for file in portfolio.files] == [f"{parts}/{n}" for n in ("a.arrow", "b.parquet", "c.feather")]
     assert portfolio.warnings == (
-        f"{parts}: _SUCCESS, deeper, notes.txt are not read: "
-        "only .arrow, .feather, .ipc, .parquet, .pq files are, and none in subdirectories",
+        f"{parts}: _SUCCESS, deeper, notes.txt are not read: only .arrow, .feather, .ipc, .parquet, .pq files are, and none in subdirectories",
     )
     assert rows_of(parts, tmp_path)[0].equals(rows_of(content, tmp_path)[0])
 
@@ -199,9 +196,7 @@ def test_a_stream_whose_dictionaries_change_is_read(tmp_path: Path) -> None:
         ("indefinite", pa.array([True, None]), [True, None]),
     ],
 )
-def test_types_that_say_the_same_are_cast(
-    tmp_path: Path, name: str, array: pa.Array, expected: list[Any] | None
-) -> None:
+def test_types_that_say_the_same_are_cast(tmp_path: Path, name: str, array: pa.Array, expected: list[Any] | None) -> None:
     content = pa.table({"asset_id": ["a", "b"], "right_type": ["design", "design"], name: array})
     path = write_ipc(content, tmp_path / "p.arrow")
     clean, rejects = rows_of(path, tmp_path)
@@ -313,9 +308,7 @@ def test_one_bad_csv_cell_rejects_one_row(tmp_path: Path, name: str, cell: str, 
         ({"stage_probabilities": [[0.5, 1.5], [1.0]]}, ("0 <= stage_probabilities <= 1", "[0.5, 1.5]")),
     ],
 )
-def test_a_bad_cell_rejects_its_row_and_no_other(
-    tmp_path: Path, columns: dict[str, Any], found: tuple[str, str | None]
-) -> None:
+def test_a_bad_cell_rejects_its_row_and_no_other(tmp_path: Path, columns: dict[str, Any], found: tuple[str, str | None]) -> None:
     content = pa.table({"asset_id": ["a", "b"], "right_type": ["design", "design"], **columns})
     path = write_ipc(content, tmp_path / "p.arrow")
     assert problems(path, tmp_path) == [(0, *found)]
@@ -396,9 +389,7 @@ def test_groups_are_counted_over_all_files(tmp_path: Path) -> None:
 
 
 def test_an_unknown_group_column_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match="cannot group by 'sectr': it is no column of the portfolio: did you mean sector"
-    ):
+    with pytest.raises(InputError, match="cannot group by 'sectr': it is no column of the portfolio: did you mean sector"):
         scan(open_portfolio(table(), tmp_path), ["sectr"])
 
 

@@ -10,6 +10,7 @@ import pytest
 import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ipvalue.ext import kernel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,11 +57,7 @@ def test_cholesky_allows_semidefinite_and_refuses_indefinite() -> None:
 LEVELS = (0.0, 0.001, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999, 1.0)
 
 
-@given(
-    st.lists(
-        st.one_of(st.floats(-1e15, 1e15), st.sampled_from([0.0, 1.0, -1.0, 5e-324, 1e-300, 3.5])), min_size=1, max_size=300
-    )
-)
+@given(st.lists(st.one_of(st.floats(-1e15, 1e15), st.sampled_from([0.0, 1.0, -1.0, 5e-324, 1e-300, 3.5])), min_size=1, max_size=300))
 def test_quantiles_are_numpys_bit_for_bit(values: list[float]) -> None:
     x = np.array(values) + 0.0  # -0 and 0 are one value with two names
     assert kernel.statistics(x, LEVELS, 0.05)[5:].tolist() == np.quantile(x, LEVELS).tolist()

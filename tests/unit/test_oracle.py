@@ -128,10 +128,7 @@ def test_life_is_what_ends_first() -> None:
     expiry = date.fromordinal(TODAY.toordinal() + 1461)  # four years
     assert oracle.vectors(patent(life=None, expiry_date=expiry), market()).e[-1] == 4.0
     assert oracle.vectors(patent(life=None, expiry_date=expiry, economic_life=2.5), market()).e[-1] == 2.5
-    assert (
-        oracle.vectors(patent(life=None, expiry_date=expiry, right_type="trademark", economic_life=7.0), market()).e[-1]
-        == 7.0
-    )
+    assert oracle.vectors(patent(life=None, expiry_date=expiry, right_type="trademark", economic_life=7.0), market()).e[-1] == 7.0
 
 
 def test_survival_curve_is_conditional_on_todays_age() -> None:
@@ -236,9 +233,7 @@ def test_indefinite_life_with_renewal_fees_is_close_to_a_very_long_explicit_one(
     schedule = {"currency": "CNY", "anchor": "grant", "due": [0.5], "amounts": [30.0], "every": 1.0}
     common = {"hazard": 0.1, "fee_schedule": "s", "grant_date": TODAY, "fee_inflation": 0.02, "cost_inflation": 0.02}
     endless = oracle.closed_form(oracle.vectors(brand(**common), market(), {"s": schedule}))
-    long = oracle.closed_form(
-        oracle.vectors(patent(right_type="trademark", **(common | {"life": 100.0})), market(), {"s": schedule})
-    )
+    long = oracle.closed_form(oracle.vectors(patent(right_type="trademark", **(common | {"life": 100.0})), market(), {"s": schedule}))
     assert endless == pytest.approx(long, rel=1e-6)
 
 
@@ -536,9 +531,7 @@ def test_two_periods_by_quadrature() -> None:
 
 def test_only_decision_dates_have_a_boundary() -> None:
     schedule = {"currency": "CNY", "anchor": "grant", "due": [1.5], "amounts": [60.0]}
-    v = oracle.vectors(
-        patent(renewal="optimal", fee_schedule="s", grant_date=TODAY, volatility=0.3), market(), {"s": schedule}
-    )
+    v = oracle.vectors(patent(renewal="optimal", fee_schedule="s", grant_date=TODAY, volatility=0.3), market(), {"s": schedule})
     b0, _ = oracle.boundary(v)
     assert (b0 > 0).tolist() == [False, True, False]
 
@@ -564,9 +557,7 @@ def test_a_rival_that_takes_everything_makes_the_owner_leave() -> None:
 @pytest.mark.parametrize("volatility", [0.0, 0.3])
 @pytest.mark.parametrize("entry_loss", [0.6, 1.0])
 @pytest.mark.parametrize("method", ["relief_from_royalty", "licence"])
-def test_simulated_value_under_the_boundary_is_the_programmes_value(
-    volatility: float, entry_loss: float, method: str
-) -> None:
+def test_simulated_value_under_the_boundary_is_the_programmes_value(volatility: float, entry_loss: float, method: str) -> None:
     """Rival, range, level uncertainty, clamps and lapse together: the sampled mean is the programme's expectation."""
     asset = patent(
         renewal="optimal",
@@ -591,9 +582,7 @@ def test_simulated_value_under_the_boundary_is_the_programmes_value(
     assert abs(sample.values.mean() - solution.value) < 4 * error
     # and the rule is no worse than never leaving, or leaving at doubled thresholds
     never = oracle.simulate(asset, market(), paths=10_000, seed=4, boundary=(0 * v.w, 0 * v.w), vectors=v)
-    early = oracle.simulate(
-        asset, market(), paths=10_000, seed=4, boundary=(2 * solution.b0, 2 * solution.b1), vectors=v
-    )
+    early = oracle.simulate(asset, market(), paths=10_000, seed=4, boundary=(2 * solution.b0, 2 * solution.b1), vectors=v)
     for other in (never, early):
         gap = sample.values - other.values
         assert gap.mean() > -3 * gap.std() / 100

@@ -81,9 +81,7 @@ def test_uniform_columns_fill_their_range(table: pa.Table, margins: dict[str, An
             width = law["high"] - law["low"]
             assert law["low"] <= values.min() < law["low"] + 0.01 * width, name
             assert law["high"] - 0.01 * width < values.max() <= law["high"], name
-            assert values.mean() == pytest.approx((law["low"] + law["high"]) / 2, abs=5 * width / math.sqrt(12 * N)), (
-                name
-            )
+            assert values.mean() == pytest.approx((law["low"] + law["high"]) / 2, abs=5 * width / math.sqrt(12 * N)), name
         if law["law"] == "constant":
             assert (values == law["value"]).all(), name
 
@@ -201,9 +199,7 @@ def test_normal_quantile_is_right_to_1e_6() -> None:
         ({"out": "nonsense://marks.parquet"}, "cannot be written"),
     ],
 )
-def test_what_cannot_be_done_is_said(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: dict[str, Any], message: str
-) -> None:
+def test_what_cannot_be_done_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=message):
         synthesize(**({"assets": 5, "out": "marks.parquet"} | arguments))

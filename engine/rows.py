@@ -1,0 +1,85 @@
+"""A batch of filled rows on its way to vectors: columns as arrays, and rows that break a rule moved to the rejects.
+
+a = assets of the batch
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ipvalue.constants import DAYS_PER_YEAR
+from ipvalue.schema import Rejects
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+class Rows:
+    """Filled rows of one file that are being prepared: a batch with every column, the rows' numbers, and what was filled."""
+
+    def __init__(self, batch: pa.RecordBatch, row: Longs, filled: pa.Array, file: str, rejects: Rejects) -> None:
+        self.batch = batch
+        self.row = row
+        self.filled = filled
+        self.file = file
+        self.rejects = rejects
+
+    def __len__(self) -> int:
+        return int(self.batch.num_rows)
+
+    def floats(self, name: str) -> Floats:
+        """A column as float64 (a,), NaN where it is blank."""
+        values: Floats = pc.fill_null(self.batch[name].cast(pa.float64()), float("nan")).to_numpy(zero_copy_only=False)
+        return values
+
+    def given(self, name: str) -> Mask:
+        """(a,) where a column is not blank."""
+        mask: Mask = self.batch[name].is_valid().to_numpy(zero_copy_only=False)
+        return mask
+
+    def is_in(self, name: str, values: Sequence[str]) -> Mask:
+        """(a,) where a text column holds one of `values`."""
+        mask: Mask = pc.fill_null(pc.is_in(self.batch[name], pa.array(sorted(values), pa.string())), False).to_numpy(zero_copy_only=False)
+        return mask
+
+    def years_since(self, name: str, day: date) -> Floats:
+        """(a,) years from a date column to `day`, NaN where it is blank."""
+        days = pc.subtract(pa.scalar(day, pa.date32()).cast(pa.int32()), self.batch[name].cast(pa.int32()))
+        ages: Floats = pc.fill_null(days.cast(pa.float64()), float("nan")).to_numpy(zero_copy_only=False) / DAYS_PER_YEAR
+        return ages
+
+    def index(self, name: str, places: Mapping[str, int]) -> Ints:
+        """(a,) the place of a text column's value, −1 where it is blank or has none."""
+        encoded = self.batch[name].dictionary_encode()
+        of_code = np.array([*(places.get(value, -1) for value in encoded.dictionary.to_pylist()), -1], np.int32)
+        found: Ints = of_code[pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy()]
+        return found
+
+    def reject(self, bad: Mask, column: str, rule: str, message: str | Callable[[str], str]) -> None:
+        """Move the rows of `bad` (a,) to the rejects; `message` may depend on the value's text."""
+        if not bad.any():
+            return
+        where = np.flatnonzero(bad)
+        at = pa.array(where)
+        values = [None if value is None else str(value) for value in self.batch[column].take(at).to_pylist()]
+        texts = message if isinstance(message, str) else [message(value or "blank") for value in values]
+        self.rejects.add(self.file, self.row[where], self.batch["asset_id"].take(at).to_pylist(), column, values, rule, texts)
+        self.keep(~bad)
+
+    def keep(self, good: Mask) -> None:
+        """Only the rows of `good` (a,)."""
+        mask = pa.array(good)
+        self.batch, self.filled, self.row = self.batch.filter(mask), self.filled.filter(mask), self.row[good]
+
+    def flags(self, name: str) -> Mask:
+        """(a,) a column of true and false, false where it is blank."""
+        mask: Mask = pc.fill_null(self.batch[name], False).to_numpy(zero_copy_only=False)
+        return mask

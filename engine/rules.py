@@ -1,0 +1,159 @@
+"""Rules that a row must keep before it can be valued, beyond those of single columns; and what is only worth a warning."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow.compute as pc
+
+from ipvalue.constants import TIME_EPSILON
+from ipvalue.rows import Mask, Rows
+from ipvalue.schema import RENEWABLE, did_you_mean
+from ipvalue.tables import Tables
+
+LARGE_RISK = 0.05
+LARGE_PREMIUM = 0.10
+LARGE_DECLINE = 0.05
+"""From where two entries for the same thing are worth a second look (model.md §11.3): annual rates; a chance of refusal above twice LARGE_PREMIUM."""
+
+SAME_RISK = "have a large hazard (or a small grant_probability) and a large discount_premium: is the same risk counted twice?"
+SAME_DECLINE = "have a strongly negative growth and a large obsolescence: is the same decline counted twice?"
+
+
+def check_common(rows: Rows, tables: Tables) -> None:
+    """Rules that hold for every method: currency, factor, dates, and what a schedule or curve needs. Breaking rows are rejected."""
+    _fill_currency(rows, tables.currency)
+    _check_currency(rows, tables.fx, "an exchange rate", "fx")
+    _check_currency(rows, tables.curve_index, "a curve", "curves")
+    moves = (rows.floats("factor_loading") != 0.0) & (rows.index("sector", tables.factor_index) < 0)
+    rows.reject(
+        moves,
+        "sector",
+        "sector is a factor of the market where factor_loading is not 0",
+        lambda value: (
+            f"sector is {value}, which is no factor of the market{did_you_mean(value, tables.factor_index)}; "
+            "name one of factors.names or set factor_loading to 0"
+        ),
+    )
+    _check_past(rows, "filing_date", tables, "leave it blank")
+    _check_past(rows, "grant_date", tables, "leave it blank and give grant_lag")
+    rows.reject(
+        rows.years_since("expiry_date", tables.valuation_date) >= 0.0,
+        "expiry_date",
+        "the right has not expired",
+        lambda value: (
+            f"expiry_date {value} is not after the valuation date {tables.valuation_date}, so the right has ended; remove the row or correct the date"
+        ),
+    )
+    _check_schedules(rows, tables)
+    _check_curves(rows, tables)
+
+
+def _check_currency(rows: Rows, known: Mapping[str, object], what: str, key: str) -> None:
+    rows.reject(
+        ~rows.is_in("currency", list(known)),
+        "currency",
+        f"the currency has {what} in the market",
+        lambda value: (
+            f"the market has no {what.split(' ', 1)[1]} for {value}{did_you_mean(value, known)}; "
+            f"add {key}.{value} to the market or correct the currency"
+        ),
+    )
+
+
+def _check_past(rows: Rows, name: str, tables: Tables, mend: str) -> None:
+    rows.reject(
+        rows.years_since(name, tables.valuation_date) < 0.0,
+        name,
+        f"{name} is not after the valuation date",
+        lambda value: f"{name} {value} is after the valuation date {tables.valuation_date}; {mend}",
+    )
+
+
+def _fill_currency(rows: Rows, currency: str) -> None:
+    column = rows.batch.schema.get_field_index("currency")
+    filled = pc.fill_null(rows.batch["currency"], currency)
+    rows.batch = rows.batch.set_column(column, rows.batch.schema.field(column), filled)
+
+
+def _dated(rows: Rows, filing: Mask) -> Mask:
+    """(a,) where the date that a table counts from is known: filing, or grant or the time until it."""
+    granted = rows.given("grant_date") | (rows.floats("grant_lag") > TIME_EPSILON) | (rows.floats("grant_probability") < 1.0)
+    dated: Mask = np.where(filing, rows.given("filing_date"), granted)
+    return dated
+
+
+def _check_schedules(rows: Rows, tables: Tables) -> None:
+    named = rows.given("fee_schedule")
+    known = rows.is_in("fee_schedule", list(tables.schedule_terms))
+    rows.reject(
+        named & ~known,
+        "fee_schedule",
+        "fee_schedule is named in the assumptions",
+        lambda value: f"fee_schedule {value} is not in the assumptions{did_you_mean(value, tables.schedule_terms)}; use none for no fees",
+    )
+    rows.reject(
+        rows.given("fee_schedule") & (rows.index("fee_schedule", tables.schedule_index) < 0),
+        "fee_schedule",
+        "the fee schedule's currency has an exchange rate",
+        lambda value: f"fee_schedule {value} is in {tables.schedule_terms[value].currency}, for which the market has no exchange rate",
+    )
+    filing = rows.is_in("fee_schedule", [name for name, one in tables.schedule_terms.items() if one.anchor == "filing"])
+    renewed = rows.is_in("right_type", list(RENEWABLE)) & rows.given("expiry_date")
+    rows.reject(
+        rows.given("fee_schedule") & ~renewed & ~_dated(rows, filing),
+        "fee_schedule",
+        "the date a fee schedule counts from is given",
+        lambda value: f"fee_schedule {value} counts from {tables.schedule_terms[value].anchor}, whose date is blank",
+    )
+
+
+def _check_curves(rows: Rows, tables: Tables) -> None:
+    rows.reject(
+        rows.given("survival_curve") & ~rows.is_in("survival_curve", list(tables.survival_index)),
+        "survival_curve",
+        "survival_curve is named in the assumptions",
+        lambda value: f"survival_curve {value} is not in the assumptions{did_you_mean(value, tables.survival_index)}; use none for no curve",
+    )
+    filing = rows.is_in("survival_curve", [name for name, anchor in tables.survival_anchor.items() if anchor == "filing"])
+    rows.reject(
+        rows.given("survival_curve") & ~_dated(rows, filing),
+        "survival_curve",
+        "the date a survival curve counts from is given",
+        lambda value: f"survival_curve {value} counts from {tables.survival_anchor[value]}, whose date is blank",
+    )
+
+
+def check_income(rows: Rows) -> None:
+    """Rules of every income method: revenue or a path of it, and a life."""
+    rows.reject(
+        ~rows.given("revenue") & ~rows.given("revenue_path"),
+        "revenue",
+        "an income method has revenue or revenue_path",
+        "revenue is blank: give it, or revenue_path",
+    )
+    no_life = ~rows.given("life") & ~rows.given("economic_life") & ~rows.flags("indefinite")
+    ends = rows.given("expiry_date") & ~rows.is_in("right_type", list(RENEWABLE))
+    rows.reject(
+        no_life & ~ends,
+        "life",
+        "an income method has a life",
+        "life is blank: give life, economic_life or indefinite, or the expiry_date of a right that is not renewed",
+    )
+    rows.reject(
+        rows.flags("indefinite") & (rows.floats("entry_hazard") > 0.0),
+        "indefinite",
+        "an indefinite life has no entry_hazard",
+        "a right without end cannot wait for a rival for ever: give it a life, or entry_hazard 0",
+    )
+
+
+def double_counts(rows: Rows) -> Counter[str]:
+    """How many rows seem to count the same risk or the same decline twice, by the sentence to say it with (model.md §11.3)."""
+    premium = rows.floats("discount_premium") > LARGE_PREMIUM
+    lost = (rows.floats("hazard") > LARGE_RISK) | (rows.floats("grant_probability") < 1.0 - 2 * LARGE_PREMIUM)
+    falls = rows.floats("growth") < -LARGE_DECLINE
+    shrinks = falls & (rows.floats("obsolescence") > LARGE_DECLINE)
+    return Counter({SAME_RISK: int(np.sum(lost & premium)), SAME_DECLINE: int(np.sum(shrinks))})

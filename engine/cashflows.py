@@ -133,6 +133,8 @@ _STATUS = {
     3: ("survival_curve", "the survival curve is above 0 at the right's age",
         "the survival curve is 0 at this right's age: none so old is left; correct the date or the curve"),
     4: ("discount_premium", "discount rate > -1", "the risk-free rate and discount_premium add up to -100 % or less; correct the premium"),
+    6: ("tab_years", "the tax relief on a price is below the price",
+        "tax_rate, tab_years and a discount rate below 0 make the tax relief worth the whole price; correct one of them"),
     5: ("revenue", "cash flows are finite numbers", "revenue, growth and life give cash flows too large for a number; correct them"),
 }  # fmt: skip
 

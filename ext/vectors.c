@@ -168,7 +168,7 @@ static double tab_factor(const vector_job *job, int64_t a) {
     double sum = 0.0;
     for (int64_t j = 1; j <= n; j++)
         sum += discount(job, job->curve[a], GET(discount_premium), job->mid_period ? (double)j - 0.5 : (double)j);
-    return 1.0 / (1.0 - GET(tax_rate) / (double)n * sum);
+    return 1.0 / (1.0 - GET(tax_rate) / (double)n * sum); /* not positive where the relief alone is worth the price */
 }
 
 void fill_vectors(const vector_job *job) {
@@ -176,6 +176,7 @@ void fill_vectors(const vector_job *job) {
     for (int64_t a = 0; a < job->assets; a++) {
         job->status[a] = fill_asset(job, a, end, cost);
         job->tab_factor[a] = job->status[a] == VECTOR_OK ? tab_factor(job, a) : 1.0;
+        if (!(job->tab_factor[a] >= 1.0 && job->tab_factor[a] < INFINITY)) job->status[a] = VECTOR_TAX_BENEFIT;
     }
 }
 

@@ -13,7 +13,7 @@
 #define DRIVER_ENUM(name) DRIVER_##name,
 enum { DRIVER_LIST(DRIVER_ENUM) DRIVER_COUNT };
 
-enum { VECTOR_OK = 0, VECTOR_GROWTH = 1, VECTOR_COST_GROWTH = 2, VECTOR_SURVIVAL_ZERO = 3, VECTOR_RATE = 4, VECTOR_INFINITE = 5 };
+enum { VECTOR_OK = 0, VECTOR_GROWTH = 1, VECTOR_COST_GROWTH = 2, VECTOR_SURVIVAL_ZERO = 3, VECTOR_RATE = 4, VECTOR_INFINITE = 5, VECTOR_TAX_BENEFIT = 6 };
 
 /* Ragged table of pairs (x, y): item i holds elements start[i] … start[i + 1] − 1. */
 typedef struct {

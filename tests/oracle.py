@@ -1078,7 +1078,7 @@ def value(
     v = vectors(asset, market, schedules, curves)
     thresholds = boundary(v) if v.optional else None
     expectation, variance = closed_form(v), closed_form_variance(v)
-    heavy = v.sigma**2 * float(v.e[-1]) > 2
+    heavy = v.sigma**2 * v.periods * v.step > 2
     while True:
         sample = simulate(asset, market, paths=paths, seed=seed, boundary=thresholds, vectors=v)
         row = statistics(sample.values, sample.expected_life, quantiles, tail)

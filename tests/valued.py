@@ -11,8 +11,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import ipvalue as iv
 from commandline import table
+
+import ipvalue as iv
 
 TODAY = date(2026, 1, 1)
 FOUR_YEARS = timedelta(days=1461)

@@ -243,6 +243,9 @@ def test_currency_brings_its_own_curve_and_rate() -> None:
 
 
 CURVE = '[survival_curves.x]\nanchor = "filing"\nages = [0, 4, 10]\nsurviving = [1.0, 0.8, 0.2]\n'
+"""Falls by 0.05 a year for four years, then by 0.1 a year for six."""
+OLD = 500 / 365.25
+AT_500 = (1 - 0.05 * OLD, 1 - 0.05 * (OLD + 1), 1 - 0.05 * (OLD + 2), 0.8 - 0.1 * (OLD + 3 - 4))
 
 
 @pytest.mark.parametrize(
@@ -251,9 +254,9 @@ CURVE = '[survival_curves.x]\nanchor = "filing"\nages = [0, 4, 10]\nsurviving = 
         (1461, (0.7 / 0.8, 0.6 / 0.8, 0.5 / 0.8)),
         (2922, (0.3 / 0.4, 0.2 / 0.4, 0.2 / 0.4)),
         (0, (0.95, 0.9, 0.85)),
-        (500, tuple((1 - 0.05 * (500 / 365.25 + t)) / (1 - 0.05 * 500 / 365.25) for t in (1.0, 2.0)) + ((0.8 - 0.1 * (500 / 365.25 - 1)) / (1 - 0.05 * 500 / 365.25),)),
+        (500, (AT_500[1] / AT_500[0], AT_500[2] / AT_500[0], AT_500[3] / AT_500[0])),
     ],
-)  # fmt: skip
+)
 def test_survival_curve_between_its_ages_given_the_age_today(age: int, surviving: tuple[float, float, float]) -> None:
     asset = {"filing_date": TODAY - FOUR_YEARS * age / 1461, "survival_curve": "x"}
     assert exact(assumptions=CURVE, **asset) == close(sum(50 * s * df(u) for s, u in zip(surviving, (0.5, 1.5, 2.5))))

@@ -8,6 +8,7 @@ from typing import Annotated
 import pyarrow as pa
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from ipvalue.cli.common import count, errors_as_sentences, out
 from ipvalue.report.terminal import Overview, bar, money, overview
@@ -69,11 +70,11 @@ def _print(found: Overview, top: int) -> None:
 
 
 def _table(title: str, rows: pa.Table, names: list[str], last: str | None) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", title_style="")
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold", title_style="")
     money_names = [name for name in _MONEY if name in rows.column_names]
     for name in (*names, *money_names, *([last] if last else [])):
         table.add_column(name, justify="right" if name in money_names or name == "assets" else "left", no_wrap=name in money_names)
     for row in rows.to_pylist():
-        cells = [str(row[name]) for name in names] + [money(row[name]) for name in money_names]
-        table.add_row(*cells, *([str(row[last])] if last else []))
+        cells = [str(row[name]) for name in names] + [money(row[name]) for name in money_names] + ([str(row[last])] if last else [])
+        table.add_row(*map(Text, cells))  # as they are: an id may look like markup
     return table

@@ -16,11 +16,11 @@ from ipvalue.market import Market
 from ipvalue.methods import compile_rows
 from ipvalue.rows import Rows
 from ipvalue.rules import double_counts
-from ipvalue.schema import InputError, Rejects
+from ipvalue.schema import Rejects
 from ipvalue.simulate import Factors, Sampling, make_factors, simulate
 from ipvalue.stopping import add_boundaries
-from ipvalue.summary import EXTRA_COLUMNS, GOING_CONCERN, add_to_totals, describe_assets, reject_unusable
-from ipvalue.tables import Tables, make_tables
+from ipvalue.summary import EXTRA_COLUMNS, add_to_totals, describe_assets, reject_unusable
+from ipvalue.tables import GOING_CONCERN, Tables, make_tables
 from ipvalue.totals import Totals
 
 __all__ = ["Appraiser", "Rows", "make_appraiser"]
@@ -40,7 +40,6 @@ class Appraiser:
     assumptions: Assumptions
     factors: Factors
     sampling: Sampling
-    premise: str
     keep_paths: bool
 
     @property
@@ -78,19 +77,17 @@ class Appraiser:
         group = totals.groups_of(rows.batch)
         simulated = simulate(vectors, self.factors, self.sampling, self.tables.delta, group, totals, keep_paths=self.keep_paths)
         good = simulated.status == 0
-        assets = describe_assets(rows, vectors, simulated, self.sampling, self.tables, self.assumptions, self.premise)
+        assets = describe_assets(rows, vectors, simulated, self.sampling, self.tables)
         reject_unusable(rows, simulated)
         add_to_totals(totals, group[good], assets, self.sampling.quantiles)
         return assets, None if simulated.values is None else simulated.values[good]
 
     def premise_terms(self) -> dict[str, Any]:
         """The premise and, by right type, what it takes off, for the record."""
-        terms = self.assumptions.premises.get(self.premise, {})
-        return {"name": self.premise, "terms": {name: {"discount": one.discount, "time_to_sell": one.time_to_sell} for name, one in terms.items()}}
+        terms = {} if self.tables.premise == GOING_CONCERN else self.tables.premise_terms
+        return {"name": self.tables.premise, "terms": {name: {"discount": off, "time_to_sell": years} for name, (off, years) in terms.items()}}
 
 
 def make_appraiser(market: Market, assumptions: Assumptions, sampling: Sampling, premise: str, keep_paths: bool) -> Appraiser:
     """An Appraiser. Raises InputError where the assumptions lack the premise."""
-    if premise != GOING_CONCERN and premise not in assumptions.premises:
-        raise InputError(f"the assumptions have no premise.{premise}: add [premise.{premise}.RIGHT_TYPE] with discount and time_to_sell")
-    return Appraiser(make_tables(market, assumptions), assumptions, make_factors(market), sampling, premise, keep_paths)
+    return Appraiser(make_tables(market, assumptions, premise), assumptions, make_factors(market), sampling, keep_paths)

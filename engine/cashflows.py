@@ -41,9 +41,9 @@ class Drivers:
 class Vectors:
     """The vectors of model.md §1 in present-value money, and the asset-level numbers a kernel needs.
 
-    offset (a + 1); w, f, survival, rival, salvage, low, high, bound_out, bound_in (offset[a]), the last four None where no asset has the
-    feature; hash (a) uint64; volatility, loading, uncertainty, entry_loss, last_delta, tab_factor (a); royalty_low, royalty_high (a) relative
-    to royalty_rate; factor (a) int32 in the market's factor order; optional, clamped, enters (a) uint8 flags.
+    offset (a + 1); w, f, survival, rival, salvage, low, high, bound_out, bound_in (offset[a]), the last four None where no asset has the feature;
+    hash (a) uint64; volatility, loading, uncertainty, entry_loss, last_delta, tab_factor, premise_factor (a); royalty_low, royalty_high (a)
+    relative to royalty_rate; factor (a) int32 in the market's factor order; optional, clamped, enters (a) uint8 flags.
     """
 
     offset: Longs
@@ -56,6 +56,7 @@ class Vectors:
     high: Floats | None
     last_delta: Floats
     tab_factor: Floats
+    premise_factor: Floats
     hash: npt.NDArray[np.uint64]
     volatility: Floats
     loading: Floats
@@ -81,12 +82,7 @@ def income_vectors(rows: Rows, tables: Tables, rate: Floats, royalty_low: Floats
     periods = kernel.periods(drivers, tables)
     long = periods > MAX_HORIZON_YEARS * tables.steps_per_year
     if long.any():
-        rows.reject(
-            long,
-            "life",
-            f"the horizon is at most {MAX_HORIZON_YEARS} years",
-            f"launch, ramp, grant and path end after more than {MAX_HORIZON_YEARS} years: shorten them",
-        )
+        _reject_long(rows, long)
         return income_vectors(rows, tables, rate[~long], royalty_low[~long], royalty_high[~long])
     offset = np.concatenate([[0], np.cumsum(periods)]).astype(np.int64)
     parts = kernel.vectors(drivers, tables, offset, False)
@@ -115,6 +111,19 @@ def income_vectors(rows: Rows, tables: Tables, rate: Floats, royalty_low: Floats
     )
 
 
+def _reject_long(rows: Rows, long: Mask) -> None:
+    """Rows whose horizon is too long: written out past launch, ramp, grant and path, or an expiry_date far away."""
+    endless = rows.flags("indefinite")
+    rule = f"the horizon is at most {MAX_HORIZON_YEARS} years"
+    rows.reject(long & endless, "indefinite", rule, f"launch, ramp, grant and path end after more than {MAX_HORIZON_YEARS} years: shorten them")
+    rows.reject(
+        (long & ~endless)[~(long & endless)],
+        "expiry_date",
+        rule,
+        lambda value: f"expiry_date {value} is more than {MAX_HORIZON_YEARS} years away: correct it, or give life or economic_life",
+    )
+
+
 def _any_decision(parts: Mapping[str, Floats], offset: Longs) -> Mask:
     """(a,) where some period has a fee or cost due or a salvage value to take (model.md §5)."""
     if len(offset) == 1:
@@ -135,6 +144,8 @@ _STATUS = {
     4: ("discount_premium", "discount rate > -1", "the risk-free rate and discount_premium add up to -100 % or less; correct the premium"),
     6: ("tab_years", "the tax relief on a price is below the price",
         "tax_rate, tab_years and a discount rate below 0 make the tax relief worth the whole price; correct one of them"),
+    7: ("discount_premium", "the premise multiplies the value by at most 1,000",
+        "the discount rate is so far below 0 that waiting for a buyer multiplies the value; correct the premium"),
     5: ("revenue", "cash flows are finite numbers", "revenue, growth and life give cash flows too large for a number; correct them"),
 }  # fmt: skip
 
@@ -159,6 +170,8 @@ def _drivers(rows: Rows, tables: Tables, rate: Floats) -> Drivers:
         "fee_age": fee_age,
         "fee_start": fee_start,
         "survival_age": _survival_age(rows, tables),
+        "premise_discount": _of_name(rows, "right_type", {name: off for name, (off, _) in tables.premise_terms.items()}),
+        "time_to_sell": _of_name(rows, "right_type", {name: years for name, (_, years) in tables.premise_terms.items()}),
         "minimum_guarantee": np.zeros(len(rows)),
         "cap": np.zeros(len(rows)),
     }

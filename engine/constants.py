@@ -16,7 +16,6 @@ MAX_HORIZON_YEARS = 100
 MAX_STEPS_PER_YEAR = 366
 DEFAULT_INDEFINITE_LIFE = 20.0  # years before the terminal value, model.md §4
 MAX_PATHS = 1_000_000_000
-MAX_BLOCKS = 1 << 28  # blocks of a random stream, numerics.md §1
 
 # Random streams, numerics.md §1.
 PURPOSE_PATH = 1
@@ -36,9 +35,11 @@ XXH64_P3 = 0x165667B19E3779F9
 XXH64_P4 = 0x85EBCA77C2B2AE63
 XXH64_P5 = 0x27D4EB2F165667C5
 
-# Totals: fixed point of 10^-6 of the market's currency; one row may add at most 2^95 units (numerics.md §8).
+# Totals: fixed point of 10^-6 of the market's currency; one path value may have at most 2^85 units, one value 1,000 times that, so that
+# 2^31 rows cannot overflow 127 bits (numerics.md §8).
 MONEY_SCALE = 1_000_000
-MONEY_LIMIT = 2.0**95 / 1e6
+MONEY_LIMIT = 2.0**85 / 1e6
+GREATEST_FACTOR = 1000.0  # of tax amortisation benefit and of premise, together
 
 # A row is marked heavy_tail beyond this total variance of ln X (model.md §11.11).
 HEAVY_TAIL_VARIANCE = 2.0
@@ -55,6 +56,7 @@ GRID_SIGMAS = 7.0  # standard deviations of ln L on either side
 GRID_MAX_NODES = 4096
 GRID_MIN_NODES = 129
 WEIGHT_SIGMAS = 8.5
+GRID_LIMIT = 600.0  # |ln L| on the grid and its padding stays well within the range of exp
 
 # Paths simulated between two looks at the stop flag, and the block that stays in the first-level cache.
 BLOCK_PATHS = 512
@@ -67,7 +69,6 @@ LN2_HI_F32 = 0.693145751953125
 LN2_LO_F32 = 1.428606765330187e-06
 LOG2_E = 1.4426950408889634
 PI = 3.141592653589793
-SQRT_HALF = 0.7071067811865476
 SQRT_TWO_PI = 2.5066282746310002
 
 # (e^r − 1 − r)/r² on |r| ≤ ½ ln 2: 1.3e-17.

@@ -168,7 +168,8 @@ def opened(portfolio: object, market: object, assumptions: str | Path, job: Job,
         book = load_assumptions(assumptions)
         found = open_portfolio(portfolio, Path(spool))
         scanned = scan(found, job.group_by)
-        job.check_memory(scanned.groups)
+        # a blank counts as one group until it is filled
+        job.check_memory(scanned.groups * book.ways_to_fill(job.group_by))
         run = Run(job, make_appraiser(the_market, book, job.sampling, job.premise, job.keep_paths), scanned.duplicates, store)
         units = found.units(job.task_rows(found.rows, the_market.steps_per_year))
         yield Inputs(found, the_market, book, run, [Task(unit, number) for number, unit in enumerate(units)])

@@ -47,6 +47,12 @@ def check_common(rows: Rows, tables: Tables) -> None:
             f"expiry_date {value} is not after the valuation date {tables.valuation_date}, so the right has ended; remove the row or correct the date"
         ),
     )
+    rows.reject(
+        ~rows.is_in("right_type", list(tables.premise_terms)),
+        "right_type",
+        "the premise has terms for the right type",
+        lambda value: f"the assumptions have no premise.{tables.premise}.{value}: add it, with discount and time_to_sell",
+    )
     _check_schedules(rows, tables)
     _check_curves(rows, tables)
 

@@ -206,8 +206,9 @@ class Store:
 
     def read_parquet(self, name: str) -> pa.Table:
         """One Parquet table of the result. Raises InputError where it is damaged."""
-        with _reading(f"{self.location}/{name}"), self.fs.open(self._path(name), "rb") as file:
-            return pq.read_table(file)
+        with _reading(f"{self.location}/{name}"):
+            # from memory and on this thread: Arrow's own threads reading a Python file object may outlive the interpreter
+            return pq.read_table(pa.BufferReader(self.fs.cat_file(self._path(name))), use_threads=False, pre_buffer=False)
 
     def read_ipc(self, name: str) -> pa.Table:
         """One Arrow IPC table of the result. Raises InputError where it is damaged."""

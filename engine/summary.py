@@ -12,21 +12,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ipvalue.assumptions import Assumptions
 from ipvalue.cashflows import Vectors
 from ipvalue.constants import HEAVY_TAIL_VARIANCE, MONEY_LIMIT
 from ipvalue.ext import kernel
 from ipvalue.rows import Rows
-from ipvalue.schema import RIGHT_TYPES
 from ipvalue.simulate import Sampling, Simulated
 from ipvalue.tables import Tables
 from ipvalue.totals import Totals
 
 Floats = npt.NDArray[np.float64]
 
-GOING_CONCERN = "going_concern"
-EXTRA_COLUMNS = 3
-"""Numbers each asset adds to its group beside the quantiles: value, mean, expected shortfall."""
+EXTRA_COLUMNS = 1
+"""Numbers each asset adds to its group beside the quantiles: its value."""
 
 
 def quantile_name(quantile: float) -> str:
@@ -54,16 +51,15 @@ def reject_unusable(rows: Rows, simulated: Simulated) -> None:
     )
 
 
-def describe_assets(
-    rows: Rows, vectors: Vectors, simulated: Simulated, sampling: Sampling, tables: Tables, assumptions: Assumptions, premise: str
-) -> pa.RecordBatch:
+def describe_assets(rows: Rows, vectors: Vectors, simulated: Simulated, sampling: Sampling, tables: Tables) -> pa.RecordBatch:
     """One row of results for each of the rows with a value, in their order (asset_schema). Call before reject_unusable moves the others."""
     good = simulated.status == 0
     raw = dict(zip(kernel.STATISTICS, simulated.statistics.T, strict=False))
     quantiles = simulated.statistics[:, len(kernel.STATISTICS) :]
     closed, analytic = _closed_forms(vectors, tables)
     heavy = vectors.volatility * vectors.volatility * np.diff(vectors.offset) * tables.delta > HEAVY_TAIL_VARIANCE
-    deviation = np.where(heavy & np.isfinite(analytic), analytic, raw["standard_deviation"])
+    deviation = np.where(heavy & ~np.isnan(closed), analytic, raw["standard_deviation"])
+    error = deviation / np.sqrt(np.float64(sampling.paths))
     mean = raw["mean"]
     gross = np.where(mean > 0.0, mean * vectors.tab_factor, mean)
     columns: dict[str, object] = {
@@ -72,7 +68,7 @@ def describe_assets(
         "status": np.where(heavy, "heavy_tail", "ok"),
         "mean": mean,
         "mean_raw": mean,
-        "standard_error": deviation / np.sqrt(np.float64(sampling.paths)),
+        "standard_error": pa.array(error, mask=np.isnan(error)),
         "standard_deviation": raw["standard_deviation"],
         **{quantile_name(q): quantiles[:, i] for i, q in enumerate(sampling.quantiles)},
         "expected_shortfall": raw["expected_shortfall"],
@@ -80,7 +76,7 @@ def describe_assets(
         "expected_life": raw["expected_life"],
         "closed_form": pa.array(closed, mask=np.isnan(closed)),
         "tab": gross - mean,
-        "value": gross * _premise_factor(rows, vectors, tables, assumptions, premise),
+        "value": gross * vectors.premise_factor,
         "paths": np.full(len(rows), sampling.paths),
         "filled": rows.filled.cast(pa.string()),
     }
@@ -97,21 +93,9 @@ def _closed_forms(vectors: Vectors, tables: Tables) -> tuple[Floats, Floats]:
     return np.where(exact, mean, np.nan), np.sqrt(np.where(known, variance, np.nan))
 
 
-def _premise_factor(rows: Rows, vectors: Vectors, tables: Tables, assumptions: Assumptions, premise: str) -> Floats:
-    """(a,) (1 − discount)·DF(time to sell) by right type; 1 for a going concern (model.md §7)."""
-    if premise == GOING_CONCERN:
-        return np.ones(len(rows))
-    present = set(rows.batch["right_type"].to_pylist())
-    terms = {name: assumptions.premise(premise, name) for name in RIGHT_TYPES if name in present}
-    place = rows.index("right_type", {name: i for i, name in enumerate(terms)})
-    discount, years = np.array(list(terms.values()), np.float64).reshape(-1, 2)[place].T
-    factors: Floats = (1.0 - discount) * kernel.discount_factors(vectors.drivers, tables, np.ascontiguousarray(years))
-    return factors
-
-
 def add_to_totals(totals: Totals, group: npt.NDArray[np.int32], assets: pa.RecordBatch, quantiles: Sequence[float]) -> None:
-    """Adds what each asset of a batch contributes once to its group (a,): value, mean, expected shortfall and quantiles."""
-    names = ["value", "mean", "expected_shortfall", *map(quantile_name, quantiles)]
+    """Adds what each asset of a batch contributes once to its group (a,): its value and quantiles."""
+    names = ["value", *map(quantile_name, quantiles)]
     totals.add(group, np.stack([assets[name].to_numpy() for name in names], axis=1))
 
 

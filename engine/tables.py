@@ -12,10 +12,13 @@ import numpy.typing as npt
 
 from ipvalue.assumptions import Assumptions, FeeSchedule
 from ipvalue.market import Market
+from ipvalue.schema import RIGHT_TYPES, InputError
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 Pairs = tuple[Longs, Floats, Floats]
+
+GOING_CONCERN = "going_concern"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Tables:
     fx: Mapping[str, float]
     survival_anchor: Mapping[str, str]
     schedule_terms: Mapping[str, FeeSchedule]
+    premise: str
+    premise_terms: Mapping[str, tuple[float, float]]
 
     @property
     def delta(self) -> float:
@@ -45,7 +50,7 @@ class Tables:
         return 1.0 / self.steps_per_year
 
 
-def make_tables(market: Market, assumptions: Assumptions) -> Tables:
+def make_tables(market: Market, assumptions: Assumptions, premise: str) -> Tables:
     """Arrays for the kernel from market and assumptions. Raises InputError where a fee schedule's currency has no exchange rate."""
     curves = [market.curves[name] for name in market.curve_index]
     survivals = list(assumptions.curves.values())
@@ -69,7 +74,18 @@ def make_tables(market: Market, assumptions: Assumptions) -> Tables:
         fx={market.currency: 1.0, **market.fx},
         survival_anchor={name: curve.anchor for name, curve in assumptions.curves.items()},
         schedule_terms=assumptions.schedules,
+        premise=premise,
+        premise_terms=_premise_terms(assumptions, premise),
     )
+
+
+def _premise_terms(assumptions: Assumptions, premise: str) -> dict[str, tuple[float, float]]:
+    """(discount, years to sell) by right type; nothing is taken off a going concern. Raises InputError where the assumptions lack the premise."""
+    if premise == GOING_CONCERN:
+        return dict.fromkeys(RIGHT_TYPES, (0.0, 0.0))
+    if premise not in assumptions.premises:
+        raise InputError(f"the assumptions have no premise.{premise}: add [premise.{premise}.RIGHT_TYPE] with discount and time_to_sell")
+    return {name: assumptions.premise(premise, name) for name in assumptions.premises[premise]}
 
 
 def _pairs(items: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Pairs:

@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 from ipvalue.ext import kernel
 
 BLANK = "(blank)"
-"""How a group column's blank is written; null stands for the whole."""
+"""How the results write a group column's blank; null stands for the whole."""
 
-Key = tuple[str, ...]
+Key = tuple[str | None, ...]
+"""A group's texts, None where a column is blank."""
 Words = npt.NDArray[np.uint64]
 
 
@@ -39,12 +40,14 @@ class Totals:
     def groups_of(self, batch: pa.RecordBatch) -> npt.NDArray[np.int32]:
         """(a,) each row's group, new ones added."""
         code = np.zeros(batch.num_rows, np.int64)
-        for name in self.columns:
-            encoded = pc.fill_null(batch[name].cast(pa.string()), BLANK).dictionary_encode()
-            code = code * len(encoded.dictionary) + encoded.indices.to_numpy()
+        texts = [batch[name].cast(pa.string()) for name in self.columns]
+        for text in texts:
+            encoded = text.dictionary_encode()
+            wide = code * (len(encoded.dictionary) + 1) + pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy()
+            code = np.unique(wide, return_inverse=True)[1]  # dense again, so that no number of columns overflows
         _, first, of_row = np.unique(code, return_index=True, return_inverse=True)
-        texts = [pc.fill_null(batch[name].cast(pa.string()), BLANK).take(pa.array(first)).to_pylist() for name in self.columns]
-        keys: list[Key] = list(zip(*texts, strict=True)) if texts else [()] * len(first)
+        taken = [text.take(pa.array(first)).to_pylist() for text in texts]
+        keys: list[Key] = list(zip(*taken, strict=True)) if taken else [()] * len(first)
         places = np.array([self._place(key) for key in keys], np.int32)
         self._grow()
         return places[of_row]
@@ -73,11 +76,11 @@ class Totals:
                 kernel.merge_exact(mine[place * width : (place + 1) * width], more[theirs * width : (theirs + 1) * width])
             self.counts[place] += count
 
-    def ordered(self) -> list[tuple[Key, int, Words, npt.NDArray[np.float64]]]:
+    def ordered(self) -> list[tuple[tuple[str, ...], int, Words, npt.NDArray[np.float64]]]:
         """Every group by its key: (key, assets, per-path sums (p, 2), extras (k,)); with group columns the whole first, its key empty."""
-        rows = [
+        rows: list[tuple[Key, int, Words, Words]] = [
             (key, int(self.counts[g]), self.sums[g * self.paths : (g + 1) * self.paths], self.extras[g * self.width : (g + 1) * self.width])
-            for key, g in sorted(self.keys.items())
+            for key, g in sorted(self.keys.items(), key=_by_text)
         ]
         if self.columns:
             whole, extras = np.zeros((self.paths, 2), np.uint64), np.zeros((self.width, 2), np.uint64)
@@ -85,7 +88,13 @@ class Totals:
                 kernel.merge_exact(whole, sums)
                 kernel.merge_exact(extras, more)
             rows.insert(0, ((), int(self.counts.sum()), whole, extras))
-        return [(key, count, sums, kernel.exact_as_float(more)) for key, count, sums, more in rows]
+        shown = [tuple(BLANK if text is None else text for text in key) for key, *_ in rows]
+        return [(key, count, sums, kernel.exact_as_float(more)) for key, (_, count, sums, more) in zip(shown, rows, strict=True)]
+
+
+def _by_text(item: tuple[Key, int]) -> tuple[tuple[bool, str], ...]:
+    """The order of groups: by their texts, a blank after all others."""
+    return tuple((text is None, text or "") for text in item[0])
 
 
 def _longer(words: Words, rows: int) -> Words:
@@ -95,5 +104,5 @@ def _longer(words: Words, rows: int) -> Words:
 
 
 def totals_bytes(groups: int, paths: int, workers: int) -> int:
-    """Peak memory of a run's totals: the sums of all groups once in the main process, and twice for each worker (at work, and on its way)."""
+    """Peak memory of a run's totals: the sums of all groups once, and for each worker those at work and those on their way."""
     return groups * paths * 16 * (1 + 2 * workers)

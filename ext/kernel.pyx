@@ -131,6 +131,7 @@ cdef extern from "vectors.h":
         double *high
         double *last_delta
         double *tab_factor
+        double *premise_factor
         int8_t *status
     ctypedef struct closed_job:
         int64_t assets
@@ -149,7 +150,6 @@ cdef extern from "vectors.h":
         double *variance
     void count_periods(const vector_job *, int64_t *) nogil
     void fill_vectors(const vector_job *) nogil
-    void discount_factors_c "discount_factors"(const vector_job *, int64_t, const int32_t *, const double *, const double *, double *) nogil
     void closed_forms_c "closed_forms"(const closed_job *) nogil
 
 cdef extern from "hash.h":
@@ -174,6 +174,7 @@ DRIVERS = (
     "life", "rate", "revenue", "revenue_share", "tax_rate", "discount_premium", "growth", "growth_long", "growth_fade",
     "launch_lag", "ramp_years", "grant_lag", "grant_probability", "obsolescence", "fx", "annual_cost", "cost_inflation",
     "fee_inflation", "fee_age", "fee_start", "hazard", "survival_age", "salvage", "entry_hazard", "minimum_guarantee", "cap", "tab_years",
+    "premise_discount", "time_to_sell",
 )
 """Rows of the drivers' array, in the order of DRIVER_LIST in vectors.h (held by a test)."""
 
@@ -420,12 +421,12 @@ def periods(drivers, market):
 
 def vectors(drivers, market, offset, bint clamps):
     """The period vectors of model.md §4 as a dict of arrays: w, f, survival, rival, salvage, low, high (None unless `clamps`) of (offset[a],);
-    last_delta, tab_factor (a,) float64 and status (a,) int8 (0, or a VECTOR_ code of vectors.h)."""
+    last_delta, tab_factor, premise_factor (a,) float64 and status (a,) int8 (0, or a VECTOR_ code of vectors.h)."""
     cdef VectorJob call = VectorJob(drivers, market)
     cdef Py_ssize_t n = call.job.assets, size = offset[n]
     out = {name: np.empty(size) for name in ("w", "f", "survival", "rival", "salvage")}
     out.update(low=np.empty(size) if clamps else None, high=np.empty(size) if clamps else None)
-    out.update(last_delta=np.ones(n), tab_factor=np.ones(n), status=np.zeros(n, np.int8))
+    out.update(last_delta=np.ones(n), tab_factor=np.ones(n), premise_factor=np.ones(n), status=np.zeros(n, np.int8))
     cdef int8_t[::1] status = out["status"]
     call.job.offset = longs(offset, n + 1)
     call.job.w = <double *>doubles(out["w"], size)
@@ -437,25 +438,11 @@ def vectors(drivers, market, offset, bint clamps):
     call.job.high = <double *>doubles(out["high"], size)
     call.job.last_delta = <double *>doubles(out["last_delta"], n)
     call.job.tab_factor = <double *>doubles(out["tab_factor"], n)
+    call.job.premise_factor = <double *>doubles(out["premise_factor"], n)
     if n:
         call.job.status = &status[0]
         with nogil:
             fill_vectors(&call.job)
-    return out
-
-
-def discount_factors(drivers, market, years):
-    """(a,) DF(years) of each asset at its own curve and premium. model.md §4."""
-    cdef VectorJob call = VectorJob(drivers, market)
-    cdef Py_ssize_t n = call.job.assets
-    premium = np.ascontiguousarray(drivers.drivers[DRIVERS.index("discount_premium")])
-    out = np.empty(n)
-    cdef const double *years_at = doubles(years, n)
-    cdef const double *premium_at = doubles(premium, n)
-    cdef double *out_at = <double *>doubles(out, n)
-    if n:
-        with nogil:
-            discount_factors_c(&call.job, n, call.job.curve, premium_at, years_at, out_at)
     return out
 
 

@@ -4,7 +4,8 @@
 #define IPVALUE_SIMULATE_H
 #include <stdint.h>
 
-__extension__ typedef __int128 int128_t;
+/* Arrays of them come from NumPy, which promises 8 bytes of alignment, not 16. */
+__extension__ typedef __int128 int128_t __attribute__((aligned(8)));
 
 enum { STAT_MEAN, STAT_DEVIATION, STAT_SHORTFALL, STAT_LOSS, STAT_LIFE, STAT_QUANTILES };
 enum { STATUS_OK = 0, STATUS_NOT_FINITE = 1, STATUS_TOO_LARGE = 2 };

@@ -120,8 +120,12 @@ static int grid_make(value_grid *g, const stopping *job, int64_t a, int64_t peri
         top += log_f64(high);
     }
     if (job->enters && job->enters[a] && kept > 0.0) bottom += log_f64(kept);
-    g->step = s > 0.0 ? s / GRID_NODES_PER_SIGMA : (top - bottom) / GRID_MIN_NODES;
-    const double finest = (top - bottom) / (GRID_MAX_NODES - 2), coarsest = (top - bottom) / GRID_MIN_NODES;
+    /* e^x stays a normal number; levels below are as good as 0, which is solved by itself */
+    bottom = bottom < -GRID_LIMIT ? -GRID_LIMIT : bottom;
+    top = top > GRID_LIMIT ? GRID_LIMIT : top;
+    /* without volatility no convolution has to be paid for, and a level may stand exactly on its boundary */
+    const double finest = (top - bottom) / (GRID_MAX_NODES - 2), coarsest = s > 0.0 ? (top - bottom) / GRID_MIN_NODES : finest;
+    g->step = s / GRID_NODES_PER_SIGMA;
     g->step = clamp(g->step, finest, coarsest);
     const int64_t below = (int64_t)__builtin_ceil(-bottom / g->step), above = (int64_t)__builtin_ceil(top / g->step);
     g->nodes = below + above + 1;
@@ -160,7 +164,7 @@ static int boundary_of(const stopping *job, int64_t a) {
         const double high = job->clamped && job->clamped[a] ? job->high[start + t] : INFINITY;
         const int ends = t + 1 == periods;
         const double ratio = ends ? 0.0 : survival[t + 1] / survival[t];
-        const double stays = rival && !ends ? rival[t + 1] / rival[t] : 1.0;
+        const double stays = !rival || ends ? 1.0 : rival[t] > 0.0 ? rival[t + 1] / rival[t] : 0.0;
         if (!ends)
             for (int c = 0; c < states; c++) expect(&g, &state[c]);
         /* the rival out first: it reads the expectation of "in" before that state moves on */

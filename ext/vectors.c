@@ -24,10 +24,11 @@ static double interpolate(const pairs *table, int32_t item, double x) {
     return table->y[low] + (table->y[high] - table->y[low]) * ((x - table->x[low]) / (table->x[high] - table->x[low]));
 }
 
-/* 1 + k(u), and DF(u) = (1 + k(u))^-u */
+/* 1 + k(u), and DF(u) = (1 + k(u))^-u, not a number where the rate is -100 % or less */
 static double gross_rate(const vector_job *job, int32_t curve, double premium, double u) { return 1.0 + interpolate(&job->curves, curve, u) + premium; }
 static double discount(const vector_job *job, int32_t curve, double premium, double u) {
-    return pow_f64(gross_rate(job, curve, premium, u), -u);
+    const double gross = gross_rate(job, curve, premium, u);
+    return gross > 0.0 ? pow_f64(gross, -u) : NAN;
 }
 
 /* S without the grant: exp(-hazard·e)·T(age + e)/T(age) is split so that T(age) is looked up once. */
@@ -131,7 +132,6 @@ static int8_t fill_asset(const vector_job *job, int64_t a, double *end, double *
             growth = GET(growth_long) + (GET(growth) - GET(growth_long)) * exp_f64(-GET(growth_fade) * (j - 1.0));
             annual *= 1.0 + growth;
         }
-        if (gross_rate(job, curve, premium, middle) <= 0.0) return VECTOR_RATE;
         const double df = discount(job, curve, premium, middle);
         const double since = e - launch;
         const double ramp = !later(e, launch) ? 0.0 : ramp_years > 0.0 && since < ramp_years ? since / ramp_years : 1.0;
@@ -149,6 +149,7 @@ static int8_t fill_asset(const vector_job *job, int64_t a, double *end, double *
         previous = survival[t];
         job->rival[start + t] = GET(entry_hazard) > 0.0 ? exp_f64(-GET(entry_hazard) * e) : 1.0;
         job->salvage[start + t] = GET(salvage) > 0.0 ? discount(job, curve, premium, e) * GET(salvage) * fx : 0.0;
+        if (df != df || job->salvage[start + t] != job->salvage[start + t]) return VECTOR_RATE;
         if (job->low) {
             const int bounded = job->limited[a] && sells;
             job->low[start + t] = bounded ? df * net * GET(minimum_guarantee) * length * fx : job->limited[a] ? 0.0 : -INFINITY;
@@ -171,17 +172,22 @@ static double tab_factor(const vector_job *job, int64_t a) {
     return 1.0 / (1.0 - GET(tax_rate) / (double)n * sum); /* not positive where the relief alone is worth the price */
 }
 
+/* (1 − discount)·DF(time to sell), model.md §7 */
+static double premise_factor(const vector_job *job, int64_t a) {
+    const row here = {job->drivers, job->assets, a}, *r = &here;
+    return (1.0 - GET(premise_discount)) * discount(job, job->curve[a], GET(discount_premium), GET(time_to_sell));
+}
+
 void fill_vectors(const vector_job *job) {
     static _Thread_local double end[MAX_HORIZON_YEARS * MAX_STEPS_PER_YEAR + 2 * MAX_STEPS_PER_YEAR], cost[sizeof end / sizeof end[0]];
     for (int64_t a = 0; a < job->assets; a++) {
         job->status[a] = fill_asset(job, a, end, cost);
         job->tab_factor[a] = job->status[a] == VECTOR_OK ? tab_factor(job, a) : 1.0;
-        if (!(job->tab_factor[a] >= 1.0 && job->tab_factor[a] < INFINITY)) job->status[a] = VECTOR_TAX_BENEFIT;
+        job->premise_factor[a] = job->status[a] == VECTOR_OK ? premise_factor(job, a) : 1.0;
+        if (job->status[a] != VECTOR_OK) continue;
+        if (!(job->tab_factor[a] >= 1.0 && job->tab_factor[a] <= GREATEST_FACTOR)) job->status[a] = VECTOR_TAX_BENEFIT;
+        else if (!(job->premise_factor[a] * job->tab_factor[a] <= GREATEST_FACTOR)) job->status[a] = VECTOR_PREMISE;
     }
-}
-
-void discount_factors(const vector_job *job, int64_t n, const int32_t *curve, const double *premium, const double *years, double *out) {
-    for (int64_t i = 0; i < n; i++) out[i] = discount(job, curve[i], premium[i], years[i]);
 }
 
 /* E[V] and Var[V] of one asset whose cash is neither clamped nor optional: model.md §6. The second moment needs one pass, because

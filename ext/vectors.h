@@ -9,11 +9,11 @@
     X(life) X(rate) X(revenue) X(revenue_share) X(tax_rate) X(discount_premium) X(growth) X(growth_long) X(growth_fade)        \
     X(launch_lag) X(ramp_years) X(grant_lag) X(grant_probability) X(obsolescence) X(fx) X(annual_cost) X(cost_inflation)       \
     X(fee_inflation) X(fee_age) X(fee_start) X(hazard) X(survival_age) X(salvage) X(entry_hazard) X(minimum_guarantee) X(cap)  \
-    X(tab_years)
+    X(tab_years) X(premise_discount) X(time_to_sell)
 #define DRIVER_ENUM(name) DRIVER_##name,
 enum { DRIVER_LIST(DRIVER_ENUM) DRIVER_COUNT };
 
-enum { VECTOR_OK = 0, VECTOR_GROWTH = 1, VECTOR_COST_GROWTH = 2, VECTOR_SURVIVAL_ZERO = 3, VECTOR_RATE = 4, VECTOR_INFINITE = 5, VECTOR_TAX_BENEFIT = 6 };
+enum { VECTOR_OK = 0, VECTOR_GROWTH = 1, VECTOR_COST_GROWTH = 2, VECTOR_SURVIVAL_ZERO = 3, VECTOR_RATE = 4, VECTOR_INFINITE = 5, VECTOR_TAX_BENEFIT = 6, VECTOR_PREMISE = 7 };
 
 /* Ragged table of pairs (x, y): item i holds elements start[i] … start[i + 1] − 1. */
 typedef struct {
@@ -35,13 +35,12 @@ typedef struct {
     /* out, (offset[a]) */
     double *w, *f, *survival, *rival, *salvage, *low, *high;
     /* out, (a) */
-    double *last_delta, *tab_factor;
+    double *last_delta, *tab_factor, *premise_factor;
     int8_t *status;
 } vector_job;
 
 void count_periods(const vector_job *job, int64_t *periods);
 void fill_vectors(const vector_job *job);
-void discount_factors(const vector_job *job, int64_t n, const int32_t *curve, const double *premium, const double *years, double *out);
 
 typedef struct {
     int64_t assets;

@@ -40,7 +40,7 @@ DAYS_PER_YEAR = 365.25
 LONGEST_HORIZON = 100
 INDEFINITE_LIFE = 20.0
 MONEY_RESOLUTION = 10**6  # units of the totals' fixed point in one unit of money
-LARGEST_TOTAL = 2**95  # of those units, per row and path
+LARGEST_TOTAL = 2**85  # of those units, per row and path
 
 INCOME_METHODS = ("relief_from_royalty", "licence", "excess_earnings", "incremental_income", "project")
 RENEWABLE = ("trademark", "geographical_indication")

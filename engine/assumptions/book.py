@@ -68,7 +68,7 @@ class FeeSchedule(_Sourced):
     anchor: Anchor
     due: Annotated[tuple[AtLeastZero, ...], Field(strict=False)]
     amounts: Annotated[tuple[AtLeastZero, ...], Field(strict=False)]
-    every: Positive | None = None
+    every: Annotated[float, Field(ge=0.1, allow_inf_nan=False)] | None = None
     before_grant: bool = True
 
     @model_validator(mode="after")
@@ -178,6 +178,13 @@ class Assumptions:
         if found is None:
             raise InputError(f"the assumptions have no premise.{name}.{right_type}: add it, with discount and time_to_sell")
         return found.discount, found.time_to_sell
+
+    def ways_to_fill(self, columns: Iterable[str]) -> int:
+        """How many different rows the sets may make of one row in which all these columns are blank, at most; one way is to leave a blank."""
+        ways = 1
+        for column in columns:
+            ways *= 1 + len({one.values[column] for one in self.sets.values() if column in one.values})
+        return ways
 
     @cached_property
     def sha256(self) -> str:

@@ -84,13 +84,14 @@ _GROUPS = (
     _groups("(group columns)", "the columns of --group-by; blank in the row of the whole", "", "string"),
     _groups("assets", "rights in the group", "", "int"),
     _groups("value", "sum of the rights' value"),
-    _groups("mean", "sum of the rights' mean"),
+    _groups("mean", "mean of the sum on each path"),
     _groups("standard_error", "standard error of mean"),
     _groups("standard_deviation", "of the sum on each path"),
     _groups("q…", _QUANTILE + ", of the sum on each path"),
     _groups("expected_shortfall", "of the sum on each path"),
-    _groups("sum_of_quantiles…", "sum of the rights' own quantiles, a column for each"),
-    _groups("diversification", "quantile of the sum minus sum of the quantiles, a column for each"),
+    _groups("sum_of_quantiles_q…", "sum of the rights' own quantiles, a column for each"),
+    _groups("diversification_q…", "quantile of the sum minus sum of the quantiles, a column for each"),
+    _groups("diversification", "the same at the lowest quantile asked for"),
 )
 
 _TOTALS = (

@@ -166,3 +166,12 @@ def test_bars_are_in_eighths() -> None:
     assert bar(1.0, 4) == "████"
     assert bar(0.5, 1) == "▌"
     assert bar(0.0, 4) == ""
+
+
+def test_ids_that_look_like_markup_are_shown_as_they_are() -> None:
+    pq.write_table(table([{**ROW, "asset_id": "[/foo]", "owner_id": "[red]x"}]), "p.parquet")
+    assert value("p.parquet", "--group-by", "owner_id").code == 0
+    shown = run("show", "out")
+    assert shown.code == 0
+    assert "[/foo]" in shown.out
+    assert "[red]x" in shown.out

@@ -358,7 +358,7 @@ CURVE = '[survival_curves.x]\nanchor = "grant"\n'
         (FEES + "due = [-1]\namounts = [1]", "fee_schedules.x.due[0] is -1: it must be at least 0"),
         (FEES + "due = [1]\namounts = [inf]", "fee_schedules.x.amounts[0] is inf: it must be finite"),
         (FEES + "due = [1, 11]\namounts = [1, 1]\nevery = 10", "every is 10: it must be longer than the time"),
-        (FEES + "due = [1]\namounts = [1]\nevery = 0", "fee_schedules.x.every is 0: it must be above 0"),
+        (FEES + "due = [1]\namounts = [1]\nevery = 0", "fee_schedules.x.every is 0: it must be at least 0.1"),
         (FEES.replace("CNY", "RMB ") + "due = [1]\namounts = [1]", "'RMB ': it must be three capital letters"),
         (FEES.replace("grant", "issue") + "due = [1]\namounts = [1]", "is 'issue': it must be filing or grant"),
         (FEES.replace(".x", ".none") + "due = [1]\namounts = [1]", "the name none is reserved for the empty one"),

@@ -92,9 +92,9 @@ class Totals:
         return [(key, count, sums, kernel.exact_as_float(more)) for key, (_, count, sums, more) in zip(shown, rows, strict=True)]
 
 
-def _by_text(item: tuple[Key, int]) -> tuple[tuple[bool, str], ...]:
-    """The order of groups: by their texts, a blank after all others."""
-    return tuple((text is None, text or "") for text in item[0])
+def _by_text(item: tuple[Key, int]) -> tuple[tuple[str, bool], ...]:
+    """The order of groups: by their texts as the results write them."""
+    return tuple((BLANK if text is None else text, text is None) for text in item[0])
 
 
 def _longer(words: Words, rows: int) -> Words:

@@ -233,13 +233,14 @@ def test_processes_give_the_same_result() -> None:
     assert ours == theirs
 
 
-def test_a_right_that_cannot_be_read_stops_worker_processes_with_a_sentence() -> None:
+def test_a_premise_that_lacks_a_right_type_sets_its_rows_aside_in_worker_processes_too() -> None:
     Path("mine.toml").write_text("[premise.forced.trademark]\ndiscount = 0.3\ntime_to_sell = 1\n")
     args = ("--assumptions", "mine.toml", "--premise", "forced", "--scheduler", "processes", "--workers", 1)
     ran = installed("value", "portfolio.parquet", "--paths", 64, "--out", "out", *args)
-    assert ran.code == 2
-    assert ran.sentence.startswith("the assumptions have no premise.forced.invention_patent")
-    assert not Path("out").exists()
+    assert ran.code == 0
+    rejects = pq.read_table("out/rejects.parquet")
+    assert rejects["asset_id"].to_pylist() == ["r2", "r3"]
+    assert rejects["message"][0].as_py() == "the assumptions have no premise.forced.invention_patent: add it, with discount and time_to_sell"
 
 
 def test_log_json_writes_one_object_a_line() -> None:

@@ -175,12 +175,6 @@ def test_a_premise_without_its_terms() -> None:
     assert sentence == "the assumptions have no premise.forced: add [premise.forced.RIGHT_TYPE] with discount and time_to_sell"
 
 
-def test_a_premise_that_lacks_a_right_type() -> None:
-    Path("mine.toml").write_text("[premise.forced.trademark]\ndiscount = 0.3\ntime_to_sell = 1\n")
-    sentence = refused("portfolio.parquet", "--assumptions", "mine.toml", "--premise", "forced")
-    assert sentence == "the assumptions have no premise.forced.invention_patent: add it, with discount and time_to_sell"
-
-
 # ------------------------------------------------------------------------------------------------ the options
 
 

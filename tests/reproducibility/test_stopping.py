@@ -157,7 +157,8 @@ def _small_batch() -> tuple[Any, Any]:
 
     one, zero, flag = np.ones(1), np.zeros(1), np.zeros(1, np.uint8)
     vectors = Vectors(
-        offset=np.array([0, 1]), w=one, f=zero, survival=one, rival=one, salvage=zero, low=None, high=None, last_delta=one, tab_factor=one, premise_factor=one,
+        offset=np.array([0, 1]), w=one, f=zero, survival=one, rival=one, salvage=zero, low=None, high=None, last_delta=one,
+        tab_factor=one, premise_factor=one,
         hash=np.ones(1, np.uint64), volatility=zero, loading=zero, uncertainty=zero, entry_loss=zero, royalty_low=one, royalty_high=one,
         factor=np.full(1, -1, np.int32), optional=flag, clamped=flag, enters=flag, drivers=None,  # type: ignore[arg-type]
     )  # fmt: skip

@@ -63,6 +63,7 @@ def engine_reference(assets: Assets, paths: int) -> Callable[[], np.ndarray]:
         entry_loss=np.zeros(count),
         royalty_low=np.ones(count),
         royalty_high=np.ones(count),
+        step=np.ones(count),
         last_delta=np.ones(count),
         factor=assets.sector.astype(np.int32),
         optional=off,
@@ -83,7 +84,6 @@ def engine_reference(assets: Assets, paths: int) -> Callable[[], np.ndarray]:
             single=True,
             quantiles=QUANTILES,
             tail=TAIL,
-            delta=1.0,
             table_bytes=64 << 20,
         )
         return np.asarray(table)

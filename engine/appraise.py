@@ -11,15 +11,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ipvalue.assumptions import Assumptions, fill
+from ipvalue.compiled import Compiled, compile_rows
 from ipvalue.constants import MAX_HORIZON_YEARS
 from ipvalue.market import Market
-from ipvalue.methods import compile_rows
+from ipvalue.reconcile import method_values, put_together, reconcile
 from ipvalue.rows import Rows
 from ipvalue.rules import double_counts
 from ipvalue.schema import Rejects
-from ipvalue.simulate import Factors, Sampling, make_factors, simulate
+from ipvalue.simulate import Factors, Reals, Sampling, make_factors, simulate
 from ipvalue.stopping import add_boundaries
-from ipvalue.summary import EXTRA_COLUMNS, add_to_totals, describe_assets, reject_unusable
+from ipvalue.summary import EXTRA_COLUMNS, Figures, add_to_totals, describe_assets, figures_of, reject_unusable
 from ipvalue.tables import GOING_CONCERN, Tables, make_tables
 from ipvalue.totals import Totals
 
@@ -28,8 +29,6 @@ __all__ = ["Appraiser", "Rows", "make_appraiser"]
 ELEMENTS_A_CHUNK = 4_000_000
 MOST_ROWS_A_CHUNK = 8192
 PATH_BYTES_A_CHUNK = 256 * 1024 * 1024
-
-Reals = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -70,17 +69,35 @@ class Appraiser:
     def value(self, rows: Rows, totals: Totals) -> tuple[pa.RecordBatch | None, Reals | None]:
         """Result rows (summary.asset_schema) of the rows that can be valued, None if there is none, and their path values (a, p) where they are
         kept. The others move to the rejects; `totals` takes the valued ones in."""
-        vectors = compile_rows(rows, self.tables)
+        compiled = compile_rows(rows, self.tables)
         if not len(rows):
             return None, None
-        add_boundaries(vectors, self.tables.delta)
+        add_boundaries(compiled.vectors)
         group = totals.groups_of(rows.batch)
-        simulated = simulate(vectors, self.factors, self.sampling, self.tables.delta, group, totals, keep_paths=self.keep_paths)
-        good = simulated.status == 0
-        assets = describe_assets(rows, vectors, simulated, self.sampling, self.tables)
-        reject_unusable(rows, simulated)
+        figures, of_methods = self._figures(compiled, group, totals)
+        good = figures.status == 0
+        assets = describe_assets(rows, figures, of_methods, self.sampling)
+        reject_unusable(rows, figures)
         add_to_totals(totals, group[good], assets, self.sampling.quantiles)
-        return assets, None if simulated.values is None else simulated.values[good]
+        return assets, None if figures.values is None else figures.values[good]
+
+    def _figures(self, compiled: Compiled, group: npt.NDArray[np.int32], totals: Totals) -> tuple[Figures, pa.Array]:
+        """The rows' figures (a,), and the values by method of those with several (lists, else null)."""
+        several = compiled.several
+        if not several.any():
+            return self._simulated(compiled, group, totals), pa.nulls(len(several), pa.list_(pa.float64()))
+        parts = compiled.only(several)
+        most = PATH_BYTES_A_CHUNK
+        mixed, by_method = reconcile(parts, self.factors, self.sampling, group[several], totals, most, keep_paths=self.keep_paths)
+        of_methods = method_values(several, parts.start, by_method)
+        if several.all():
+            return mixed, of_methods
+        return put_together(several, self._simulated(compiled.only(~several), group[~several], totals), mixed), of_methods
+
+    def _simulated(self, compiled: Compiled, group: npt.NDArray[np.int32], totals: Totals) -> Figures:
+        """The figures of rows with one method each."""
+        simulated = simulate(compiled.vectors, self.factors, self.sampling, group, totals, keep_paths=self.keep_paths)
+        return figures_of(compiled.vectors, simulated, self.sampling)
 
     def premise_terms(self) -> dict[str, Any]:
         """The premise and, by right type, what it takes off, for the record."""

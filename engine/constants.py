@@ -41,6 +41,9 @@ MONEY_SCALE = 1_000_000
 MONEY_LIMIT = 2.0**85 / 1e6
 GREATEST_FACTOR = 1000.0  # of tax amortisation benefit and of premise, together
 
+# The weights of several methods add up to 1 within this.
+WEIGHT_TOLERANCE = 1e-9
+
 # A row is marked heavy_tail beyond this total variance of ln X (model.md §11.11).
 HEAVY_TAIL_VARIANCE = 2.0
 

@@ -45,6 +45,11 @@ class Rows:
         mask: Mask = self.batch[name].is_valid().to_numpy(zero_copy_only=False)
         return mask
 
+    def lengths(self, name: str) -> Longs:
+        """(a,) entries of a column of lists, 0 where it is blank."""
+        counts: Longs = pc.fill_null(pc.list_value_length(self.batch[name]), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+        return counts
+
     def is_in(self, name: str, values: Sequence[str]) -> Mask:
         """(a,) where a text column holds one of `values`."""
         mask: Mask = pc.fill_null(pc.is_in(self.batch[name], pa.array(sorted(values), pa.string())), False).to_numpy(zero_copy_only=False)
@@ -78,6 +83,11 @@ class Rows:
         """Only the rows of `good` (a,)."""
         mask = pa.array(good)
         self.batch, self.filled, self.row = self.batch.filter(mask), self.filled.filter(mask), self.row[good]
+
+    def only(self, wanted: Mask) -> Rows:
+        """The rows of `wanted` (a,) as a batch of their own; what it rejects goes to the same list."""
+        mask = pa.array(wanted)
+        return Rows(self.batch.filter(mask), self.row[wanted], self.filled.filter(mask), self.file, self.rejects)
 
     def flags(self, name: str) -> Mask:
         """(a,) a column of true and false, false where it is blank."""

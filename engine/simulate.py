@@ -18,6 +18,10 @@ from ipvalue.market import Market
 from ipvalue.totals import Totals
 
 Precision = Literal["single", "double"]
+Reals = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+
+NOT_FINITE, TOO_LARGE = 1, 2
+"""Why a row has no value (STATUS_ in ext/simulate.h)."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +57,19 @@ class Simulated:
 
     statistics: npt.NDArray[np.float64]
     status: npt.NDArray[np.int8]
-    values: npt.NDArray[np.float32] | npt.NDArray[np.float64] | None
+    values: Reals | None
 
 
 def simulate(
     vectors: Vectors,
     factors: Factors,
     sampling: Sampling,
-    delta: float,
-    group: npt.NDArray[np.int32],
-    totals: Totals,
+    group: npt.NDArray[np.int32] | None,
+    totals: Totals | None,
     *,
     keep_paths: bool = False,
 ) -> Simulated:
-    """Simulates every asset; its path values are added to `totals` of its `group` (a,). Raises kernel.Stopped when asked to stop."""
+    """Simulates every asset; `totals`, where given, takes its path values into its `group` (a,). Raises kernel.Stopped when asked to stop."""
     statistics, status, values = kernel.simulate(
         vectors,
         factors,
@@ -75,9 +78,8 @@ def simulate(
         single=sampling.precision == "single",
         quantiles=sampling.quantiles,
         tail=sampling.tail,
-        delta=delta,
         group=group,
-        totals=totals.sums,
+        totals=None if totals is None else totals.sums,
         keep=keep_paths,
         table_bytes=FACTOR_TABLE_BYTES,
     )

@@ -6,7 +6,7 @@ from ipvalue.cashflows import Vectors
 from ipvalue.ext import kernel
 
 
-def add_boundaries(vectors: Vectors, delta: float) -> None:
-    """Solves bound_out and bound_in (offset[a],) in place where any asset is optional: below them the owner abandons. `delta`: years a period."""
+def add_boundaries(vectors: Vectors) -> None:
+    """Solves bound_out and bound_in (offset[a],) in place where any asset is optional: below them the owner abandons."""
     if vectors.optional.any():
-        vectors.bound_out, vectors.bound_in = kernel.boundary(vectors, delta)
+        vectors.bound_out, vectors.bound_in = kernel.boundary(vectors)

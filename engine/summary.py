@@ -6,21 +6,25 @@ a = assets, q = quantiles, g = groups
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ipvalue.cashflows import Vectors
 from ipvalue.constants import HEAVY_TAIL_VARIANCE, MONEY_LIMIT
 from ipvalue.ext import kernel
 from ipvalue.rows import Rows
-from ipvalue.simulate import Sampling, Simulated
-from ipvalue.tables import Tables
+from ipvalue.simulate import Reals, Sampling, Simulated
 from ipvalue.totals import Totals
 
 Floats = npt.NDArray[np.float64]
+
+RECONCILED = "reconciled"
+"""What the results call the method of a row with several."""
 
 EXTRA_COLUMNS = 1
 """Numbers each asset adds to its group beside the quantiles: its value."""
@@ -38,56 +42,92 @@ def asset_schema(quantiles: Sequence[float]) -> pa.Schema:
     money = ["mean", "mean_raw", "standard_error", "standard_deviation", *map(quantile_name, quantiles), "expected_shortfall"]
     numbers = [*money, "probability_of_loss", "expected_life", "closed_form", "tab", "value"]
     texts = [(name, pa.string()) for name in ("asset_id", "method", "status")]
-    return pa.schema([*texts, *((name, pa.float64()) for name in numbers), ("paths", pa.int64()), ("filled", pa.string())])
+    lists = [("methods", pa.list_(pa.string())), *((name, pa.list_(pa.float64())) for name in ("weights", "method_values"))]
+    return pa.schema([*texts, *((name, pa.float64()) for name in numbers), ("paths", pa.int64()), *lists, ("filled", pa.string())])
 
 
-def reject_unusable(rows: Rows, simulated: Simulated) -> None:
+def reject_unusable(rows: Rows, figures: Figures) -> None:
     """Moves the rows whose path values cannot be described or summed to the rejects (docs/numerics.md §8)."""
     rows.reject(
-        simulated.status != 0,
+        figures.status != 0,
         "revenue",
         f"path values are finite and below {MONEY_LIMIT:.3g}",
         f"some path values are not numbers or reach {MONEY_LIMIT:.3g}, more than a sum can hold: volatility, growth or revenue is too large",
     )
 
 
-def describe_assets(rows: Rows, vectors: Vectors, simulated: Simulated, sampling: Sampling, tables: Tables) -> pa.RecordBatch:
-    """One row of results for each of the rows with a value, in their order (asset_schema). Call before reject_unusable moves the others."""
-    good = simulated.status == 0
+@dataclass(frozen=True)
+class Figures:
+    """All that the results say of an asset, and of its path values: Simulated's fields, and (a,) closed_form (NaN: there is none), standard_error
+    (NaN: not known), heavy (whether the tail is), expected_life, tab and value."""
+
+    statistics: Floats
+    status: npt.NDArray[np.int8]
+    values: Reals | None
+    closed_form: Floats
+    standard_error: Floats
+    heavy: npt.NDArray[np.bool_]
+    expected_life: Floats
+    tab: Floats
+    value: Floats
+
+
+def figures_of(vectors: Vectors, simulated: Simulated, sampling: Sampling) -> Figures:
+    """The figures of assets (a,) by one method each."""
     raw = dict(zip(kernel.STATISTICS, simulated.statistics.T, strict=False))
-    quantiles = simulated.statistics[:, len(kernel.STATISTICS) :]
-    closed, analytic = _closed_forms(vectors, tables)
-    heavy = vectors.volatility * vectors.volatility * np.diff(vectors.offset) * tables.delta > HEAVY_TAIL_VARIANCE
+    closed, analytic = _closed_forms(vectors)
+    variance = vectors.volatility * vectors.volatility * np.diff(vectors.offset) * vectors.step + vectors.uncertainty * vectors.uncertainty
+    heavy = variance > HEAVY_TAIL_VARIANCE
     deviation = np.where(heavy & ~np.isnan(closed), analytic, raw["standard_deviation"])
-    error = deviation / np.sqrt(np.float64(sampling.paths))
     mean = raw["mean"]
     gross = np.where(mean > 0.0, mean * vectors.tab_factor, mean)
+    return Figures(
+        **vars(simulated),
+        closed_form=closed,
+        standard_error=deviation / np.sqrt(np.float64(sampling.paths)),
+        heavy=heavy,
+        expected_life=raw["expected_life"],
+        tab=gross - mean,
+        value=gross * vectors.premise_factor,
+    )
+
+
+def describe_assets(rows: Rows, figures: Figures, method_values: pa.Array, sampling: Sampling) -> pa.RecordBatch:
+    """One row of results for each of the rows with a value, in their order (asset_schema). Call before reject_unusable moves the others.
+
+    method_values (a,): lists, null where a row has one method.
+    """
+    raw = dict(zip(kernel.STATISTICS, figures.statistics.T, strict=False))
+    quantiles = figures.statistics[:, len(kernel.STATISTICS) :]
     columns: dict[str, object] = {
         "asset_id": rows.batch["asset_id"],
-        "method": rows.batch["method"],
-        "status": np.where(heavy, "heavy_tail", "ok"),
-        "mean": mean,
-        "mean_raw": mean,
-        "standard_error": pa.array(error, mask=np.isnan(error)),
+        "method": pc.if_else(rows.batch["methods"].is_valid(), RECONCILED, rows.batch["method"]),
+        "status": np.where(figures.heavy, "heavy_tail", "ok"),
+        "mean": raw["mean"],
+        "mean_raw": raw["mean"],
+        "standard_error": pa.array(figures.standard_error, mask=np.isnan(figures.standard_error)),
         "standard_deviation": raw["standard_deviation"],
         **{quantile_name(q): quantiles[:, i] for i, q in enumerate(sampling.quantiles)},
         "expected_shortfall": raw["expected_shortfall"],
         "probability_of_loss": raw["probability_of_loss"],
-        "expected_life": raw["expected_life"],
-        "closed_form": pa.array(closed, mask=np.isnan(closed)),
-        "tab": gross - mean,
-        "value": gross * vectors.premise_factor,
+        "expected_life": figures.expected_life,
+        "closed_form": pa.array(figures.closed_form, mask=np.isnan(figures.closed_form)),
+        "tab": figures.tab,
+        "value": figures.value,
         "paths": np.full(len(rows), sampling.paths),
+        "methods": rows.batch["methods"],
+        "weights": rows.batch["weights"],
+        "method_values": method_values,
         "filled": rows.filled.cast(pa.string()),
     }
     schema = asset_schema(sampling.quantiles)
     arrays = [pa.array(columns[field.name], field.type) for field in schema]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema).filter(pa.array(good))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema).filter(pa.array(figures.status == 0))
 
 
-def _closed_forms(vectors: Vectors, tables: Tables) -> tuple[Floats, Floats]:
+def _closed_forms(vectors: Vectors) -> tuple[Floats, Floats]:
     """(a,) E[V] and the analytic standard deviation of V, NaN where something is clamped or optional, or the second moment is no number."""
-    mean, variance = kernel.closed_form(vectors, tables.delta)
+    mean, variance = kernel.closed_form(vectors)
     exact = (vectors.optional == 0) & (vectors.clamped == 0)
     known = exact & np.isfinite(variance) & (variance >= 0.0)
     return np.where(exact, mean, np.nan), np.sqrt(np.where(known, variance, np.nan))

@@ -25,7 +25,6 @@ cdef extern from "simulate.h":
     ctypedef struct simulation:
         int64_t assets, paths
         uint64_t seed
-        double delta
         const int64_t *offset
         const double *w
         const double *f
@@ -43,6 +42,7 @@ cdef extern from "simulate.h":
         const double *entry_loss
         const double *royalty_low
         const double *royalty_high
+        const double *step
         const double *last_delta
         const int32_t *factor
         const uint8_t *optional
@@ -65,7 +65,6 @@ cdef extern from "simulate.h":
         const int *stop
     ctypedef struct stopping:
         int64_t assets
-        double delta
         const int64_t *offset
         const double *w
         const double *f
@@ -79,6 +78,7 @@ cdef extern from "simulate.h":
         const double *entry_loss
         const double *royalty_low
         const double *royalty_high
+        const double *step
         const uint8_t *optional
         const uint8_t *clamped
         const uint8_t *enters
@@ -118,6 +118,10 @@ cdef extern from "vectors.h":
         const uint8_t *limited
         const int64_t *path_start
         const double *path
+        const int64_t *stage_start
+        const double *stage_cost
+        const double *stage_years
+        const double *stage_probability
         pairs curves, survivals, schedules
         const double *every
         const double *mean_fee
@@ -135,7 +139,6 @@ cdef extern from "vectors.h":
         int8_t *status
     ctypedef struct closed_job:
         int64_t assets
-        double delta
         const int64_t *offset
         const double *w
         const double *f
@@ -146,6 +149,7 @@ cdef extern from "vectors.h":
         const double *entry_loss
         const double *royalty_low
         const double *royalty_high
+        const double *step
         double *mean
         double *variance
     void count_periods(const vector_job *, int64_t *) nogil
@@ -394,6 +398,10 @@ cdef class VectorJob:
         self.job.limited = flags(d.limited, n)
         self.job.path_start = longs(d.path_start, n + 1)
         self.job.path = doubles(d.path, 0)
+        self.job.stage_start = longs(d.stage_start, n + 1)
+        self.job.stage_cost = doubles(d.stage_cost, 0)
+        self.job.stage_years = doubles(d.stage_years, 0)
+        self.job.stage_probability = doubles(d.stage_probability, 0)
         for_table(&self.job.curves, market.curves)
         for_table(&self.job.survivals, market.survivals)
         for_table(&self.job.schedules, market.schedules)
@@ -446,13 +454,12 @@ def vectors(drivers, market, offset, bint clamps):
     return out
 
 
-def closed_form(v, double delta):
+def closed_form(v):
     """Mean and variance (a,), (a,) of each asset's V where nothing is clamped or optional. model.md §6. v: ipvalue.cashflows.Vectors."""
     cdef closed_job job
     cdef Py_ssize_t n = v.offset.shape[0] - 1, size = v.offset[n]
     mean, variance = np.empty(n), np.empty(n)
     job.assets = n
-    job.delta = delta
     job.offset = longs(v.offset, n + 1)
     job.w = doubles(v.w, size)
     job.f = doubles(v.f, size)
@@ -463,6 +470,7 @@ def closed_form(v, double delta):
     job.entry_loss = doubles(v.entry_loss, n)
     job.royalty_low = doubles(v.royalty_low, n)
     job.royalty_high = doubles(v.royalty_high, n)
+    job.step = doubles(v.step, n)
     job.mean = <double *>doubles(mean, n)
     job.variance = <double *>doubles(variance, n)
     if n:
@@ -478,14 +486,13 @@ def _check(int result):
         raise MemoryError("the kernel could not allocate its work space")
 
 
-def boundary(v, double delta):
+def boundary(v):
     """Renewal boundaries (offset[a],), (offset[a],) before and after the rival's entry; 0 where the asset is never given up. numerics.md §9."""
     cdef stopping job
     cdef Py_ssize_t n = v.offset.shape[0] - 1, size = v.offset[n]
     cdef int result = RUN_OK
     out, entered = np.zeros(size), np.zeros(size)
     job.assets = n
-    job.delta = delta
     job.offset = longs(v.offset, n + 1)
     job.w = doubles(v.w, size)
     job.f = doubles(v.f, size)
@@ -499,6 +506,7 @@ def boundary(v, double delta):
     job.entry_loss = doubles(v.entry_loss, n)
     job.royalty_low = doubles(v.royalty_low, n)
     job.royalty_high = doubles(v.royalty_high, n)
+    job.step = doubles(v.step, n)
     job.optional = flags(v.optional, n)
     job.clamped = flags(v.clamped, n)
     job.enters = flags(v.enters, n)
@@ -512,7 +520,7 @@ def boundary(v, double delta):
     return out, entered
 
 
-def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double tail, double delta, group=None, totals=None,
+def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double tail, group=None, totals=None,
              bint keep=False, int64_t table_bytes=0):
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
@@ -531,7 +539,6 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
     job.assets = n
     job.paths = paths
     job.seed = seed
-    job.delta = delta
     job.offset = longs(v.offset, n + 1)
     job.w = doubles(v.w, size)
     job.f = doubles(v.f, size)
@@ -549,6 +556,7 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
     job.entry_loss = doubles(v.entry_loss, n)
     job.royalty_low = doubles(v.royalty_low, n)
     job.royalty_high = doubles(v.royalty_high, n)
+    job.step = doubles(v.step, n)
     job.last_delta = doubles(v.last_delta, n)
     job.factor = ints(v.factor, n)
     job.optional = flags(v.optional, n)

@@ -80,13 +80,13 @@ static int FN(factors)(const simulation *job, int64_t count, const int32_t *rows
 
 static FN(asset) FN(prepare)(const simulation *job, int64_t a) {
     FN(asset) asset = {0};
-    const double sigma = job->volatility[a], beta = job->loading[a], scaled = sigma * sqrt_f64(job->delta), s = job->uncertainty[a];
+    const double sigma = job->volatility[a], beta = job->loading[a], step = job->step[a], scaled = sigma * sqrt_f64(step), s = job->uncertainty[a];
     asset.periods = job->offset[a + 1] - job->offset[a];
     asset.hash[0] = (uint32_t)job->hash[a];
     asset.hash[1] = (uint32_t)(job->hash[a] >> 32);
     asset.key[0] = (uint32_t)job->seed;
     asset.key[1] = (uint32_t)(job->seed >> 32);
-    asset.drift = (REAL)(LOG2_E * (-0.5 * sigma * sigma * job->delta));
+    asset.drift = (REAL)(LOG2_E * (-0.5 * sigma * sigma * step));
     asset.common = (REAL)(LOG2_E * (scaled * beta));
     asset.own = (REAL)(LOG2_E * (scaled * sqrt_f64(1.0 - beta * beta)));
     asset.level = (REAL)(LOG2_E * s);
@@ -341,7 +341,7 @@ static int FN(run)(const simulation *job) {
         if (job->status[a] != STATUS_OK) continue;
         FN(describe)(values, n, job->quantiles, job->quantile_count, job->tail, row, keys, keys + n, bucket);
         double life = 0.0;
-        for (int64_t t = 0; t < periods; t++) life += (t + 1 < periods ? job->delta : job->last_delta[a]) * (double)alive[t];
+        for (int64_t t = 0; t < periods; t++) life += (t + 1 < periods ? job->step[a] : job->last_delta[a]) * (double)alive[t];
         row[STAT_LIFE] = life / (double)n;
     }
     free(s);

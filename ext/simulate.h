@@ -14,13 +14,13 @@ enum { RUN_OK = 0, RUN_STOPPED = 1, RUN_NO_MEMORY = 2 };
 typedef struct {
     int64_t assets, paths;
     uint64_t seed;
-    double delta;                 /* years a period, 1/steps_per_year */
     const int64_t *offset;        /* (a + 1) first element of an asset in the period vectors */
     /* (offset[a]) period vectors in present-value money; NULL: none of the batch has the feature */
     const double *w, *f, *survival, *rival, *salvage, *low, *high, *bound_out, *bound_in;
     /* (a) */
     const uint64_t *hash;
-    const double *volatility, *loading, *uncertainty, *entry_loss, *royalty_low, *royalty_high, *last_delta;
+    const double *volatility, *loading, *uncertainty, *entry_loss, *royalty_low, *royalty_high;
+    const double *step, *last_delta; /* years a period, and of the last one */
     const int32_t *factor;        /* row of the factor matrix, -1 for none */
     const uint8_t *optional, *clamped, *enters; /* which assets use bound_*, low and high, rival */
     int64_t factors;
@@ -44,10 +44,9 @@ typedef struct {
 /* The assets with `optional` set -> their renewal boundaries. Names as above. */
 typedef struct {
     int64_t assets;
-    double delta;
     const int64_t *offset;
     const double *w, *f, *survival, *rival, *salvage, *low, *high;
-    const double *volatility, *uncertainty, *entry_loss, *royalty_low, *royalty_high;
+    const double *volatility, *uncertainty, *entry_loss, *royalty_low, *royalty_high, *step;
     const uint8_t *optional, *clamped, *enters;
     double *bound_out, *bound_in; /* out: abandon where L is below; 0: never */
     const volatile int *stop;

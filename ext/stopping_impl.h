@@ -146,7 +146,7 @@ static int boundary_of(const stopping *job, int64_t a) {
     const double *survival = job->survival + start, *rival = job->enters && job->enters[a] ? job->rival + start : NULL;
     for (int64_t t = 0; t < periods; t++) job->bound_out[start + t] = job->bound_in[start + t] = 0.0;
     while (periods > 0 && survival[periods - 1] <= 0.0) periods--;
-    const double s = job->volatility[a] * sqrt_f64(job->delta), kept = 1.0 - job->entry_loss[a];
+    const double s = job->volatility[a] * sqrt_f64(job->step[a]), kept = 1.0 - job->entry_loss[a];
     value_grid g;
     if (grid_make(&g, job, a, periods, s) != RUN_OK) return RUN_NO_MEMORY;
     const int64_t n = g.nodes, padded = n + 2 * g.reach;

@@ -39,13 +39,23 @@ static double surviving(const vector_job *job, int32_t curve, double age) {
 static double whole_years(double x) { return __builtin_ceil(x - TIME_EPSILON); }
 static double greater(double x, double y) { return x > y ? x : y; }
 
+/* Years until the last stage of a project ends; 0 where there is none. */
+static double stages_end(const vector_job *job, int64_t a) {
+    double end = 0.0;
+    for (int64_t i = job->stage_start[a]; i < job->stage_start[a + 1]; i++) end += job->stage_years[i];
+    return end;
+}
+
 void count_periods(const vector_job *job, int64_t *periods) {
     for (int64_t a = 0; a < job->assets; a++) {
         const row here = {job->drivers, job->assets, a}, *r = &here;
         double life = GET(life);
         if (job->indefinite[a]) {
             double years = whole_years(life);
-            years = greater(years, whole_years(GET(launch_lag) + GET(ramp_years)) + 1.0);
+            const double staged = stages_end(job, a);
+            years = greater(years, whole_years(greater(GET(launch_lag), staged) + GET(ramp_years)) + 1.0);
+            /* the survival before the last year holds every stage's success */
+            if (staged > 0.0) years = greater(years, whole_years(staged) + 2.0);
             /* the whole last year, its survival's start included, lies past the grant */
             if (GET(grant_probability) < 1.0 || later(GET(grant_lag), 0.0)) years = greater(years, __builtin_floor(GET(grant_lag) + TIME_EPSILON) + 2.0);
             life = greater(years, (double)(job->path_start[a + 1] - job->path_start[a]) + 1.0);
@@ -77,6 +87,29 @@ static void add_fees(const vector_job *job, const row *r, const double *end, int
     }
 }
 
+/* What each stage of a project costs, in market money of the day, into f of the period where it starts. */
+static void add_stages(const vector_job *job, const row *r, const double *end, int64_t periods, double *f) {
+    double begin = 0.0;
+    for (int64_t i = job->stage_start[r->a]; i < job->stage_start[r->a + 1]; i++) {
+        for (int64_t t = 0; t < periods; t++)
+            if (!later(t ? end[t - 1] : 0.0, begin) && later(end[t], begin)) {
+                f[t] += job->stage_cost[i] * GET(fx);
+                break;
+            }
+        begin += job->stage_years[i];
+    }
+}
+
+/* The probability that every stage that ends by `time` succeeds. */
+static double succeeded(const vector_job *job, int64_t a, double time) {
+    double end = 0.0, probability = 1.0;
+    for (int64_t i = job->stage_start[a]; i < job->stage_start[a + 1]; i++) {
+        end += job->stage_years[i];
+        if (!later(end, time)) probability *= job->stage_probability[i];
+    }
+    return probability;
+}
+
 /* The last year repeated for ever: w_N and f_N take its present value. */
 static int8_t add_perpetuity(const vector_job *job, const row *r, int64_t periods, double middle, double growth, const double *w, const double *cost,
                              const double *survival, double *w_last, double *f_last) {
@@ -105,7 +138,7 @@ static int8_t fill_asset(const vector_job *job, int64_t a, double *end, double *
     double *w = job->w + start, *f = job->f + start, *survival = job->survival + start;
     const int32_t curve = job->curve[a], survival_curve = job->survival_curve[a];
     const double life = job->indefinite[a] ? (double)periods / job->steps : GET(life), premium = GET(discount_premium), net = 1.0 - GET(tax_rate);
-    const double grant_lag = GET(grant_lag), probability = GET(grant_probability), launch = GET(launch_lag), ramp_years = GET(ramp_years);
+    const double grant_lag = GET(grant_lag), probability = GET(grant_probability), staged = stages_end(job, a), launch = greater(GET(launch_lag), staged), ramp_years = GET(ramp_years);
     const int pending = probability < 1.0 || later(grant_lag, 0.0);
     const double age = GET(survival_age), age_survival = surviving(job, survival_curve, age), fx = GET(fx);
     if (age_survival <= 0.0) return VECTOR_SURVIVAL_ZERO;
@@ -117,6 +150,7 @@ static int8_t fill_asset(const vector_job *job, int64_t a, double *end, double *
     }
     job->last_delta[a] = end[periods - 1] - (periods > 1 ? end[periods - 2] : 0.0);
     add_fees(job, r, end, periods, f);
+    add_stages(job, r, end, periods, f);
 
     double annual = GET(revenue), growth = 0.0, year = 0.0, middle = 0.0, previous = 1.0;
     for (int64_t t = 0; t < periods; t++) {
@@ -135,7 +169,7 @@ static int8_t fill_asset(const vector_job *job, int64_t a, double *end, double *
         const double df = discount(job, curve, premium, middle);
         const double since = e - launch;
         const double ramp = !later(e, launch) ? 0.0 : ramp_years > 0.0 && since < ramp_years ? since / ramp_years : 1.0;
-        const int granted = later(e, grant_lag), sells = ramp > 0.0 && (granted || !pending);
+        const int granted = later(e, grant_lag), sells = ramp > 0.0 && (granted || !pending) && !later(staged, before);
         w[t] = sells ? df * net * GET(rate) * annual * GET(revenue_share) * length * exp_f64(-GET(obsolescence) * e) * ramp * fx : 0.0;
         const double running = GET(annual_cost) > 0.0 ? GET(annual_cost) * length * pow_f64(1.0 + GET(cost_inflation), middle) * fx : 0.0;
         f[t] = df * net * (running + f[t]);
@@ -143,7 +177,7 @@ static int8_t fill_asset(const vector_job *job, int64_t a, double *end, double *
             const double mean_fee = job->schedule[a] >= 0 ? job->mean_fee[job->schedule[a]] * length * pow_f64(1.0 + GET(fee_inflation), middle) : 0.0;
             cost[t] = df * net * (running + mean_fee);
         }
-        double s = (granted ? probability : 1.0) * exp_f64(-GET(hazard) * e);
+        double s = (granted ? probability : 1.0) * exp_f64(-GET(hazard) * e) * succeeded(job, a, before);
         if (survival_curve >= 0) s *= surviving(job, survival_curve, age + e) / age_survival;
         survival[t] = s < previous ? s : previous;
         previous = survival[t];
@@ -197,7 +231,7 @@ static void closed_form(const closed_job *job, int64_t a) {
     const double low = job->royalty_low[a], high = job->royalty_high[a], kept = 1.0 - job->entry_loss[a];
     const double royalty = (low + 1.0 + high) / 3.0;
     const double royalty_square = royalty * royalty + (low * low + high * high + 1.0 - low * high - low - high) / 18.0;
-    const double drift = job->volatility[a] * job->volatility[a] * job->delta, initial = exp_f64(job->uncertainty[a] * job->uncertainty[a]);
+    const double drift = job->volatility[a] * job->volatility[a] * job->step[a], initial = exp_f64(job->uncertainty[a] * job->uncertainty[a]);
     double mean = 0.0, square = 0.0, sum_w = 0.0, sum_wc = 0.0, sum_mean = 0.0, sum_f = 0.0;
     for (int64_t t = 0; t < periods; t++) {
         const double w = job->w[start + t], f = job->f[start + t], s = job->survival[start + t], c = job->rival[start + t];

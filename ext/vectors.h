@@ -29,6 +29,8 @@ typedef struct {
     const uint8_t *indefinite, *limited;               /* (a) */
     const int64_t *path_start;    /* (a + 1) into path: expected annual revenues */
     const double *path;
+    const int64_t *stage_start;   /* (a + 1) into the stages of a project */
+    const double *stage_cost, *stage_years, *stage_probability;
     pairs curves, survivals, schedules;                /* (tenor, rate), (age, surviving), (due, amount in market currency) */
     const double *every, *mean_fee;                    /* (schedules) renewal cycle or 0; fee per year of a renewal cycle */
     const int64_t *offset;        /* (a + 1) from count_periods */
@@ -44,10 +46,9 @@ void fill_vectors(const vector_job *job);
 
 typedef struct {
     int64_t assets;
-    double delta;
     const int64_t *offset;
     const double *w, *f, *survival, *rival;
-    const double *volatility, *uncertainty, *entry_loss, *royalty_low, *royalty_high;
+    const double *volatility, *uncertainty, *entry_loss, *royalty_low, *royalty_high, *step;
     double *mean, *variance;      /* out, (a) */
 } closed_job;
 

@@ -427,7 +427,10 @@ def launch_of(asset: Asset, method: str) -> float:
 
 
 def indefinite_years(asset: Asset, method: str) -> int:
-    """Whole years before the last year repeats: past life, ramp, grant and path."""
+    """Whole years before the last year repeats: past life, ramp, grant and path.
+
+    Reading: the survival before the last year holds every stage's success, as it holds the grant, or the last year would repeat it.
+    """
     ramp_end = launch_of(asset, method) + float(column(asset, "ramp_years", 0.0))
     grant_lag = float(column(asset, "grant_lag", 0.0))
     pending = grant_lag > TIME_TOLERANCE or float(column(asset, "grant_probability", 1.0)) < 1
@@ -435,6 +438,7 @@ def indefinite_years(asset: Asset, method: str) -> int:
         ceil_time(float(column(asset, "life", INDEFINITE_LIFE))),
         ceil_time(ramp_end) + 1,
         math.floor(grant_lag + TIME_TOLERANCE) + 2 if pending else 1,
+        ceil_time(max(stage_ends(asset, method))) + 2 if stage_ends(asset, method) else 1,
         len(numbers(asset, "revenue_path")) + 1,
     )
 
@@ -1078,7 +1082,7 @@ def value(
     v = vectors(asset, market, schedules, curves)
     thresholds = boundary(v) if v.optional else None
     expectation, variance = closed_form(v), closed_form_variance(v)
-    heavy = v.sigma**2 * v.periods * v.step > 2
+    heavy = v.s0**2 + v.sigma**2 * v.periods * v.step > 2
     while True:
         sample = simulate(asset, market, paths=paths, seed=seed, boundary=thresholds, vectors=v)
         row = statistics(sample.values, sample.expected_life, quantiles, tail)

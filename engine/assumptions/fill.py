@@ -150,6 +150,7 @@ class _Rows:
             default = PORTFOLIO[name].default
             if default is not None and array.null_count:
                 columns[name] = array.fill_null(pa.scalar(default, array.type))
+        columns["method"] = pc.if_else(columns["methods"].is_valid(), self._columns["method"], columns["method"])
         return pa.RecordBatch.from_pydict(columns, self._given.schema)
 
     def report(self) -> pa.DictionaryArray:

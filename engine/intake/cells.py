@@ -46,6 +46,8 @@ def readable(column: Column, found: pa.DataType) -> bool:
             return bool(pt.is_date(found) or pt.is_timestamp(found))
         case "float_list":
             return _is_list(found) and (_is_number(found.value_type) or pt.is_null(found.value_type))
+        case "choice_list":
+            return _is_list(found) and (_is_text(found.value_type) or pt.is_null(found.value_type))
         case _:
             return _is_number(found)
 
@@ -122,6 +124,18 @@ def _list(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
     return _without(lists, faults)
 
 
+def _choices(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
+    if _is_text(array.type):
+        array = pc.split_pattern_regex(pc.utf8_trim(array, characters=" []\t"), r"\s*[;,]\s*")
+    lists = array.cast(column.arrow_type)
+    entries, parents = lists.flatten(), pc.list_parent_indices(lists).to_numpy()
+    place = pc.fill_null(pc.index_in(entries, pa.array(column.choices)), -1).to_numpy(zero_copy_only=False)
+    pairs, times = np.unique(np.stack([parents, place]), axis=1, return_counts=True)
+    bad = np.isin(np.arange(len(lists)), np.concatenate([parents[place < 0], pairs[0][times > 1]]))
+    bad |= pc.fill_null(pc.equal(pc.list_value_length(lists), 0), False).to_numpy(zero_copy_only=False)
+    return _without(lists, [Fault(bad, column.rule, column.limits)])
+
+
 _CONVERTERS: dict[str, Callable[[Column, pa.Array], tuple[pa.Array, list[Fault]]]] = {
     "string": _text,
     "choice": _text,
@@ -130,6 +144,7 @@ _CONVERTERS: dict[str, Callable[[Column, pa.Array], tuple[pa.Array, list[Fault]]
     "bool": _boolean,
     "date": _date,
     "float_list": _list,
+    "choice_list": _choices,
 }
 
 

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ipvalue.cashflows import Vectors
-from ipvalue.methods import relief_from_royalty
+from ipvalue.methods import cost, excess_earnings, incremental_income, licence, market, project, relief_from_royalty
 from ipvalue.rows import Rows
-from ipvalue.rules import check_common
 from ipvalue.tables import Tables
 
-METHODS: dict[str, Callable[[Rows, Tables], Vectors]] = {relief_from_royalty.NAME: relief_from_royalty.vectors}
+METHODS: dict[str, Callable[[Rows, Tables], Vectors]] = {
+    module.NAME: module.vectors for module in (relief_from_royalty, licence, excess_earnings, incremental_income, cost, market, project)
+}
+"""Every method by its name: filled rows → vectors; rows that break one of its rules move to the rejects."""
 
-
-def compile_rows(rows: Rows, tables: Tables) -> Vectors:
-    """The vectors of all rows that keep the rules, in the rows' order; the others are moved to the rejects."""
-    check_common(rows, tables)
-    rows.reject(
-        ~rows.is_in("method", list(METHODS)),
-        "method",
-        "method is one that this version values",
-        lambda value: f"method {value} cannot be valued by this version, only {', '.join(METHODS)}; leave it blank or change it",
-    )
-    return METHODS[relief_from_royalty.NAME](rows, tables)
+INCOME_METHODS = frozenset(METHODS) - {cost.NAME, market.NAME}
+"""The methods whose rights live and earn; the others know a price."""

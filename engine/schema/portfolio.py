@@ -33,6 +33,7 @@ LINKED = (
     ("growth", "growth_long", "growth_fade"),
     ("grant_probability", "grant_lag"),
     ("entry_hazard", "entry_loss"),
+    ("method", "methods", "weights"),
 )
 """Columns that belong together: the assumptions fill them together or not at all."""
 
@@ -93,6 +94,10 @@ _COLUMNS = (
     Column("right_type", "choice", "what kind of right it is", _RIGHT, choices=RIGHT_TYPES, required=True, source=_ROW),
     Column("stage", "choice", "how far it has come", _RIGHT, choices=STAGES, source=_ROW),
     Column("owner_id", "string", "whose it is", _RIGHT, source=_ROW),
+    Column("owner_province", "string", "province or region of the owner", _RIGHT),
+    Column(
+        "family_id", "string", "rights that protect the same product; their revenue_share should not exceed 1 together", _RIGHT, source="model §11"
+    ),
     Column("jurisdiction", "string", "where it holds (ISO 3166 alpha-2, EP, WO)", _RIGHT, form=COUNTRY_CODE, source=_ROW),
     Column("sector", "string", "the market's factor that its revenue follows", _RIGHT, source=_ROW),
     Column("filing_date", "date", "when it was applied for", _RIGHT, source=_ROW),
@@ -100,6 +105,8 @@ _COLUMNS = (
     Column("expiry_date", "date", "when it expires; renewable types: when it is next renewed", _RIGHT, source=_ROW),
     #
     Column("method", "choice", "how it is valued", _LIFE, "", METHODS[0], choices=METHODS, source="model §4"),
+    Column("methods", "choice_list", "several methods, reconciled by weights; in place of method", _LIFE, choices=METHODS),
+    Column("weights", "float_list", "weight of each of methods; together 1", _LIFE, "fraction", None, 0.0, 1.0),
     _life("life", "years it still earns; a blank: until expiry_date or economic_life, whichever is first", "model §2"),
     _life("economic_life", "years until what it protects is worthless", _ROW),
     Column("indefinite", "bool", "renewed for ever: the last year repeats", _LIFE, "", False, source="model §4"),

@@ -23,7 +23,7 @@ from ipvalue.cashflows import Vectors
 from ipvalue.ext import kernel
 from ipvalue.intake import open_portfolio, read, scan
 from ipvalue.market import load_market
-from ipvalue.methods import compile_rows
+from ipvalue.compiled import compile_rows
 from ipvalue.rows import Rows
 from ipvalue.schema import Rejects
 from ipvalue.simulate import Sampling
@@ -79,9 +79,9 @@ def compiled(table: pa.Table, market: Mapping[str, Any], assumptions: Path, spoo
     (unit,) = portfolio.units(10**6)
     (found,) = list(read(unit, duplicates))
     rows: Rows = appraiser.rows(found[0], found[1], "test", Rejects())
-    vectors = compile_rows(rows, appraiser.tables)
+    vectors = compile_rows(rows, appraiser.tables).vectors
     assert not len(rows.rejects), rows.rejects.table().to_pylist()[:3]
-    stopping.add_boundaries(vectors, appraiser.tables.delta)
+    stopping.add_boundaries(vectors)
     return Compiled(vectors, table.to_pylist(), appraiser)
 
 
@@ -93,7 +93,7 @@ def test_vectors_closed_form_and_tax_factor_follow_the_definition(steps: int, mi
     market = portfolios.market(steps, mid_period)
     here = compiled(portfolios.random_portfolio(300, seed=3), market, assumptions, tmp_path)
     v, there = here.vectors, oracle_market(market)
-    mean, variance = kernel.closed_form(v, 1 / steps)
+    mean, variance = kernel.closed_form(v)
     for a, asset in enumerate(here.rows):
         part = slice(int(v.offset[a]), int(v.offset[a + 1]))
         slow = oracle.vectors(asset, there, SCHEDULES, CURVES)

@@ -45,7 +45,7 @@ def as_engine(v: oracle.Vectors, asset: dict[str, Any]) -> SimpleNamespace:
 
     return SimpleNamespace(
         offset=np.array([0, n]), w=v.w, f=v.f, survival=v.S, rival=v.C, salvage=v.salvage, low=v.lo, high=v.hi, bound_out=None, bound_in=None,
-        last_delta=one(v.delta[-1]), hash=np.array([oracle.xxh64(asset["asset_id"].encode())], np.uint64), volatility=one(v.sigma),
+        step=one(v.step), last_delta=one(v.delta[-1]), hash=np.array([oracle.xxh64(asset["asset_id"].encode())], np.uint64), volatility=one(v.sigma),
         loading=one(v.beta),
         uncertainty=one(v.s0), entry_loss=one(1 - v.keep), royalty_low=one(v.m_low), royalty_high=one(v.m_high),
         factor=np.array([sorted(MARKET.factors).index(asset["sector"])], np.int32), optional=np.array([v.optional], np.uint8),
@@ -61,7 +61,7 @@ def test_bounded_cash_follows_the_definition_path_by_path(name: str, single: boo
     engine = as_engine(slow, asset)
     bounds = (np.zeros(slow.periods), np.zeros(slow.periods))
     if slow.optional:
-        engine.bound_out, engine.bound_in = bounds = kernel.boundary(engine, MARKET.steps_per_year**-1)
+        engine.bound_out, engine.bound_in = bounds = kernel.boundary(engine)
         best = oracle.solve(slow, nodes=64)
         # a bound that keeps income level leaves the choice flat in places: compare where the boundary is within reach
         reach = (best.b0 > 0.1) & (best.b0 < 10.0)
@@ -71,7 +71,7 @@ def test_bounded_cash_follows_the_definition_path_by_path(name: str, single: boo
     names = [sorted(MARKET.factors)[i].encode() for i in range(3)]
     factors = SimpleNamespace(matrix=kernel.cholesky(matrix), hashes=np.array([oracle.xxh64(one) for one in names], np.uint64))
     _, status, values = kernel.simulate(
-        engine, factors, seed=9, paths=900, single=single, quantiles=[0.5], tail=0.05, delta=1 / MARKET.steps_per_year, keep=True
+        engine, factors, seed=9, paths=900, single=single, quantiles=[0.5], tail=0.05, keep=True
     )
     expected = oracle.simulate(asset, MARKET, paths=900, seed=9, vectors=slow, boundary=bounds).values
     assert status[0] == 0

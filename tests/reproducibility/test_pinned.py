@@ -27,10 +27,10 @@ from ipvalue.constants import NUMERICS_VERSION  # noqa: E402
 
 PINNED = {
     "portfolio": "ada4fb82b7698a18d343558b5d98f230ac059166d117bad175cd3eb30a62e4a7439d6a93",
-    "1 step a year, single": "9a649adcb05ab4c6cf59f492a61534baba6650a3f6230e86d69882af8197c59f",
-    "1 step a year, double": "1a455dfcc65cd886c19f8adf0d783f2f1f30bc48bd660e9690806c8af4b10506",
-    "4 steps a year, single": "3dbfcb8acebb33710f8943e3a651235d5d77b7efd6897b059c4da37b19947b14",
-    "4 steps a year, double": "6faf3d92532cdf2198b608889aaa6ab67ee174cf78c718c7b7e8c2f3550a17e1",
+    "1 step a year, single": "0643075aa78e693095a238940a832d3feee80438dfe6ea23a2a86d8126ff1dba",
+    "1 step a year, double": "9f5d662954e70909bbb709562e285ec185ff1224e429581291ef17563ff7d226",
+    "4 steps a year, single": "bf21f87fe9ee70dd622f806a1e3d6dcdb745ada34914a901efc3628613c1239f",
+    "4 steps a year, double": "e766ded782f971335cf949735b3e780d08f6076d706262b1f8b8bab217e1024d",
 }
 PINNED_VERSION = 1
 

@@ -143,7 +143,7 @@ def test_kernels_look_at_the_stop_flag(value: Value) -> None:
     kernel.request_stop()
     try:
         with pytest.raises(kernel.Stopped):
-            kernel.simulate(*_small_batch(), seed=1, paths=10, single=True, quantiles=(0.5,), tail=0.1, delta=1.0)
+            kernel.simulate(*_small_batch(), seed=1, paths=10, single=True, quantiles=(0.5,), tail=0.1)
     finally:
         kernel.clear_stop()
 
@@ -157,10 +157,10 @@ def _small_batch() -> tuple[Any, Any]:
 
     one, zero, flag = np.ones(1), np.zeros(1), np.zeros(1, np.uint8)
     vectors = Vectors(
-        offset=np.array([0, 1]), w=one, f=zero, survival=one, rival=one, salvage=zero, low=None, high=None, last_delta=one,
+        offset=np.array([0, 1]), w=one, f=zero, survival=one, rival=one, salvage=zero, low=None, high=None, step=one, last_delta=one,
         tab_factor=one, premise_factor=one,
         hash=np.ones(1, np.uint64), volatility=zero, loading=zero, uncertainty=zero, entry_loss=zero, royalty_low=one, royalty_high=one,
-        factor=np.full(1, -1, np.int32), optional=flag, clamped=flag, enters=flag, drivers=None,  # type: ignore[arg-type]
+        factor=np.full(1, -1, np.int32), optional=flag, clamped=flag, enters=flag,
     )  # fmt: skip
     return vectors, Factors(np.zeros((0, 0)), np.zeros(0, np.uint64))
 

@@ -109,10 +109,10 @@ def test_a_stop_request_ends_the_kernels() -> None:
     try:
         vectors = _one_asset()
         with pytest.raises(Stopped):
-            kernel.simulate(vectors, _NoFactors, seed=1, paths=1000, single=True, quantiles=[0.5], tail=0.05, delta=1.0)
+            kernel.simulate(vectors, _NoFactors, seed=1, paths=1000, single=True, quantiles=[0.5], tail=0.05)
     finally:
         kernel.clear_stop()
-    statistics, status, _ = kernel.simulate(_one_asset(), _NoFactors, seed=1, paths=1000, single=True, quantiles=[0.5], tail=0.05, delta=1.0)
+    statistics, status, _ = kernel.simulate(_one_asset(), _NoFactors, seed=1, paths=1000, single=True, quantiles=[0.5], tail=0.05)
     assert status[0] == 0
     assert statistics[0, 0] == 20.0
 
@@ -129,6 +129,7 @@ def _one_asset() -> object:
         f = salvage = np.zeros(2)
         survival = rival = np.ones(2)
         low = high = bound_out = bound_in = None
+        step = np.ones(1)
         last_delta = np.ones(1)
         hash = np.array([5], np.uint64)
         volatility = loading = uncertainty = entry_loss = np.zeros(1)

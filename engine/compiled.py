@@ -1,0 +1,136 @@
+"""Filled rows → the vectors of each of their methods.
+
+a = rows, c = (row, method) pairs, the row's methods in their order: a component. A row with one method is one component.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ipvalue.cashflows import Vectors, join, take
+from ipvalue.constants import WEIGHT_TOLERANCE
+from ipvalue.methods import INCOME_METHODS, METHODS, relief_from_royalty
+from ipvalue.rows import Floats, Longs, Mask, Rows
+from ipvalue.rules import check_common
+from ipvalue.tables import Tables
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The vectors of all components, rows in their order; start (a + 1) first component of each row; several (a,) where the row states `methods`;
+    weight (c,), 1 where it does not; earns (c,) whether the method is an income method."""
+
+    vectors: Vectors
+    start: Longs
+    several: Mask
+    weight: Floats
+    earns: Mask
+
+    def only(self, rows: Mask) -> Compiled:
+        """The components of some rows (a,)."""
+        counts = np.diff(self.start)
+        kept = np.flatnonzero(np.repeat(rows, counts))
+        start = np.concatenate([[0], np.cumsum(counts[rows])]).astype(np.int64)
+        return Compiled(take(self.vectors, kept), start, self.several[rows], self.weight[kept], self.earns[kept])
+
+
+def compile_rows(rows: Rows, tables: Tables) -> Compiled:
+    """The vectors of all rows that keep the rules, in the rows' order; the others move to the rejects, with the first rule they broke."""
+    check_common(rows, tables)
+    _check_methods(rows)
+    parts: list[tuple[str, Longs, Vectors]] = []
+    for name, vectors_of in METHODS.items():
+        uses = _uses(rows, name)
+        if not uses.any():
+            continue
+        these = rows if uses.all() else rows.only(uses)
+        vectors = vectors_of(these, tables)
+        parts.append((name, these.row, vectors))
+        if these is not rows and len(these) < np.sum(uses):
+            rows.keep(~uses | np.isin(rows.row, these.row))
+    return _assembled(rows, parts or [_nothing(rows, tables)])
+
+
+def _nothing(rows: Rows, tables: Tables) -> tuple[str, Longs, Vectors]:
+    """What no rows at all compile to."""
+    return relief_from_royalty.NAME, rows.row, relief_from_royalty.vectors(rows, tables)
+
+
+def _uses(rows: Rows, name: str) -> Mask:
+    """(a,) where a row is valued by a method, alone or among others."""
+    lists = rows.batch["methods"]
+    among = np.zeros(len(rows), np.bool_)
+    among[pc.list_parent_indices(lists).to_numpy()[_mask(pc.equal(lists.flatten(), name))]] = True
+    return rows.is_in("method", [name]) | among
+
+
+def _assembled(rows: Rows, parts: list[tuple[str, Longs, Vectors]]) -> Compiled:
+    """Components in the order of rows, and within a row of its methods; those of rows that were rejected later fall away."""
+    several = rows.given("methods")
+    lists = pc.if_else(pa.array(several), rows.batch["methods"], _one_each(rows.batch["method"]))
+    start = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).to_numpy())]).astype(np.int64)
+    weight = np.ones(int(start[-1]))
+    weight[np.repeat(several, np.diff(start))] = rows.batch["weights"].filter(pa.array(several)).flatten().to_numpy(zero_copy_only=False)
+    names, parents = lists.flatten(), np.repeat(np.arange(len(rows)), np.diff(start))
+    order = np.empty(int(start[-1]), np.int64)
+    before = 0
+    for name, row, vectors in parts:
+        places = np.flatnonzero(_mask(pc.equal(names, name)))
+        order[places] = before + np.searchsorted(row, rows.row[parents[places]])
+        before += len(vectors.step)
+    joined = join([vectors for _, _, vectors in parts])
+    in_place = len(order) == before and bool((order == np.arange(before)).all())
+    vectors = joined if in_place else take(joined, order)
+    return Compiled(vectors, start, several, weight, _mask(pc.is_in(names, pa.array(sorted(INCOME_METHODS)))))
+
+
+def _one_each(texts: pa.Array) -> pa.Array:
+    """Each text as a list of itself."""
+    return pa.ListArray.from_arrays(pa.array(np.arange(len(texts) + 1, dtype=np.int32)), texts)
+
+
+def _check_methods(rows: Rows) -> None:
+    rows.reject(
+        rows.given("methods") & rows.given("method"),
+        "method",
+        "method or methods, not both",
+        lambda value: f"method is {value} and methods is given too: leave one of them blank",
+    )
+    rows.reject(
+        rows.given("methods") & ~rows.given("weights"),
+        "weights",
+        "methods have weights",
+        "methods is given and weights is blank: give one weight each",
+    )
+    rows.reject(
+        rows.given("weights") & ~rows.given("methods"),
+        "weights",
+        "weights belong to methods",
+        "weights is given and methods is blank: name the methods",
+    )
+    rows.reject(
+        rows.lengths("methods") != rows.lengths("weights"),
+        "weights",
+        "each of methods has a weight",
+        lambda value: f"weights {value} are more or fewer than the methods: give one for each",
+    )
+    off = np.abs(_sums(rows) - 1.0) > WEIGHT_TOLERANCE
+    rows.reject(rows.given("methods") & off, "weights", "weights add up to 1", lambda value: f"weights {value} do not add up to 1: correct them")
+
+
+def _sums(rows: Rows) -> Floats:
+    """(a,) the sum of a row's weights."""
+    lists = rows.batch["weights"]
+    sums: Floats = np.zeros(len(rows))
+    np.add.at(sums, pc.list_parent_indices(lists).to_numpy(), lists.flatten().to_numpy(zero_copy_only=False))
+    return sums
+
+
+def _mask(array: pa.Array) -> npt.NDArray[np.bool_]:
+    mask: Mask = pc.fill_null(array, False).to_numpy(zero_copy_only=False)
+    return mask

@@ -1,0 +1,52 @@
+"""Project: research in stages, each with a cost and a chance of success, before there is income (IVS 210, income approach; decision tree,
+and with renewal = optimal a compound option: Geske 1979).
+
+A stage's cost is an f in the period where it starts, its success multiplies S once it has ended, income starts after the last.    model.md §4
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ipvalue.cashflows import Vectors, income_vectors
+from ipvalue.drivers import STAGES, Earning, certain
+from ipvalue.methods.margin import check_rate, excess
+from ipvalue.rows import Floats, Rows
+from ipvalue.rules import check_income
+from ipvalue.tables import Tables
+
+NAME = "project"
+
+
+def vectors(rows: Rows, tables: Tables) -> Vectors:
+    """The rows' vectors; rows that break a rule of the method are moved to the rejects."""
+    rows.reject(
+        ~rows.given("margin") & ~rows.given("royalty_rate"),
+        "margin",
+        f"{NAME} has a margin or a royalty_rate",
+        "margin and royalty_rate are blank: give one, or fill it from the assumptions",
+    )
+    check_rate(rows, _rate(rows))
+    _check_stages(rows)
+    check_income(rows)
+    return income_vectors(rows, tables, _earning)
+
+
+def _check_stages(rows: Rows) -> None:
+    for name in STAGES:
+        rows.reject(~rows.given(name), name, f"{NAME} has stages", f"{name} is blank: give an entry for each stage")
+    for name in STAGES:
+        rows.reject(
+            rows.lengths(name) != rows.lengths("stage_years"),
+            name,
+            f"{', '.join(STAGES)} have an entry for each stage",
+            lambda value, name=name: f"{name} {value} and stage_years are not of one length: give an entry for each stage",
+        )
+
+
+def _rate(rows: Rows) -> Floats:
+    return np.where(rows.given("margin"), excess(rows), rows.floats("royalty_rate"))
+
+
+def _earning(rows: Rows) -> Earning:
+    return certain(_rate(rows), staged=True)

@@ -1,0 +1,133 @@
+"""Several methods on one right: on each path the weighted sum of what the methods give, all on the same random numbers.
+
+a = rows with several methods, c = components (row, method), p = paths, q = quantiles
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ipvalue.compiled import Compiled
+from ipvalue.constants import MONEY_LIMIT
+from ipvalue.ext import kernel
+from ipvalue.rows import Floats, Longs, Mask
+from ipvalue.simulate import NOT_FINITE, TOO_LARGE, Factors, Sampling, simulate
+from ipvalue.summary import Figures, figures_of
+from ipvalue.totals import Totals
+
+
+def reconcile(
+    compiled: Compiled,
+    factors: Factors,
+    sampling: Sampling,
+    group: npt.NDArray[np.int32],
+    totals: Totals,
+    most_bytes: int,
+    *,
+    keep_paths: bool = False,
+) -> tuple[Figures, Floats]:
+    """The rows' figures (a,) and the value of each component (c,); the rows' path values are added to `totals` of their `group` (a,).
+
+    Rows are taken so many at a time that their components' paths stay below `most_bytes`.
+    """
+    widest = int(np.diff(compiled.start).max())
+    step = max(1, most_bytes // (16 * sampling.paths * (widest + 1)))
+    figures, values = [], []
+    for first in range(0, len(group), step):
+        these = np.zeros(len(group), np.bool_)
+        these[first : first + step] = True
+        part, by_method = _reconciled(compiled.only(these), factors, sampling, group[these], totals, keep_paths)
+        figures.append(part)
+        values.append(by_method)
+    columns = {name: _joined([getattr(one, name) for one in figures]) for name in _NAMES}
+    return Figures(**columns), np.concatenate(values)
+
+
+_NAMES = tuple(field.name for field in fields(Figures))
+
+
+def _joined(arrays: list[Any]) -> Any:
+    return None if arrays[0] is None else np.concatenate(arrays)
+
+
+def put_together(several: Mask, ones: Figures, mixed: Figures) -> Figures:
+    """The figures of a batch (a,) from those of its rows with one method and those with `several`."""
+
+    def merged(name: str) -> Any:
+        one, more = getattr(ones, name), getattr(mixed, name)
+        if one is None:
+            return None
+        out = np.empty((len(several), *one.shape[1:]), one.dtype)
+        out[~several], out[several] = one, more
+        return out
+
+    return Figures(**{name: merged(name) for name in _NAMES})
+
+
+def method_values(several: Mask, start: Longs, values: Floats) -> pa.Array:
+    """The components' values as a list for each row of a batch (a,), null for a row with one method. start: of the rows with several."""
+    counts = np.zeros(len(several), np.int64)
+    counts[several] = np.diff(start)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array(values), mask=pa.array(~several))
+
+
+def _reconciled(
+    compiled: Compiled, factors: Factors, sampling: Sampling, group: npt.NDArray[np.int32], totals: Totals, keep_paths: bool
+) -> tuple[Figures, Floats]:
+    simulated = simulate(compiled.vectors, factors, sampling, None, None, keep_paths=True)
+    parts = figures_of(compiled.vectors, simulated, sampling)
+    assert simulated.values is not None
+    values = _weighted(simulated.values.astype(np.float64), compiled)
+    status = _status(values, parts.status, compiled.start)
+    good = status == 0
+    kernel.add_exact(totals.sums, group[good], values[good])
+    statistics = np.zeros((len(values), parts.statistics.shape[1]))
+    for a in np.flatnonzero(good):
+        statistics[a] = kernel.statistics(values[a], sampling.quantiles, sampling.tail)
+    deviation = statistics[:, kernel.STATISTICS.index("standard_deviation")]
+    figures = Figures(
+        statistics=statistics,
+        status=status,
+        values=values.astype(simulated.values.dtype) if keep_paths else None,
+        closed_form=_weighted(parts.closed_form, compiled),
+        standard_error=deviation / np.sqrt(np.float64(sampling.paths)),
+        heavy=np.logical_or.reduceat(parts.heavy, compiled.start[:-1]),
+        expected_life=_life(parts.expected_life, compiled),
+        tab=_weighted(parts.tab, compiled),
+        value=_weighted(parts.value, compiled),
+    )
+    return figures, parts.value
+
+
+def _weighted(numbers: Floats, compiled: Compiled, weight: Floats | None = None) -> Floats:
+    """(a, …) Σ weight·number over each row's components (c, …), in the order of its methods."""
+    weight = compiled.weight if weight is None else weight
+    start, counts = compiled.start[:-1], np.diff(compiled.start)
+    total = np.zeros((len(counts), *numbers.shape[1:]))
+    for k in range(int(counts.max())):
+        rows = np.flatnonzero(counts > k)
+        at = start[rows] + k
+        total[rows] += weight[at].reshape(-1, *[1] * (numbers.ndim - 1)) * numbers[at]
+    return total
+
+
+def _status(values: Floats, of_parts: npt.NDArray[np.int8], start: Longs) -> npt.NDArray[np.int8]:
+    """(a,) why a row has no value: what ails a component, or the sum itself."""
+    status: npt.NDArray[np.int8] = np.maximum.reduceat(of_parts, start[:-1])
+    status[~np.isfinite(values).all(axis=1)] = NOT_FINITE
+    status[(status == 0) & (np.abs(values) >= MONEY_LIMIT).any(axis=1)] = TOO_LARGE
+    return status
+
+
+def _life(lives: Floats, compiled: Compiled) -> Floats:
+    """(a,) the expected life by the income methods, in the proportion of their weights; a price's one year where there is none."""
+    weight = np.where(compiled.earns, compiled.weight, 0.0)
+    total = _weighted(np.ones(len(lives)), compiled, weight)
+    life = _weighted(lives, compiled, weight) / np.where(total > 0.0, total, 1.0)
+    return np.where(total > 0.0, life, 1.0)

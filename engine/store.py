@@ -207,8 +207,9 @@ class Store:
     def read_parquet(self, name: str) -> pa.Table:
         """One Parquet table of the result. Raises InputError where it is damaged."""
         with _reading(f"{self.location}/{name}"):
-            # from memory and on this thread: Arrow's own threads reading a Python file object may outlive the interpreter
-            return pq.read_table(pa.BufferReader(self.fs.cat_file(self._path(name))), use_threads=False, pre_buffer=False)
+            # on this thread: pq.read_table scans on threads of Arrow's, and one that lets go of Python's bytes while Python ends takes the
+            # process with it ("terminate called without an active exception")
+            return pq.ParquetFile(pa.BufferReader(self.fs.cat_file(self._path(name))), pre_buffer=False).read(use_threads=False)
 
     def read_ipc(self, name: str) -> pa.Table:
         """One Arrow IPC table of the result. Raises InputError where it is damaged."""

@@ -52,7 +52,9 @@ class Rejects:
     def table(self) -> pa.Table:
         """All problems (REJECTS_SCHEMA) by file, row, column and rule: the same table whatever the order of adding."""
         keys = [(name, "ascending") for name in ("file", "row", "column", "rule")]
-        return pa.Table.from_batches(self._batches, REJECTS_SCHEMA).sort_by(keys).combine_chunks()
+        found = pa.Table.from_batches(self._batches, REJECTS_SCHEMA).combine_chunks()
+        # not Table.sort_by: its threads outlive it, and one that lets go of a worker's receipt while Python ends takes the process with it
+        return found.take(pc.sort_indices(found, sort_keys=keys)).combine_chunks()
 
     def rows(self, file: str) -> npt.NDArray[np.int64]:
         """The rejected rows of one file, each once, ascending."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +177,20 @@ def test_ids_that_look_like_markup_are_shown_as_they_are() -> None:
     assert shown.code == 0
     assert "[/foo]" in shown.out
     assert "[red]x" in shown.out
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
+def test_no_thread_of_arrows_is_left_that_could_end_after_python() -> None:
+    """One that still holds Python's bytes then aborts the whole process, once in some hundred runs."""
+    value("portfolio.parquet")
+    script = """
+import os
+import ipvalue as iv
+from ipvalue.valuation import open_result
+before = len(os.listdir("/proc/self/task"))
+result = open_result("out")
+result.assets, result.groups, result.totals, result.rejects
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"

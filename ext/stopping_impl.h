@@ -1,23 +1,30 @@
 /* The optimal renewal boundary of one asset. Included by kernel_isa.h. model.md §5, docs/numerics.md §9. */
 
-/* Standard normal distribution function, absolute error below 1e-15: its series near 0, the continued fraction of Mills' ratio outside
- * (Abramowitz & Stegun 26.2.11 and 26.2.14). */
-static double normal_cdf(double x) {
-    const double z = x < 0.0 ? -x : x, density = exp_f64(-0.5 * z * z) / SQRT_TWO_PI;
-    double upper;
-    if (z < 3.0) {
-        double term = z, sum = z;
-        for (int k = 1; k < 60; k++) {
-            term *= z * z / (double)(2 * k + 1);
-            sum += term;
-        }
-        upper = 0.5 - density * sum;
-    } else {
-        double fraction = z;
-        for (int k = 60; k > 0; k--) fraction = z + (double)k / fraction;
-        upper = density / fraction;
+/* out[i] = P(Z > |x_i|) of a standard normal Z, absolute error below 1e-15: its series near 0, the continued fraction of Mills' ratio outside
+ * (Abramowitz & Stegun 26.2.11 and 26.2.14). work holds 3 n numbers; loops run over i so that they take vectors. */
+static void upper_tails(const double *x, int64_t n, double *restrict out, double *restrict work) {
+    double *restrict z = work, *restrict sum = work + n, *restrict fraction = work + 2 * n;
+    for (int64_t i = 0; i < n; i++) {
+        z[i] = x[i] < 0.0 ? -x[i] : x[i];
+        sum[i] = out[i] = fraction[i] = z[i];
     }
-    return x < 0.0 ? upper : 1.0 - upper;
+    for (int k = 1; k < 60; k++)
+        for (int64_t i = 0; i < n; i++) {
+            out[i] *= z[i] * z[i] / (double)(2 * k + 1); /* the series' terms */
+            sum[i] += out[i];
+        }
+    for (int k = 60; k > 0; k--)
+        for (int64_t i = 0; i < n; i++) fraction[i] = z[i] + (double)k / fraction[i];
+    for (int64_t i = 0; i < n; i++) {
+        const double density = exp_f64(-0.5 * z[i] * z[i]) / SQRT_TWO_PI;
+        out[i] = z[i] < 3.0 ? 0.5 - density * sum[i] : density / fraction[i];
+    }
+}
+
+/* P(low < Z < high) from the tails beyond both; on the upper side a difference of upper tails, so that nothing cancels. */
+static double between(double low, double tail_low, double high, double tail_high) {
+    if (low > 0.0) return tail_low - tail_high;
+    return (high < 0.0 ? tail_high : 1.0 - tail_high) - (low < 0.0 ? tail_low : 1.0 - tail_low);
 }
 
 /* The grid of x = ln L and the weights of its convolution. */
@@ -26,6 +33,7 @@ typedef struct {
     double step, lowest;
     double *level;         /* (nodes + 2 reach) e^x, the padding included */
     double *weight;        /* (2 reach + 1) */
+    double *work;          /* 7 (2 reach + 2) */
 } value_grid;
 
 static void grid_weights(value_grid *g, double s) {
@@ -34,15 +42,21 @@ static void grid_weights(value_grid *g, double s) {
         g->weight[0] = 1.0;
         return;
     }
+    const int64_t edges = 2 * reach + 2;
     const double h = g->step, mean = -0.5 * s * s, growth = exp_f64(h) - 1.0;
+    double *edge = g->work, *shifted = edge + edges, *tail = shifted + edges, *tail_shifted = tail + edges;
+    for (int64_t i = 0; i < edges; i++) {
+        edge[i] = ((double)(i - reach) * h - mean) / s;
+        shifted[i] = edge[i] - s;
+    }
+    upper_tails(edge, edges, tail, tail_shifted + edges);
+    upper_tails(shifted, edges, tail_shifted, tail_shifted + edges);
     double before = 0.0;
-    for (int64_t d = -reach; d <= reach; d++) {
-        const double a = ((double)d * h - mean) / s, b = ((double)(d + 1) * h - mean) / s;
-        /* on the upper side differences of upper tails, so that nothing cancels */
-        const double p = a > 0.0 ? normal_cdf(-a) - normal_cdf(-b) : normal_cdf(b) - normal_cdf(a);
-        const double m = a > s ? normal_cdf(s - a) - normal_cdf(s - b) : normal_cdf(b - s) - normal_cdf(a - s);
-        const double right = (exp_f64(-(double)d * h) * m - p) / growth;
-        g->weight[d + reach] = p - right + before;
+    for (int64_t i = 0; i + 1 < edges; i++) {
+        const double p = between(edge[i], tail[i], edge[i + 1], tail[i + 1]);
+        const double m = between(shifted[i], tail_shifted[i], shifted[i + 1], tail_shifted[i + 1]);
+        const double right = (exp_f64(-(double)(i - reach) * h) * m - p) / growth;
+        g->weight[i] = p - right + before;
         before = right;
     }
 }
@@ -52,6 +66,31 @@ typedef struct {
     double *value, *expected;  /* (nodes + 2 reach), (nodes) */
     double zero;
 } value_state;
+
+enum { EXPECT_TILE = 16 }; /* sums that stay in registers; a grid has more nodes */
+
+static void expect_tile(const double *weight, const double *value, int64_t reach, double *out) {
+#ifdef __AVX2__
+    __m256d a = _mm256_setzero_pd(), b = a, c = a, e = a;
+    for (int64_t d = 0; d <= 2 * reach; d++) {
+        const __m256d w = _mm256_broadcast_sd(weight + d);
+        a = _mm256_fmadd_pd(w, _mm256_loadu_pd(value + d), a);
+        b = _mm256_fmadd_pd(w, _mm256_loadu_pd(value + d + 4), b);
+        c = _mm256_fmadd_pd(w, _mm256_loadu_pd(value + d + 8), c);
+        e = _mm256_fmadd_pd(w, _mm256_loadu_pd(value + d + 12), e);
+    }
+    _mm256_storeu_pd(out, a);
+    _mm256_storeu_pd(out + 4, b);
+    _mm256_storeu_pd(out + 8, c);
+    _mm256_storeu_pd(out + 12, e);
+#else
+    for (int k = 0; k < EXPECT_TILE; k++) {
+        double sum = 0.0;
+        for (int64_t d = 0; d <= 2 * reach; d++) sum = fma_f64(weight[d], value[d + k], sum);
+        out[k] = sum;
+    }
+#endif
+}
 
 /* expected[j] = E[v(L_j · X)] after one period, v piecewise linear in L. */
 static void expect(const value_grid *g, value_state *v) {
@@ -64,13 +103,8 @@ static void expect(const value_grid *g, value_state *v) {
         value[j] = v->zero + slope_low * level[j];
         value[r + n + j] = value[r + n - 1] + slope_high * (level[r + n + j] - level[r + n - 1]);
     }
-    double *restrict expected = v->expected;
-    for (int64_t j = 0; j < n; j++) expected[j] = 0.0;
-    for (int64_t d = 0; d <= 2 * r; d++) {
-        const double weight = g->weight[d];
-        const double *restrict shifted = value + d;
-        for (int64_t j = 0; j < n; j++) expected[j] = fma_f64(weight, shifted[j], expected[j]);
-    }
+    /* the last tile overlaps the one before: the same sums again */
+    for (int64_t j = 0; j < n; j += EXPECT_TILE) expect_tile(g->weight, value + (j + EXPECT_TILE <= n ? j : n - EXPECT_TILE), r, v->expected + (j + EXPECT_TILE <= n ? j : n - EXPECT_TILE));
 }
 
 /* `expected` of the state read at level L, linear in L between nodes. */
@@ -132,9 +166,10 @@ static int grid_make(value_grid *g, const stopping *job, int64_t a, int64_t peri
     g->lowest = -(double)below * g->step;  /* L = 1 is a node */
     g->reach = s > 0.0 ? (int64_t)__builtin_ceil((WEIGHT_SIGMAS * s + 0.5 * s * s + s * s) / g->step) + 1 : 0;
     const int64_t padded = g->nodes + 2 * g->reach;
-    g->level = malloc((size_t)(padded + 2 * g->reach + 1) * sizeof(double));
+    g->level = malloc((size_t)(padded + 8 * (2 * g->reach + 2)) * sizeof(double));
     if (!g->level) return RUN_NO_MEMORY;
     g->weight = g->level + padded;
+    g->work = g->weight + 2 * g->reach + 2;
     for (int64_t j = 0; j < padded; j++) g->level[j] = exp_f64(g->lowest + (double)(j - g->reach) * g->step);
     grid_weights(g, s);
     return RUN_OK;

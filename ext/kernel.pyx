@@ -240,7 +240,13 @@ def isa() -> str:
     return table.name.decode()
 
 
-select_isa(os.environ.get("IPVALUE_ISA") or instruction_sets()[-1])
+isa_fault = None
+"""Why IPVALUE_ISA cannot be used, where it cannot. The first run says so: an import that failed would end every command in a traceback."""
+try:
+    select_isa(os.environ.get("IPVALUE_ISA") or instruction_sets()[-1])
+except ValueError as error:
+    isa_fault = str(error)
+    select_isa(instruction_sets()[-1])
 
 
 cdef const double *doubles(object array, Py_ssize_t size) except? NULL:

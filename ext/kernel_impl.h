@@ -134,8 +134,8 @@ static void FN(start)(const FN(asset) *asset, uint32_t path, int n, FN(space) *s
         }
 }
 
-/* Two whole periods where there is volatility and neither a royalty range, a rival, bounds nor an option: the same operations as `advance`
- * and `earn`, kept in registers. Compiled once for each pair of flags. Periods come in pairs whose
+/* Two whole periods where there is volatility and neither a royalty range, a rival, bounds nor a decision: the same operations as `advance`
+ * and `earn` (has_choice: `decide`), kept in registers. Compiled once for each set of flags. Periods come in pairs whose
  * normals stand in one block; a last single one takes the general way. */
 typedef struct {
     const REAL *own[2], *common[2];
@@ -143,10 +143,10 @@ typedef struct {
     int32_t last[2];
 } FN(periods);
 
-INLINE void FN(fused)(const int has_factor, const int has_lapse, const FN(asset) *asset, const FN(periods) *two, int n, FN(space) *s, REAL *restrict V,
+INLINE void FN(fused)(const int has_factor, const int has_lapse, const int has_choice, const FN(asset) *asset, const FN(periods) *two, int n, FN(space) *s, REAL *restrict V,
                       int64_t *alive) {
     REAL *restrict x = s->x;
-    const int32_t *restrict survival = s->survival;
+    const int32_t *restrict survival = s->survival, *restrict state = s->alive;
     const REAL *restrict own0 = two->own[0], *restrict own1 = two->own[1], *restrict common0 = two->common[0], *restrict common1 = two->common[1];
     const REAL drift = asset->drift, a = asset->common, b = asset->own, w0 = two->w[0], w1 = two->w[1], f0 = two->f[0], f1 = two->f[1];
     const int32_t last0 = two->last[0], last1 = two->last[1];
@@ -160,7 +160,13 @@ INLINE void FN(fused)(const int has_factor, const int has_lapse, const FN(asset)
         x1 = OF(fma)(b, own1[i], x1);
         x[i] = x1;
         REAL cash0 = OF(fma)(w0, OF(exp2)(x0), -f0), cash1 = OF(fma)(w1, OF(exp2)(x1), -f1);
-        if (has_lapse) {
+        if (has_choice) {
+            const int32_t live0 = state[i] & -(int32_t)(survival[i] <= last0), live1 = state[i] & -(int32_t)(survival[i] <= last1);
+            cash0 = live0 ? cash0 : (REAL)0;
+            cash1 = live1 ? cash1 : (REAL)0;
+            dead0 += live0 + 1;
+            dead1 += live1 + 1;
+        } else if (has_lapse) {
             cash0 = survival[i] > last0 ? (REAL)0 : cash0;
             cash1 = survival[i] > last1 ? (REAL)0 : cash1;
             dead0 += survival[i] > last0;
@@ -172,10 +178,12 @@ INLINE void FN(fused)(const int has_factor, const int has_lapse, const FN(asset)
     alive[1] += n - dead1;
 }
 static void FN(plain)(const FN(asset) *asset, const FN(periods) *two, int n, FN(space) *s, REAL *V, int64_t *alive) {
-    if (asset->has_factor && asset->has_lapse) FN(fused)(1, 1, asset, two, n, s, V, alive);
-    else if (asset->has_factor) FN(fused)(1, 0, asset, two, n, s, V, alive);
-    else if (asset->has_lapse) FN(fused)(0, 1, asset, two, n, s, V, alive);
-    else FN(fused)(0, 0, asset, two, n, s, V, alive);
+    if (asset->optional && asset->has_factor) FN(fused)(1, 1, 1, asset, two, n, s, V, alive);
+    else if (asset->optional) FN(fused)(0, 1, 1, asset, two, n, s, V, alive);
+    else if (asset->has_factor && asset->has_lapse) FN(fused)(1, 1, 0, asset, two, n, s, V, alive);
+    else if (asset->has_factor) FN(fused)(1, 0, 0, asset, two, n, s, V, alive);
+    else if (asset->has_lapse) FN(fused)(0, 1, 0, asset, two, n, s, V, alive);
+    else FN(fused)(0, 0, 0, asset, two, n, s, V, alive);
 }
 
 /* L_t before the rival's entry: x_t (in units of ln 2), 2^x, royalty. */
@@ -246,7 +254,8 @@ static void FN(block)(const simulation *job, const FN(asset) *asset, int64_t a, 
     const uint32_t path = (uint32_t)first;
     const int64_t offset = job->offset[a];
     const int general = asset->optional || asset->clamped;
-    const int plain = asset->has_volatility && !general && !asset->has_royalty && !asset->has_rival;
+    const int plain = asset->has_volatility && !asset->clamped && !asset->has_royalty && !asset->has_rival;
+    const double *bound = asset->optional ? job->bound_out + offset : NULL;
     FN(start)(asset, path, n, s);
     if (asset->has_lapse || asset->has_rival || asset->has_volatility || general) {
         philox_block(PURPOSE_PATH, 0, path, asset->hash, asset->key, n, s->word);
@@ -269,7 +278,7 @@ static void FN(block)(const simulation *job, const FN(asset) *asset, int64_t a, 
         if (asset->has_factor && !table && (t & 3) == 0) FN(factor_block)(job, job->factor[a], (uint32_t)(t / 4), path, n, s);
         const REAL *common = table ? table + t * job->paths : s->common[t & 3];
         const int32_t last = last_word(threshold(job->survival[offset + t]));
-        if (plain && t + 1 < asset->periods) {
+        if (plain && t + 1 < asset->periods && (!bound || (bound[t] <= 0.0 && bound[t + 1] <= 0.0))) {
             const int64_t at = offset + t;
             const FN(periods) two = {{s->own[slot], s->own[slot + 1]},
                                      {common, table ? common + job->paths : s->common[(t + 1) & 3]},

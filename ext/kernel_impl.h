@@ -278,7 +278,7 @@ static void FN(block)(const simulation *job, const FN(asset) *asset, int64_t a, 
         if (asset->has_factor && !table && (t & 3) == 0) FN(factor_block)(job, job->factor[a], (uint32_t)(t / 4), path, n, s);
         const REAL *common = table ? table + t * job->paths : s->common[t & 3];
         const int32_t last = last_word(threshold(job->survival[offset + t]));
-        if (plain && t + 1 < asset->periods && (!bound || (bound[t] <= 0.0 && bound[t + 1] <= 0.0))) {
+        if (plain && !(t & 1) && t + 1 < asset->periods && (!bound || (bound[t] <= 0.0 && bound[t + 1] <= 0.0))) {
             const int64_t at = offset + t;
             const FN(periods) two = {{s->own[slot], s->own[slot + 1]},
                                      {common, table ? common + job->paths : s->common[(t + 1) & 3]},

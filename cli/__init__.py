@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from ipvalue.cli import check, schema, show, synthesize, value
+from ipvalue.cli import assumptions, check, schema, show, synthesize, value
+from ipvalue.cli.common import Command
 
 app = typer.Typer(
     name="ipvalue",
@@ -14,8 +15,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (value, check, schema, synthesize, show):
-    app.command(name=module.NAME)(module.command)
+for module in (value, check, schema, assumptions, synthesize, show):
+    app.command(name=module.NAME, cls=Command)(module.command)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ipvalue.cli.common import count, errors_as_sentences, out, progress, warn
+from ipvalue.execute import Outcome
 from ipvalue.valuation import check
 
 NAME = "check"
@@ -17,23 +18,21 @@ def command(
     portfolio: Annotated[str, typer.Argument(help="Parquet, Arrow IPC, a directory of either, or CSV; a path or URL.", show_default=False)],
     market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
     assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
-    limit: Annotated[int, typer.Option(min=0, help="Problems to print.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, help="Problems to print of each rule.")] = 5,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any row would be rejected.")] = False,
 ) -> None:
     """Validate a portfolio without valuing it.
 
-    Every problem is listed with file, row (from 0), column, value and rule. Exit 2 if no row can be valued.
+    Every problem is counted under the rule it breaks; the first of each rule are listed with file, row (from 0), column, value and what to do.
+    What may be counted twice in rows that can be valued is warned about. Exit 2 if no row can be valued.
 
     Example: ipvalue check rights.csv --market market.toml
     """
     with errors_as_sentences():
         with progress(False, "checking") as show:
-            outcome = check(portfolio, market=market, assumptions=assumptions, progress=show)
+            outcome = check(portfolio, market=market, assumptions=assumptions, keep=limit, progress=show)
         warn(outcome.warnings, False)
-        for one in outcome.rejects.slice(0, limit).to_pylist():
-            out.print(_line(one), markup=False)
-        if outcome.rejects.num_rows > limit:
-            out.print(f"and {count(outcome.rejects.num_rows - limit, 'more problem')}: --limit {outcome.rejects.num_rows} prints all")
+        _print_problems(outcome)
         out.print(f"{outcome.valued:,} of {count(outcome.rows, 'row')} can be valued, {outcome.rejected:,} would be rejected")
         if not outcome.valued:
             raise typer.Exit(2)
@@ -41,10 +40,24 @@ def command(
             raise typer.Exit(1)
 
 
+def _print_problems(outcome: Outcome) -> None:
+    """The broken rules, those with most problems first, each with the first problems of its own."""
+    kept = outcome.rejects.to_pylist()
+    for broken in outcome.rules:
+        out.print(f"{count(broken.problems, 'problem')} with {broken.column}: {broken.rule}", markup=False)
+        first = [one for one in kept if (one["column"], one["rule"]) == (broken.column, broken.rule)]
+        for problem in first:
+            out.print(f"  {_line(problem)}", markup=False)
+        if broken.problems > len(first):
+            out.print(f"  and {broken.problems - len(first):,} more: --limit {broken.problems} prints all", markup=False)
+
+
 def _line(problem: dict[str, Any]) -> str:
-    """One problem: file, row, asset_id, column, value, what is wrong, rule."""
+    """One problem: file, row, asset_id, what is wrong and what to do; column and value before it where the sentence does not hold them."""
     named = f" ({problem['asset_id']})" if problem["asset_id"] else ""
-    value = " ".join((problem["value"] or "blank").split())
-    value = value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…"
-    found = "" if value in problem["message"] else f" = {value}"
-    return f"{problem['file']}, row {problem['row']}{named}, {problem['column']}{found}: {problem['message']} [{problem['rule']}]"
+    value = problem["value"] or "blank"
+    shown = " ".join(value[:LONGEST_VALUE].split()) + ("…" if len(value) > LONGEST_VALUE else "")
+    message = " ".join(problem["message"].replace(value, shown).replace(repr(value)[1:-1], shown).split())
+    told = message.startswith(problem["column"]) and shown in message
+    found = "" if told else f", {problem['column']} = {shown}"
+    return f"{problem['file']}, row {problem['row']}{named}{found}: {message}"

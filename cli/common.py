@@ -11,15 +11,41 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from typer.core import TyperCommand
 
 from ipvalue.schema import InputError, IpvalueError
 
 LOG_SECONDS = 5.0
 
+_NEEDS = {
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+}
+"""What an option's value must be, by the kind of pydantic error."""
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Command(TyperCommand):
+    """A command whose usage errors name what was typed: "Invalid value for '--paths': 'many' must be a whole number"."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads the options; exit 2 with a sentence where one cannot be read."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            cause = error.__cause__
+            if isinstance(cause, ValidationError):
+                detail = cause.errors()[0]
+                if need := _NEEDS.get(detail["type"]):
+                    error.message = f"{detail['input']!r} must be {need.format(**detail.get('ctx', {}))}"
+            raise
 
 
 @contextmanager

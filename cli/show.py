@@ -3,78 +3,140 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
 
-import pyarrow as pa
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from ipvalue.cli.common import count, errors_as_sentences, out
-from ipvalue.report.terminal import Overview, bar, money, overview
+from ipvalue.report.terminal import Bars, GroupView, Overview, bar, group_view, money, overview, quantile_columns, rest
 from ipvalue.valuation import open_result
 
 NAME = "show"
 BAR_WIDTH = 40
-_MONEY = ("value", "mean", "q05", "q50", "q95")
+_TOP_MONEY = ("value", "mean", "q05", "q50", "q95")
+_HEADS = {"diversification": "diversi-\nfication"}
+"""Heads in two lines, where a column of amounts would be wider for its name alone."""
 
 
 def command(
     directory: Annotated[str, typer.Argument(help="A results directory.", show_default=False)],
-    top: Annotated[int, typer.Option(min=1, help="How many of the most valuable rights and largest groups.")] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="The same for machines.")] = False,
+    top: Annotated[int, typer.Option(min=1, help="How many of the most valuable rights, the largest groups and the columns filled.")] = 10,
+    group: Annotated[str | None, typer.Option(help="One group only, by its values with commas between.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same for machines, with all groups.")] = False,
 ) -> None:
     """Show a result: its distribution, its top rights, its groups.
 
-    Example: ipvalue show results --top 20
+    Also by which methods rights were valued, and what the assumptions filled.
+
+    Example: ipvalue show results --group software,trademark
     """
     with errors_as_sentences():
-        found = overview(open_result(directory), top)
+        result = open_result(directory)
+        found = overview(result, top) if group is None else group_view(result, group)
         if as_json:
-            typer.echo(json.dumps(_as_json(found), indent=2))
+            typer.echo(json.dumps(_overview_json(found) if isinstance(found, Overview) else _group_json(found), indent=2))
+        elif isinstance(found, Overview):
+            _print_overview(found, top)
         else:
-            _print(found, top)
+            _print_group(found)
 
 
-def _as_json(found: Overview) -> dict[str, object]:
+# ------------------------------------------------------------------------------------------------ for machines
+
+
+def _overview_json(found: Overview) -> dict[str, object]:
     return {
         "facts": dict(found.facts),
         "whole": found.whole,
-        "histogram": [{"from": low, "to": high, "paths": paths} for low, high, paths in found.bars],
+        "histogram": _bars_json(found.bars),
         "top": found.top.to_pylist(),
         "groups": found.groups.to_pylist(),
+        "methods": [asdict(one) for one in found.methods],
+        "filled": dict(found.filled),
         "rejects": found.rejects.num_rows,
     }
 
 
-def _print(found: Overview, top: int) -> None:
+def _group_json(found: GroupView) -> dict[str, object]:
+    return {"group": found.name, **found.statistics, "histogram": _bars_json(found.bars)}
+
+
+def _bars_json(bars: Bars) -> list[dict[str, float]]:
+    return [{"from": low, "to": high, "paths": paths} for low, high, paths in bars]
+
+
+# ------------------------------------------------------------------------------------------------ for people
+
+
+def _print_overview(found: Overview, top: int) -> None:
     for name, text in found.facts:
         out.print(f"{name:>14}  {text}", markup=False)
     out.print()
-    for name, number in found.whole.items():
-        if isinstance(number, float) and not name.startswith(("sum_of", "diversification_")):
-            label = name if name.startswith("q") else name.replace("_", " ")
-            out.print(f"{label:>19}  {money(number)}", markup=False)
-    out.print("\nValue of the whole, by path")
-    most = max(paths for _, _, paths in found.bars)
-    for low, high, paths in found.bars:
-        out.print(f"{money(low):>10} – {money(high):<10} {bar(paths / most, BAR_WIDTH)} {paths:,}", markup=False)
-    out.print(_table(f"The {found.top.num_rows} most valuable rights", found.top, ["asset_id"], "status"))
+    _print_statistics(found.whole)
+    _print_bars("Value of the whole, by path", found.bars)
+    names = [name for name in _TOP_MONEY if name in found.top.column_names]
+    out.print(_table(f"The {found.top.num_rows} most valuable rights", found.top.to_pylist(), ["asset_id"], names, ["status"]))
     if found.groups.num_rows:
-        names = [field.name for field in found.groups.schema if pa.types.is_string(field.type)]
-        largest = found.groups.sort_by([("value", "descending")]).slice(0, top)
-        more = f", the {top} largest of {found.groups.num_rows}" if found.groups.num_rows > top else ""
-        out.print(_table("Groups" + more, largest, [*names, "assets"], None))
+        _print_groups(found, top)
+    methods = [asdict(one) for one in found.methods]
+    out.print(_table("By method", methods, ["name"], ["value"], [], counts=["rights"]))
+    if found.filled:
+        _print_filled(found, top)
     if found.rejects.num_rows:
         out.print(f"{count(found.rejects.num_rows, 'problem')} in rejected rows; the first: {found.rejects['message'][0]}", markup=False)
 
 
-def _table(title: str, rows: pa.Table, names: list[str], last: str | None) -> Table:
+def _print_group(found: GroupView) -> None:
+    out.print(f"{found.name}: {count(found.statistics['assets'], 'right')}\n", markup=False)
+    _print_statistics(found.statistics)
+    _print_bars("Value of the group, by path", found.bars)
+
+
+def _print_statistics(statistics: dict[str, Any]) -> None:
+    for name, number in statistics.items():
+        if isinstance(number, float) and not name.startswith(("sum_of", "diversification_")):
+            label = name if name.startswith("q") else name.replace("_", " ")
+            out.print(f"{label:>19}  {money(number)}", markup=False)
+
+
+def _print_bars(title: str, bars: Bars) -> None:
+    out.print(f"\n{title}")
+    most = max(paths for _, _, paths in bars)
+    for low, high, paths in bars:
+        out.print(f"{money(low):>10} – {money(high):<10} {bar(paths / most, BAR_WIDTH)} {paths:,}", markup=False)
+
+
+def _print_groups(found: Overview, top: int) -> None:
+    """The groups of most value, and the number of the others."""
+    shown, others = found.groups.slice(0, top), rest(found.groups, top)
+    quantiles = quantile_columns(found.groups)
+    names = ["value", "mean", *dict.fromkeys([*quantiles[:1], *quantiles[-1:]]), *(["diversification"] if quantiles else [])]
+    title = f"Groups, the {top} largest of {found.groups.num_rows:,}" if others.groups else "Groups"
+    out.print(_table(title, shown.to_pylist(), found.group_by, names, [], counts=["assets"]))
+    if others.groups:
+        out.print(f"and {count(others.groups, 'more group')} with {count(others.rights, 'right')}: {money(others.value)} together", markup=False)
+
+
+def _print_filled(found: Overview, top: int) -> None:
+    shown = [{"column": column, "rights": rights} for column, rights in found.filled[:top]]
+    more = f", the {top} most often of {len(found.filled)} columns" if len(found.filled) > top else ""
+    out.print(_table(f"Filled by the assumptions{more}", shown, ["column"], [], [], counts=["rights"]))
+
+
+def _table(
+    title: str, rows: list[dict[str, Any]], names: Sequence[str], amounts: Sequence[str], last: Sequence[str], counts: Sequence[str] = ()
+) -> Table:
+    """Rows as a table: names, then counts, then amounts of money, then what may be cut."""
     table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold", title_style="")
-    money_names = [name for name in _MONEY if name in rows.column_names]
-    for name in (*names, *money_names, *([last] if last else [])):
-        table.add_column(name, justify="right" if name in money_names or name == "assets" else "left", no_wrap=name in money_names)
-    for row in rows.to_pylist():
-        cells = [str(row[name]) for name in names] + [money(row[name]) for name in money_names] + ([str(row[last])] if last else [])
+    for name in (*names, *counts, *amounts, *last):
+        number = name in counts or name in amounts
+        table.add_column(_HEADS.get(name, name), justify="right" if number else "left", no_wrap=number)
+    for row in rows:
+        cells = [*(str(row[name]) for name in names), *(f"{row[name]:,}" for name in counts)]
+        cells += [*("" if row[name] is None else money(row[name]) for name in amounts), *(str(row[name]) for name in last)]
         table.add_row(*map(Text, cells))  # as they are: an id may look like markup
     return table

@@ -7,23 +7,24 @@ from typing import Annotated
 import typer
 
 from ipvalue.cli.common import count, errors_as_sentences, out
-from ipvalue.synthesize import synthesize
+from ipvalue.synthesize import PROFILES, synthesize
 
 NAME = "synthesize"
 
 
 def command(
-    assets: Annotated[int, typer.Option(help="How many rights.", show_default=False)],
     out_file: Annotated[str, typer.Option("--out", help="File to write: .parquet or .arrow.", show_default=False)],
-    profile: Annotated[str, typer.Option(help="Which published margins to follow: cn_trademarks.")] = "cn_trademarks",
+    assets: Annotated[int | None, typer.Option(help="How many rights; by default as many as suit the profile.", show_default=False)] = None,
+    profile: Annotated[str, typer.Option(help=f"Which register or book to resemble: {', '.join(PROFILES)}.")] = PROFILES[0],
     seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
 ) -> None:
     """Write a synthetic portfolio, labelled so in its metadata.
 
-    It has the margins of a published register.
+    It has the margins of a published register (cn_trademarks: China's marks, with money; cn_register: every kind of right, as bare as an
+    extract of the registers), or is the book of an exchange with 20,000 clients (exchange).
 
-    Example: ipvalue synthesize --assets 1000000 --out marks.parquet
+    Example: ipvalue synthesize --assets 1000000 --out register.parquet --profile cn_register
     """
     with errors_as_sentences():
-        synthesize(assets, out_file, profile, seed)
-        out.print(f"{count(assets, 'synthetic right')} ({profile}, seed {seed}) are in {out_file}", markup=False)
+        written = synthesize(assets, out_file, profile, seed)
+        out.print(f"{count(written, 'synthetic right')} ({profile}, seed {seed}) are in {out_file}", markup=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,10 @@ import pyarrow as pa
 from ipvalue.assumptions import Assumptions, fill
 from ipvalue.compiled import Compiled, compile_rows
 from ipvalue.constants import MAX_HORIZON_YEARS
+from ipvalue.doubts import Doubts, doubts
 from ipvalue.market import Market
 from ipvalue.reconcile import method_values, put_together, reconcile
 from ipvalue.rows import Rows
-from ipvalue.rules import double_counts
 from ipvalue.schema import Rejects
 from ipvalue.simulate import Factors, Reals, Sampling, make_factors, simulate
 from ipvalue.stopping import add_boundaries
@@ -62,9 +61,9 @@ class Appraiser:
         """Moves every row that could not be valued to the rejects, as far as that shows without simulating."""
         compile_rows(rows, self.tables)
 
-    def doubts(self, rows: Rows) -> Counter[str]:
-        """How many rows may be valued but deserve a second look, by the sentence that says why."""
-        return double_counts(rows)
+    def doubts(self, rows: Rows) -> Doubts:
+        """What is doubtful about rows that may be valued."""
+        return doubts(rows, self.tables)
 
     def value(self, rows: Rows, totals: Totals) -> tuple[pa.RecordBatch | None, Reals | None]:
         """Result rows (summary.asset_schema) of the rows that can be valued, None if there is none, and their path values (a, p) where they are

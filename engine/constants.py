@@ -115,3 +115,13 @@ COS_F64 = (
 
 # Quantiles a run may ask for.
 MAX_QUANTILES = 99
+
+# What the kernels call their columns: rows of the drivers' array, in the order of DRIVER_LIST in ext/vectors.h (held by a test), and the
+# columns of the statistics' array before the quantiles, in that of STAT_ in ext/simulate.h.
+DRIVERS = (
+    "life", "rate", "revenue", "revenue_share", "tax_rate", "discount_premium", "growth", "growth_long", "growth_fade",
+    "launch_lag", "ramp_years", "grant_lag", "grant_probability", "obsolescence", "fx", "annual_cost", "cost_inflation",
+    "fee_inflation", "fee_age", "fee_start", "hazard", "survival_age", "salvage", "entry_hazard", "minimum_guarantee", "cap", "tab_years",
+    "premise_discount", "time_to_sell",
+)  # fmt: skip
+STATISTICS = ("mean", "standard_deviation", "expected_shortfall", "probability_of_loss", "expected_life")

@@ -6,11 +6,11 @@ import os
 import platform
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,12 @@ from ipvalue import spread
 from ipvalue.appraise import Appraiser, Rows, make_appraiser
 from ipvalue.assumptions import Assumptions, load_assumptions
 from ipvalue.constants import NUMERICS_VERSION
+from ipvalue.doubts import Doubts
 from ipvalue.ext import kernel
 from ipvalue.intake import Duplicates, Portfolio, Unit, open_portfolio, read, scan
 from ipvalue.job import Job
 from ipvalue.market import Market, load_market
-from ipvalue.schema import InputError, Rejects
+from ipvalue.schema import BrokenRule, InputError, Rejects
 from ipvalue.store import Store, Written
 from ipvalue.summary import asset_schema, describe_groups
 from ipvalue.totals import Totals
@@ -61,7 +62,7 @@ class Receipt:
     rejected: int = 0
     files: list[Written] = field(default_factory=list)
     rejects: Rejects = field(default_factory=Rejects)
-    doubts: Counter[str] = field(default_factory=Counter)
+    doubts: Doubts = field(default_factory=Doubts)
 
 
 Progress = Callable[[int, int], None]
@@ -120,14 +121,15 @@ def _paths_schema(job: Job) -> pa.Schema:
     return pa.schema([("asset_id", pa.string()), ("values", pa.list_(value, job.paths))])
 
 
-def check_task(task: Task, run: Run) -> Receipt:
-    """Validates one range of rows as far as a run would, without simulating."""
+def check_task(task: Task, run: Run, keep: int | None = None) -> Receipt:
+    """Validates one range of rows as far as a run would, without simulating; the receipt has the first `keep` problems of each rule."""
     receipt = Receipt(task.number, run.appraiser.new_totals(()))
     for rows in _prepared(task, run, receipt):
         run.appraiser.check(rows)
         receipt.doubts += run.appraiser.doubts(rows)
         receipt.valued += len(rows)
     receipt.rejected = len(receipt.rejects.rows(task.unit.display))
+    receipt.rejects.shorten(keep)
     return receipt
 
 
@@ -136,7 +138,7 @@ def check_task(task: Task, run: Run) -> Receipt:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to."""
+    """What a run came to; `rules` are the broken ones with how many problems each, `rejects` the problems (of a check, those kept)."""
 
     rows: int
     valued: int
@@ -144,6 +146,7 @@ class Outcome:
     rejects: pa.Table
     warnings: tuple[str, ...]
     seconds: float
+    rules: tuple[BrokenRule, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,11 +158,14 @@ class Inputs:
     assumptions: Assumptions
     run: Run
     tasks: list[Task]
+    warnings: tuple[str, ...]
 
 
 @contextmanager
 def opened(portfolio: object, market: object, assumptions: str | Path, job: Job, out: str) -> Iterator[Inputs]:
     """Opens and checks all that a run reads, before anything is written. Raises InputError."""
+    if kernel.isa_fault:
+        raise InputError(f"{kernel.isa_fault}: set it to one of them, or leave it unset")
     with tempfile.TemporaryDirectory(prefix="ipvalue-") as spool:
         store = Store(out)
         if not store.is_shared and job.scheduler != "threads":
@@ -172,7 +178,8 @@ def opened(portfolio: object, market: object, assumptions: str | Path, job: Job,
         job.check_memory(scanned.groups * book.ways_to_fill(job.group_by))
         run = Run(job, make_appraiser(the_market, book, job.sampling, job.premise, job.keep_paths), scanned.duplicates, store)
         units = found.units(job.task_rows(found.rows, the_market.steps_per_year))
-        yield Inputs(found, the_market, book, run, [Task(unit, number) for number, unit in enumerate(units)])
+        tasks = [Task(unit, number) for number, unit in enumerate(units)]
+        yield Inputs(found, the_market, book, run, tasks, (*found.warnings, *scanned.warnings))
 
 
 def _market_source(market: object, portfolio: object) -> Any:
@@ -206,17 +213,24 @@ def value_portfolio(inputs: Inputs, *, overwrite: bool = False, progress: Progre
     return Outcome(gathered.rows, gathered.valued, gathered.rejected, gathered.rejects.table(), _warnings(inputs, gathered), seconds)
 
 
-def check_portfolio(inputs: Inputs, progress: Progress | None = None) -> Outcome:
-    """Finds every problem a run would find, without simulating or writing."""
+def check_portfolio(inputs: Inputs, progress: Progress | None = None, keep: int | None = None) -> Outcome:
+    """Finds every problem a run would find, without simulating or writing. Counts all, and keeps the first `keep` of each rule (None: all)."""
     clock = time.perf_counter()
-    gathered = _gather(check_task, inputs, progress)
+    gathered = _gather(partial(check_task, keep=keep), inputs, progress, keep)
     return Outcome(
-        gathered.rows, gathered.valued, gathered.rejected, gathered.rejects.table(), _warnings(inputs, gathered), time.perf_counter() - clock
+        gathered.rows,
+        gathered.valued,
+        gathered.rejected,
+        gathered.rejects.table(),
+        _warnings(inputs, gathered),
+        time.perf_counter() - clock,
+        gathered.rejects.broken_rules(),
     )
 
 
-def _gather(function: Callable[[Task, Run], Receipt], inputs: Inputs, progress: Progress | None) -> Receipt:
-    """All tasks' receipts in one. Rejects and totals do not depend on the order they come in; files are sorted by name."""
+def _gather(function: Callable[[Task, Run], Receipt], inputs: Inputs, progress: Progress | None, keep: int | None = None) -> Receipt:
+    """All tasks' receipts in one, with the first `keep` problems of each rule. Rejects and totals do not depend on the order they come in; files
+    are sorted by name."""
     job = inputs.run.job
     whole = Receipt(-1, inputs.run.appraiser.new_totals(job.group_by))
 
@@ -226,6 +240,7 @@ def _gather(function: Callable[[Task, Run], Receipt], inputs: Inputs, progress: 
         whole.rejected += receipt.rejected
         whole.files += receipt.files
         whole.rejects.merge(receipt.rejects)
+        whole.rejects.shorten(keep)
         whole.doubts += receipt.doubts
         whole.totals.merge(receipt.totals)
         if progress:
@@ -238,8 +253,7 @@ def _gather(function: Callable[[Task, Run], Receipt], inputs: Inputs, progress: 
 
 def _warnings(inputs: Inputs, gathered: Receipt) -> tuple[str, ...]:
     """What the user should know about the files and the rows."""
-    doubts = [f"{count:,} {'row' if count == 1 else 'rows'} {text}" for text, count in sorted(gathered.doubts.items())]
-    return (*inputs.portfolio.warnings, *doubts)
+    return (*inputs.warnings, *gathered.doubts.sentences())
 
 
 def _nothing_left(gathered: Receipt) -> InputError:

@@ -60,7 +60,7 @@ class Job(Strict):
         for name in value:
             if name not in PORTFOLIO:
                 raise ValueError(f"{name!r} is no column of a portfolio{did_you_mean(name, PORTFOLIO)}")
-            if PORTFOLIO[name].kind == "float_list":
+            if PORTFOLIO[name].kind in ("float_list", "choice_list"):
                 raise ValueError(f"{name} holds lists: group by a column of names, dates or numbers")
         _refuse_repeated(value)
         return value

@@ -16,7 +16,7 @@ from ipvalue.compiled import Compiled
 from ipvalue.constants import MONEY_LIMIT
 from ipvalue.ext import kernel
 from ipvalue.rows import Floats, Longs, Mask
-from ipvalue.simulate import NOT_FINITE, TOO_LARGE, Factors, Sampling, simulate
+from ipvalue.simulate import NOT_FINITE, TOO_LARGE, Factors, Reals, Sampling, simulate
 from ipvalue.summary import Figures, figures_of
 from ipvalue.totals import Totals
 
@@ -94,7 +94,7 @@ def _reconciled(
     figures = Figures(
         statistics=statistics,
         status=status,
-        values=values.astype(simulated.values.dtype) if keep_paths else None,
+        values=_in_precision(values, sampling) if keep_paths else None,
         closed_form=_weighted(parts.closed_form, compiled),
         standard_error=deviation / np.sqrt(np.float64(sampling.paths)),
         heavy=np.logical_or.reduceat(parts.heavy, compiled.start[:-1]),
@@ -103,6 +103,10 @@ def _reconciled(
         value=_weighted(parts.value, compiled),
     )
     return figures, parts.value
+
+
+def _in_precision(values: Floats, sampling: Sampling) -> Reals:
+    return values.astype(np.float32) if sampling.precision == "single" else values
 
 
 def _weighted(numbers: Floats, compiled: Compiled, weight: Floats | None = None) -> Floats:

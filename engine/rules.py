@@ -1,8 +1,7 @@
-"""Rules that a row must keep before it can be valued, beyond those of single columns; and what is only worth a warning."""
+"""Rules that a row must keep before it can be valued, beyond those of single columns."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,14 +11,6 @@ from ipvalue.constants import TIME_EPSILON
 from ipvalue.rows import Mask, Rows
 from ipvalue.schema import RENEWABLE, did_you_mean
 from ipvalue.tables import Tables
-
-LARGE_RISK = 0.05
-LARGE_PREMIUM = 0.10
-LARGE_DECLINE = 0.05
-"""From where two entries for the same thing are worth a second look (model.md §11.3): annual rates; a chance of refusal above twice LARGE_PREMIUM."""
-
-SAME_RISK = "have a large hazard (or a small grant_probability) and a large discount_premium: is the same risk counted twice?"
-SAME_DECLINE = "have a strongly negative growth and a large obsolescence: is the same decline counted twice?"
 
 
 def check_common(rows: Rows, tables: Tables) -> None:
@@ -104,7 +95,7 @@ def _check_schedules(rows: Rows, tables: Tables) -> None:
         rows.given("fee_schedule") & (rows.index("fee_schedule", tables.schedule_index) < 0),
         "fee_schedule",
         "the fee schedule's currency has an exchange rate",
-        lambda value: f"fee_schedule {value} is in {tables.schedule_terms[value].currency}, for which the market has no exchange rate",
+        lambda value: _no_rate(value, tables.schedule_terms[value].currency),
     )
     filing = rows.is_in("fee_schedule", [name for name, one in tables.schedule_terms.items() if one.anchor == "filing"])
     renewed = rows.is_in("right_type", list(RENEWABLE)) & rows.given("expiry_date")
@@ -114,6 +105,10 @@ def _check_schedules(rows: Rows, tables: Tables) -> None:
         "the date a fee schedule counts from is given",
         lambda value: f"fee_schedule {value} counts from {tables.schedule_terms[value].anchor}, whose date is blank",
     )
+
+
+def _no_rate(schedule: str, currency: str) -> str:
+    return f"fee_schedule {schedule} is in {currency}: add fx.{currency} to the market, or set fee_schedule to none"
 
 
 def _check_curves(rows: Rows, tables: Tables) -> None:
@@ -154,12 +149,3 @@ def check_income(rows: Rows) -> None:
         "an indefinite life has no entry_hazard",
         "a right without end cannot wait for a rival for ever: give it a life, or entry_hazard 0",
     )
-
-
-def double_counts(rows: Rows) -> Counter[str]:
-    """How many rows seem to count the same risk or the same decline twice, by the sentence to say it with (model.md §11.3)."""
-    premium = rows.floats("discount_premium") > LARGE_PREMIUM
-    lost = (rows.floats("hazard") > LARGE_RISK) | (rows.floats("grant_probability") < 1.0 - 2 * LARGE_PREMIUM)
-    falls = rows.floats("growth") < -LARGE_DECLINE
-    shrinks = falls & (rows.floats("obsolescence") > LARGE_DECLINE)
-    return Counter({SAME_RISK: int(np.sum(lost & premium)), SAME_DECLINE: int(np.sum(shrinks))})

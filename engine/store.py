@@ -76,10 +76,8 @@ class Store:
         a hidden directory within it, so that the earlier result stays whole until the new one is complete.
         """
         draft = copy.copy(self)
+        replaces = self.replaces(overwrite)
         with _writing(self.location, InputError):
-            if self.fs.exists(self.root) and not self.fs.isdir(self.root):
-                raise InputError(f"{self.location}: is a file, not a directory: name another --out")
-            replaces = self._earlier(overwrite)
             if replaces and self.is_local:
                 draft._base = f"{self.root}/.new-{uuid.uuid4().hex}"
             elif replaces:
@@ -92,6 +90,13 @@ class Store:
                 draft.discard()
                 raise
         return draft
+
+    def replaces(self, overwrite: bool) -> bool:
+        """Whether there is an earlier result to replace. Raises InputError where the directory may not be used."""
+        with _writing(self.location, InputError):
+            if self.fs.exists(self.root) and not self.fs.isdir(self.root):
+                raise InputError(f"{self.location}: is a file, not a directory: name another --out")
+            return self._earlier(overwrite)
 
     def _earlier(self, overwrite: bool) -> bool:
         """Whether there are files to replace. Raises InputError where that is not wished, or they are not all a run's own."""
@@ -215,6 +220,11 @@ class Store:
         """One Arrow IPC table of the result. Raises InputError where it is damaged."""
         with _reading(f"{self.location}/{name}"), self.fs.open(self._path(name), "rb") as file:
             return pa.ipc.open_file(file.read()).read_all()
+
+    def read_ipc_batch(self, name: str, number: int) -> pa.RecordBatch:
+        """One record batch of an Arrow IPC file of the result; the others are not read. Raises InputError where it is damaged."""
+        with _reading(f"{self.location}/{name}"), self.fs.open(self._path(name), "rb") as file:
+            return pa.ipc.open_file(pa.PythonFile(file, mode="r")).get_batch(number)
 
     def parts(self, prefix: str) -> list[str]:
         """Names of the files under a prefix, in order, as the manifest lists them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from ipvalue.execute import Outcome, Progress, check_portfolio, opened, value_po
 from ipvalue.ext import kernel
 from ipvalue.job import make_job
 from ipvalue.store import Store
+
+ROWS_A_CHECK = 65_536
+"""Rows of a task that only checks: some seconds of work."""
 
 
 class Result:
@@ -35,6 +39,13 @@ class Result:
         """One row a right that could be valued."""
         return self._store.assets()
 
+    def asset_parts(self) -> Iterator[pa.Table]:
+        """The same a part at a time, for results that are larger than memory."""
+        if "assets" in self.__dict__:
+            yield self.assets
+        else:
+            yield from map(self._store.read_parquet, self._store.parts("assets/"))
+
     @cached_property
     def groups(self) -> pa.Table:
         """The distribution of each group's sum, the whole first (its group columns null)."""
@@ -44,6 +55,13 @@ class Result:
     def totals(self) -> pa.Table:
         """The sum on each path, exact (decimal128(38, 6)), for the whole and each group."""
         return self._store.read_ipc("totals.arrow")
+
+    def sums(self, group: int) -> pa.Array:
+        """The sum on each path of one row of `groups` (0: the whole), without reading those of the others."""
+        if "totals" in self.__dict__:
+            paths = self.manifest["options"]["paths"]
+            return self.totals["value"].slice(group * paths, paths).combine_chunks()
+        return self._store.read_ipc_batch("totals.arrow", group)["value"]
 
     @cached_property
     def rejects(self) -> pa.Table:
@@ -103,14 +121,24 @@ def _held_in_memory(folder: str) -> Result:
 def value_into(
     portfolio: object, market: object, assumptions: str | Path, out: str, options: dict[str, Any], *, overwrite: bool, progress: Progress | None
 ) -> Outcome:
-    """Values into a results directory and says what came of it."""
+    """Values into a results directory and says what came of it. That the directory may not be used is said before anything is read."""
+    Store(out).replaces(overwrite)
     with kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, make_job(options), out) as inputs:
         return value_portfolio(inputs, overwrite=overwrite, progress=progress)
 
 
 def check(
-    portfolio: object, *, market: object = None, assumptions: str | Path = "default", progress: Progress | None = None, **options: Any
+    portfolio: object,
+    *,
+    market: object = None,
+    assumptions: str | Path = "default",
+    keep: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
 ) -> Outcome:
-    """Every problem that `value` would find, but those that only simulated values show. Raises InputError where a file cannot be read at all."""
-    with opened(portfolio, market, assumptions, make_job(options), ".") as inputs:
-        return check_portfolio(inputs, progress)
+    """Every problem that `value` would find, but those that only simulated values show. Raises InputError where a file cannot be read at all.
+
+    All problems are counted by rule (`rules`); `rejects` holds the first `keep` of each rule, or all of them.
+    """
+    with opened(portfolio, market, assumptions, make_job({"rows_per_task": ROWS_A_CHECK, **options}), ".") as inputs:
+        return check_portfolio(inputs, progress, keep)

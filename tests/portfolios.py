@@ -1,4 +1,4 @@
-"""Portfolios for tests: rows drawn over every feature of relief from royalty, with the market and the assumptions they need.
+"""Portfolios for tests: rows drawn over every feature of the methods, with the market and the assumptions they need.
 
 Every number is made of raw random words by + − × ÷ and rounding, so the rows are the same on every machine and in every
 version of NumPy; row i depends on the seed and on i alone, so a longer portfolio starts with the shorter one.
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
+METHODS = ("relief_from_royalty", "licence", "excess_earnings", "incremental_income", "cost", "market", "project")
 SECTORS = ("software", "pharma", "machinery")
 VALUATION_DATE = date(2026, 11, 22)
 
@@ -88,6 +89,15 @@ _DRAWS = 80
 def random_portfolio(n: int, seed: int = 1) -> pa.Table:
     """n rows over every feature, all of which can be valued with MARKET and ASSUMPTIONS."""
     return pa.table(_Draws(n, seed).columns())
+
+
+def random_methods(n: int, seed: int = 1) -> pa.Table:
+    """n rows, each valued by another of the seven methods in turn, over every feature: random_portfolio with the columns of the methods."""
+    base = random_portfolio(n, seed)
+    for name, cells in _Draws(n, seed ^ 0x6D657468).of_methods(base).items():
+        place = base.schema.get_field_index(name)
+        base = base.append_column(name, cells) if place < 0 else base.set_column(place, name, cells)
+    return base
 
 
 def with_bad_rows(table: pa.Table, every: int = 17) -> pa.Table:
@@ -201,6 +211,52 @@ class _Draws:
         }
         assert self._next <= _DRAWS
         return columns
+
+    def of_methods(self, base: pa.Table) -> dict[str, pa.Array]:
+        """The columns of single methods, and those of `base` that a method needs otherwise."""
+        n = self.n
+        method = np.array(METHODS, object)[np.arange(n) % len(METHODS)]
+        priced = np.isin(method, ["cost", "market"])
+        licensed, staged = method == "licence", method == "project"
+        margined = np.isin(method, ["excess_earnings", "incremental_income"]) | (staged & self.chance(0.5))
+        revenue = base["revenue"].to_numpy()
+        income = revenue * base["royalty_rate"].to_numpy()
+        margin = self.between(0.01, 0.2)
+        guaranteed, capped = self.chance(0.7), self.chance(0.6)
+        guarantee = np.round(income * self.between(0.2, 1.5), 2)
+        stages = np.where(staged, 1 + (self.u() * 3).astype(np.int64), 0)
+        unread = self.chance(0.5)  # columns of other methods, which must not matter
+        endless = base["indefinite"].to_numpy(zero_copy_only=False) & licensed
+        economic = base["economic_life"].to_numpy(zero_copy_only=False)
+        royalty = base["royalty_rate"].to_numpy()
+        return {
+            "method": pa.array(np.where((method == "relief_from_royalty") & self.chance(0.5), None, method), pa.string()),
+            "royalty_rate": _where(~(margined | priced) | unread, royalty),
+            "revenue": _where(~priced | unread, revenue),
+            "indefinite": pa.array(base["indefinite"].to_numpy(zero_copy_only=False) & ~licensed),
+            "economic_life": pa.array(np.where(endless, self.between(0.5, 18.0), economic), from_pandas=True),
+            "margin": _where(margined, margin),
+            "contributory_charge": _where(margined & self.chance(0.7) | unread & ~margined, np.round(margin * self.u(), 4)),
+            "minimum_guarantee": _where(licensed & guaranteed | unread & ~licensed, guarantee),
+            "cap": _where(licensed & capped | unread & ~licensed, np.round(guarantee + income * self.between(0.0, 2.0), 2)),
+            "replacement_cost": _where((method == "cost") | unread, np.round(revenue * self.between(0.1, 5.0), 2)),
+            "functional_obsolescence": _where(self.chance(0.6), self.between(0.0, 1.0)),
+            "economic_obsolescence": _where(self.chance(0.6), self.between(0.0, 1.0)),
+            "comparable_price": _where((method == "market") | unread, np.round(revenue * self.between(0.1, 5.0), 2)),
+            "comparable_adjustment": _where(self.chance(0.7), self.between(-1.0, 1.5)),
+            "stage_costs": self._lists(stages, income, (0.0, 0.1, 0.4, 0.8, 1.5)),
+            "stage_years": self._lists(stages, np.ones(n), (0.25, 0.5, 1.0, 1.5, 2.1)),
+            "stage_probabilities": self._lists(stages, np.ones(n), (1.0, 0.95, 0.8, 0.7, 0.6)),
+        }
+
+    def _lists(self, lengths: npt.NDArray[np.int64], scale: Floats, entries: tuple[float, ...]) -> pa.Array:
+        """Lists of so many of the entries times the scale, null where there is none."""
+        start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        first = np.repeat((self.u() * len(entries)).astype(np.int64), lengths)
+        within = np.arange(start[-1]) - np.repeat(start[:-1], lengths)
+        cells = np.round(np.repeat(scale, lengths) * np.array(entries)[(first + 3 * within) % len(entries)], 2)
+        lists = pa.ListArray.from_arrays(pa.array(start), pa.array(cells))
+        return pc.if_else(pa.array(lengths > 0), lists, pa.scalar(None, lists.type))
 
     def _paths(self, given: Mask, revenue: Floats) -> pa.Array:
         """revenue_path of one to eight entries about the revenue, null where not given."""

@@ -9,15 +9,21 @@ from ipvalue.assumptions.book import (
     SurvivalCurve,
     load_assumptions,
 )
+from ipvalue.assumptions.describe import TITLES, Listing, as_text, listing, sectors
 from ipvalue.assumptions.fill import fill
 
 __all__ = [
     "NONE",
+    "TITLES",
     "AssumptionSet",
     "Assumptions",
     "FeeSchedule",
+    "Listing",
     "Premise",
     "SurvivalCurve",
+    "as_text",
     "fill",
+    "listing",
     "load_assumptions",
+    "sectors",
 ]

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -33,9 +33,13 @@ NONE = "none"
 LIFE = ("life", "economic_life", "indefinite")
 """Columns that say how long a right lives; like LINKED ones they come from one set."""
 
+MONEY = tuple(name for name, column in PORTFOLIO.items() if column.unit == PORTFOLIO["revenue"].unit)
+"""Columns in the asset's currency: a set that fills one states its `currency`."""
+
 PREMISES = ("orderly", "forced")
 
-SHIPPED = Path(__file__).with_name("default.toml")
+SHIPPED = tuple(Path(__file__).with_name(f"{name}.toml") for name in ("right_types", "sectors", "fees", "survival", "premises"))
+"""The shipped assumptions, one file a topic; no table stands in two of them."""
 
 _TEXT_KEYS = ("source", "sources")
 
@@ -155,9 +159,11 @@ class AssumptionSet:
     sources: Mapping[str, str]
 
     def laid_over(self, below: AssumptionSet) -> AssumptionSet:
-        """The values of `below`, replaced by these; columns that belong together are replaced together."""
+        """The values of `below`, replaced by these; columns that belong together are replaced together, and money by another currency."""
         groups = [group for group in (*LINKED, LIFE) if any(name in self.values for name in group)]
         replaced = {*self.values, *(name for group in groups for name in group)}
+        if self.values.get("currency", below.values.get("currency")) != below.values.get("currency"):
+            replaced.update(MONEY)
         kept = {name: value for name, value in below.values.items() if name not in replaced}
         sources = {name: source for name, source in below.sources.items() if name in kept}
         return replace(self, values={**kept, **self.values}, sources={**sources, **self.sources})
@@ -200,13 +206,28 @@ def load_assumptions(source: str | Path = "default") -> Assumptions:
 
     Raises InputError naming file, key, value and rule.
     """
-    path = SHIPPED if source == "default" else Path(source)
+    if source == "default":
+        return _shipped()
+    file, own = _read(Path(source))
+    whole = _laid_over(own, _shipped()) if file.extends else own
+    _check_names(whole, str(source))
+    return whole
+
+
+@cache
+def _shipped() -> Assumptions:
+    whole = Assumptions({}, {}, {}, {})
+    for path in SHIPPED:
+        whole = _laid_over(_read(path)[1], whole)
+    _check_names(whole, str(SHIPPED[0].parent))
+    return whole
+
+
+def _read(path: Path) -> tuple[_File, Assumptions]:
+    """A file as written, and its own assumptions."""
     file = validate(_File, read_toml(path), str(path))
     sets = {name: _set(name, content, str(path)) for name, content in file.defaults.items()}
-    own = Assumptions(sets, file.fee_schedules, file.survival_curves, file.premise)
-    whole = _laid_over(own, load_assumptions()) if file.extends else own
-    _check_names(whole, str(path))
-    return whole
+    return file, Assumptions(sets, file.fee_schedules, file.survival_curves, file.premise)
 
 
 def _laid_over(own: Assumptions, below: Assumptions) -> Assumptions:
@@ -226,6 +247,9 @@ def _set(name: str, content: dict[str, Any], path: str) -> AssumptionSet:
     problems = [f"{where}: {problem}" for key, value in given.items() if (problem := _problem(key, value))]
     if problems:
         raise InputError("\n".join(problems))
+    money = next((key for key in MONEY if key in given), None)
+    if money and "currency" not in given:
+        raise InputError(f"{where}: {money} is money, but of no currency: add currency, as the three letters that {money} is in")
     values = {key: float(value) if PORTFOLIO[key].kind == "float" else value for key, value in given.items()}
     return AssumptionSet(name, right_type, jurisdiction, sector, values, sources)
 

@@ -14,18 +14,37 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ipvalue.assumptions.book import LIFE, NONE, Assumptions, AssumptionSet, FeeSchedule, SurvivalCurve
-from ipvalue.schema import FILLABLE, LINKED, PENDING, PORTFOLIO, RENEWABLE
+from ipvalue.assumptions.book import LIFE, MONEY, NONE, Assumptions, AssumptionSet, FeeSchedule, SurvivalCurve
+from ipvalue.schema import FILLABLE, LINKED, METHODS, PENDING, PORTFOLIO, RENEWABLE
 
 Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
 
-_TOGETHER = (*LINKED, LIFE)
-_LATE = ("fee_schedule", "survival_curve")
-"""Columns whose filling depends on others: they come last."""
+_METHOD = ("method", "methods", "weights")
+"""Filled first: what else is filled depends on how the row is valued."""
 
-_SINGLES = tuple((name,) for name in PORTFOLIO if name in FILLABLE and not any(name in group for group in _TOGETHER) and name not in _LATE)
-_ORDER = (*_TOGETHER, *_SINGLES, *((name,) for name in _LATE))
+_TOGETHER = (*(group for group in LINKED if group != _METHOD), LIFE)
+_NAMED = ("fee_schedule", "survival_curve")
+_LATE = ("currency", *MONEY, "revenue_uncertainty", "fee_schedule", "obsolescence", "survival_curve")
+"""Columns whose filling depends on others: they come last, in this order."""
+
+_SINGLES = tuple(
+    (name,) for name in PORTFOLIO if name in FILLABLE and name not in (*_METHOD, *_LATE) and not any(name in group for group in _TOGETHER)
+)
+_ORDER = (_METHOD, *_TOGETHER, *_SINGLES, *((name,) for name in _LATE))
+
+_REVENUE = ("revenue", "revenue_path")
+_PRICED = ("cost", "market")
+_ONLY_FOR = {
+    **dict.fromkeys(("royalty_rate", "royalty_low", "royalty_high"), ("relief_from_royalty", "licence", "project")),
+    **dict.fromkeys(("margin", "contributory_charge"), ("excess_earnings", "incremental_income")),
+    **dict.fromkeys((*_REVENUE, "revenue_uncertainty"), tuple(name for name in METHODS if name not in _PRICED)),
+    **dict.fromkeys(("minimum_guarantee", "cap"), ("licence",)),
+    **dict.fromkeys(("stage_costs", "stage_years", "stage_probabilities"), ("project",)),
+    **dict.fromkeys(("replacement_cost", "functional_obsolescence", "economic_obsolescence"), ("cost",)),
+    **dict.fromkeys(("comparable_price", "comparable_adjustment"), ("market",)),
+}
+"""Inputs of some methods alone, filled only in rows that one of them values: what `filled` names was used."""
 
 
 def fill(batch: pa.RecordBatch, book: Assumptions) -> tuple[pa.RecordBatch, pa.DictionaryArray]:
@@ -35,6 +54,10 @@ def fill(batch: pa.RecordBatch, book: Assumptions) -> tuple[pa.RecordBatch, pa.D
     type. Columns that belong together are filled together, from one set, or not at all. What no set fills takes the
     registry's default; the names of the empty schedule and curve become blanks. The second result is a text for each
     row: "trademark: royalty_rate, tax_rate; trademark/CN: fee_schedule".
+
+    Money is filled in the currency of its set, only where that is the row's own currency too, or where the row has neither
+    currency nor money: then the currency is filled with it. Each decline is filled once: `obsolescence` where the row says
+    nothing of its growth, a curve of renewals where there is no obsolescence and the owner does not choose (model §11.2, §11.3).
     """
     rows = _Rows(batch, book)
     for columns in _ORDER:
@@ -87,38 +110,74 @@ class _Rows:
         chosen = [next((one for one in reversed(sets) if any(name in one.values for name in columns)), None) for sets in self._kinds.sets]
         if not any(chosen):
             return
-        for name, where in self._fillable(columns).items():
+        for name, where in self._fillable(columns, chosen).items():
             self._fill_one(name, chosen, where)
 
     def _fill_one(self, name: str, chosen: list[AssumptionSet | None], where: Mask) -> None:
         values = [None if one is None else one.values.get(name) for one in chosen]
         offered = pa.array(values, PORTFOLIO[name].arrow_type).take(pa.array(self._kinds.of_row))
         where = where & _mask(offered.is_valid())
-        if name in _LATE:
+        if name in _NAMED:
             where &= self._has_anchor(name, offered)
+        if name in MONEY:
+            where &= self._is_in_currency(chosen)
+        if name == "revenue_uncertainty":  # of the revenue that the same set fills, never of the row's own
+            own = [one is None or not any(column in one.values for column in _REVENUE) for one in chosen]
+            where &= self._has_no_revenue() | np.array(own, np.bool_)[self._kinds.of_row]
         if where.any():
             self._columns[name] = pc.if_else(pa.array(where), offered, self._columns[name])
             self._filled.append((name, where, chosen))
 
-    def _fillable(self, columns: tuple[str, ...]) -> dict[str, Mask]:
+    def _fillable(self, columns: tuple[str, ...], chosen: list[AssumptionSet | None]) -> dict[str, Mask]:
         """Where each of the columns may be filled."""
         if columns == LIFE:
-            return self._fillable_life()
+            return self._fillable_life(chosen)
         blank: Mask = np.logical_and.reduce([self._is_blank(name) for name in columns])
+        if columns[0] in _ONLY_FOR:
+            blank &= self._is_valued_by(_ONLY_FOR[columns[0]])
         if "grant_probability" in columns:
             blank &= _mask(pc.is_in(self._given["stage"], pa.array(sorted(PENDING))))
-        if "survival_curve" in columns:  # pitfall 2 of the model: a curve of renewals already holds the owners' choices
-            blank &= ~_mask(pc.equal(self._columns["renewal"], "optimal"))
+        if columns == ("currency",):
+            blank &= np.logical_and.reduce([self._is_blank(name) for name in MONEY])
+        if columns[0] in _REVENUE:
+            blank &= self._has_no_revenue()
+        if columns == ("obsolescence",):  # a row that says how its revenue moves has said how it declines
+            blank &= self._is_blank("growth") & self._is_blank("revenue_path")
+        if columns == ("survival_curve",):  # a curve of renewals already holds the owners' choices, and the decline that led to them
+            blank &= ~_mask(pc.equal(self._columns["renewal"], "optimal")) & ~_mask(pc.greater(self._columns["obsolescence"], 0.0))
         return dict.fromkeys(columns, blank)
 
-    def _fillable_life(self) -> dict[str, Mask]:
-        """A row that says how long it lives is not told otherwise; an economic life only adds to the law's."""
+    def _is_valued_by(self, methods: tuple[str, ...]) -> Mask:
+        """Where one of the methods values the row, alone or among others."""
+        lists, names = self._columns["methods"], pa.array(methods, pa.string())
+        single = pc.if_else(lists.is_valid(), None, self._columns["method"].fill_null(PORTFOLIO["method"].default))
+        valued = np.array(_mask(pc.is_in(single, names)))
+        valued[pc.list_parent_indices(lists).to_numpy()[_mask(pc.is_in(lists.flatten(), names))]] = True
+        return valued
+
+    def _has_no_revenue(self) -> Mask:
+        blank: Mask = self._is_blank("revenue") & self._is_blank("revenue_path")
+        return blank
+
+    def _is_in_currency(self, chosen: list[AssumptionSet | None]) -> Mask:
+        """Where the row's currency, its own or filled, is that of the set which would fill its money."""
+        currencies = pa.array([None if one is None else one.values.get("currency") for one in chosen], pa.string())
+        return _mask(pc.equal(self._columns["currency"], currencies.take(pa.array(self._kinds.of_row))))
+
+    def _fillable_life(self, chosen: list[AssumptionSet | None]) -> dict[str, Mask]:
+        """A row that says how long it lives is not told otherwise; an economic life only adds to the law's.
+
+        A licence, or a right that waits for a rival, cannot be indefinite (model §4): it takes the set's economic life instead.
+        """
         no_life = self._is_blank("life") & ~_mask(self._given["indefinite"])
         no_end = no_life & self._is_blank("economic_life") & (self._is_renewable() | self._is_blank("expiry_date"))
+        must_end = self._is_valued_by(("licence",)) | _mask(pc.greater(self._columns["entry_hazard"], 0.0))
+        endless = np.array([one is not None and bool(one.values.get("indefinite")) for one in chosen], np.bool_)[self._kinds.of_row]
+        indefinite = no_end & self._is_blank("indefinite") & ~must_end
         return {
             "life": no_end,
-            "indefinite": no_end & self._is_blank("indefinite"),
-            "economic_life": no_life & self._is_blank("economic_life"),
+            "indefinite": indefinite,
+            "economic_life": no_life & self._is_blank("economic_life") & ~(indefinite & endless),
         }
 
     def _has_anchor(self, column: str, offered: pa.Array) -> Mask:
@@ -144,7 +203,7 @@ class _Rows:
     def with_defaults(self) -> pa.RecordBatch:
         """The filled batch, with the registry's defaults in what is still blank."""
         columns = dict(self._columns)
-        for name in _LATE:
+        for name in _NAMED:
             columns[name] = pc.if_else(pc.equal(columns[name], NONE), None, columns[name])
         for name, array in columns.items():
             default = PORTFOLIO[name].default

@@ -1,7 +1,8 @@
 """A path, URL or any Arrow-speaking table → clean record batches and a table of rejects."""
 
+from ipvalue.intake.hashes import hash_ids
 from ipvalue.intake.rows import read
-from ipvalue.intake.scan import Duplicates, Scan, hash_ids, scan
+from ipvalue.intake.scan import Duplicates, Scan, scan
 from ipvalue.intake.sources import Portfolio, SourceFile, open_portfolio
 from ipvalue.intake.stored import BATCH_ROWS, Unit
 

@@ -112,15 +112,9 @@ def _list(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
     lengths = pc.list_value_length(lists).fill_null(1).to_numpy(zero_copy_only=False)
     entries, parents = lists.flatten(), pc.list_parent_indices(lists).to_numpy()
     faults.append(Fault((lengths < 1) | (lengths > LONGEST_LIST), f"{column.name} has 1 to {LONGEST_LIST} entries", column.noun))
-    empty = Fault(_mask(entries.is_null()), f"{column.name} has no blank entries", f"{column.noun} without blanks")
-    for fault in [empty, *_limit_faults(column, entries)]:
-        faults.append(
-            Fault(
-                np.isin(np.arange(len(lists)), parents[fault.cells]),
-                fault.rule,
-                f"a list with every entry {fault.must_be}",
-            )
-        )
+    entry_faults = [Fault(one.cells, one.rule, f"a list with every entry {one.must_be}") for one in _limit_faults(column, entries)]
+    entry_faults.append(Fault(_mask(entries.is_null()), f"{column.name} has no blank entries", f"{column.noun} without blanks"))
+    faults += [Fault(np.isin(np.arange(len(lists)), parents[one.cells]), one.rule, one.must_be) for one in entry_faults]
     return _without(lists, faults)
 
 

@@ -76,7 +76,7 @@ def _message(column: Column, value: str | None, must_be: str) -> str:
     if value is None or not value:
         return f"{column.name} is blank: it must be given in every row"
     shown = value if column.kind in ("float", "int", "bool") else repr(value)
-    near = nearest(value, column.choices)
+    near = nearest(value, column.choices) if column.choices else None
     meant = f" (did you mean {near}?)" if near else ""
     mend = "correct it" if column.required else "correct it or leave it blank"
     return f"{column.name} is {shown}{meant}: it must be {must_be}; {mend}"

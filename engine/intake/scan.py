@@ -1,4 +1,4 @@
-"""One pass over the ids before a run: which occur more than once, and how many groups there are."""
+"""One pass over the ids before a run: which occur more than once, how many groups there are, and families that share out too much."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ipvalue.ext import kernel
+from ipvalue.intake import families
 from ipvalue.intake.cells import convert
+from ipvalue.intake.families import Families
+from ipvalue.intake.hashes import hash_ids
 from ipvalue.intake.sources import Portfolio
 from ipvalue.intake.stored import BATCH_ROWS, stored_batches
 from ipvalue.schema import PORTFOLIO, InputError, did_you_mean
@@ -45,14 +47,15 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class Scan:
-    """The duplicated ids, and the number of distinct combinations of the group columns (1 without any)."""
+    """The duplicated ids, the number of distinct combinations of the group columns (1 without any), and what the user should know."""
 
     duplicates: Duplicates
     groups: int
+    warnings: tuple[str, ...] = ()
 
 
 def scan(portfolio: Portfolio, group_by: Sequence[str] = ()) -> Scan:
-    """Read the ids and the group columns once, batch by batch; 8 bytes a row are held.
+    """Read the ids, the group columns and the families once, batch by batch; 8 bytes a row are held, and 24 a family.
 
     Ids whose hashes are equal are read again and compared as text. Groups are counted on the columns as given, blanks
     before filling. Raises InputError where a group column is no column of the portfolio.
@@ -62,16 +65,19 @@ def scan(portfolio: Portfolio, group_by: Sequence[str] = ()) -> Scan:
             raise InputError(f"cannot group by {name!r}: it is no column of the portfolio{did_you_mean(name, PORTFOLIO)}")
     hashes = np.empty(portfolio.rows, np.uint64)
     filled = 0
-    groups = _Distinct()
-    for batch in _columns(portfolio, [_ID, *group_by]):
+    groups, shared = _Distinct(), Families()
+    for batch in _columns(portfolio, [_ID, *families.COLUMNS, *group_by]):
         ids = batch[_ID].drop_null()
         hashes[filled : filled + len(ids)] = hash_ids(ids)
         filled += len(ids)
         groups.add(batch.select(list(group_by)))
+        shared.add(batch)
     hashes = hashes[:filled]
     hashes.sort()
     repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
-    return Scan(_confirmed(portfolio, repeated), groups.count())
+    over = shared.over()
+    warnings = (families.warning(over, _columns(portfolio, [_ID, families.FAMILY])),) if len(over) else ()
+    return Scan(_confirmed(portfolio, repeated), groups.count(), warnings)
 
 
 def _columns(portfolio: Portfolio, names: list[str]) -> Iterable[pa.RecordBatch]:
@@ -103,14 +109,6 @@ def _confirmed(portfolio: Portfolio, repeated: npt.NDArray[np.uint64]) -> Duplic
     hashes = hash_ids(ids)
     order = np.argsort(hashes, kind="stable")
     return Duplicates(hashes[order], ids.take(pa.array(order)), counts[counts > 1][order])
-
-
-def hash_ids(ids: pa.StringArray) -> npt.NDArray[np.uint64]:
-    """XXH64 of each id's UTF-8 bytes, (n,); docs/numerics.md §1. `ids` has no blanks."""
-    _, offsets, data = ids.buffers()
-    ends = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1] if len(ids) else np.zeros(1, np.int32)
-    hashes: npt.NDArray[np.uint64] = kernel.hash_strings(np.frombuffer(data or b"", np.uint8), ends)
-    return hashes
 
 
 def _among(hashes: npt.NDArray[np.uint64], ascending: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from ipvalue.schema import InputError
+from ipvalue.schema import InputError, did_you_mean_file
 
 Format = Literal["parquet", "ipc"]
 
@@ -44,7 +44,7 @@ def reading(display: str, what: str = "file") -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise InputError(f"{display}: there is no such file or directory") from None
+        raise InputError(f"{display}: there is no such file or directory{did_you_mean_file(display)}") from None
     except MemoryError:
         raise
     except PermissionError:

@@ -40,7 +40,7 @@ def _check_stages(rows: Rows) -> None:
             rows.lengths(name) != rows.lengths("stage_years"),
             name,
             f"{', '.join(STAGES)} have an entry for each stage",
-            lambda value, name=name: f"{name} {value} and stage_years are not of one length: give an entry for each stage",
+            f"{name} and stage_years are not of one length: give an entry for each stage",
         )
 
 

@@ -2,7 +2,7 @@
 
 from ipvalue.schema.column import LONGEST_LIST, Column
 from ipvalue.schema.describe import TABLES, columns_page, describe
-from ipvalue.schema.errors import InputError, IpvalueError, RunError, did_you_mean, nearest
+from ipvalue.schema.errors import InputError, IpvalueError, RunError, did_you_mean, did_you_mean_file, nearest
 from ipvalue.schema.portfolio import (
     CURRENCY_CODE,
     FILLABLE,
@@ -14,7 +14,7 @@ from ipvalue.schema.portfolio import (
     RIGHT_TYPES,
     STAGES,
 )
-from ipvalue.schema.rejects import REJECTS_SCHEMA, Rejects
+from ipvalue.schema.rejects import REJECTS_SCHEMA, BrokenRule, Rejects
 from ipvalue.schema.strict import Currency, Finite, Strict, validate
 from ipvalue.schema.tables import MARKET, RESULTS
 from ipvalue.schema.toml import read_toml
@@ -34,6 +34,7 @@ __all__ = [
     "RIGHT_TYPES",
     "STAGES",
     "TABLES",
+    "BrokenRule",
     "Column",
     "Currency",
     "Finite",
@@ -45,6 +46,7 @@ __all__ = [
     "columns_page",
     "describe",
     "did_you_mean",
+    "did_you_mean_file",
     "nearest",
     "read_toml",
     "validate",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class IpvalueError(Exception):
@@ -29,6 +30,14 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """The clause ": did you mean X?", or nothing where no candidate is near."""
     near = nearest(name, candidates)
     return f": did you mean {near}?" if near else ""
+
+
+def did_you_mean_file(path: str | Path) -> str:
+    """The same for a mistyped path: the clause that names the file or directory beside it; nothing for a URL."""
+    if "://" in str(path) or not Path(path).parent.is_dir():
+        return ""
+    near = nearest(Path(path).name, (one.name for one in sorted(Path(path).parent.iterdir()) if not one.name.startswith(".")))
+    return f": did you mean {Path(path).parent / near}?" if near else ""
 
 
 def _form(name: str) -> str:

@@ -94,7 +94,7 @@ _COLUMNS = (
     Column("right_type", "choice", "what kind of right it is", _RIGHT, choices=RIGHT_TYPES, required=True, source=_ROW),
     Column("stage", "choice", "how far it has come", _RIGHT, choices=STAGES, source=_ROW),
     Column("owner_id", "string", "whose it is", _RIGHT, source=_ROW),
-    Column("owner_province", "string", "province or region of the owner", _RIGHT),
+    Column("owner_province", "string", "province or region of the owner", _RIGHT, source=_ROW),
     Column(
         "family_id", "string", "rights that protect the same product; their revenue_share should not exceed 1 together", _RIGHT, source="model §11"
     ),
@@ -105,8 +105,8 @@ _COLUMNS = (
     Column("expiry_date", "date", "when it expires; renewable types: when it is next renewed", _RIGHT, source=_ROW),
     #
     Column("method", "choice", "how it is valued", _LIFE, "", METHODS[0], choices=METHODS, source="model §4"),
-    Column("methods", "choice_list", "several methods, reconciled by weights; in place of method", _LIFE, choices=METHODS),
-    Column("weights", "float_list", "weight of each of methods; together 1", _LIFE, "fraction", None, 0.0, 1.0),
+    Column("methods", "choice_list", "several methods, reconciled by weights; in place of method", _LIFE, choices=METHODS, source="model §4"),
+    Column("weights", "float_list", "weight of each of methods; together 1", _LIFE, "fraction", None, 0.0, 1.0, source="model §4"),
     _life("life", "years it still earns; a blank: until expiry_date or economic_life, whichever is first", "model §2"),
     _life("economic_life", "years until what it protects is worthless", _ROW),
     Column("indefinite", "bool", "renewed for ever: the last year repeats", _LIFE, "", False, source="model §4"),

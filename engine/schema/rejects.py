@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +24,21 @@ REJECTS_SCHEMA = pa.schema(
 )
 
 
+@dataclass(frozen=True)
+class BrokenRule:
+    """A rule of a column, and how many problems there are with it."""
+
+    column: str
+    rule: str
+    problems: int
+
+
 class Rejects:
     """A growing list of problems. One row may have several; `len` counts problems, `rows` the rows that have any."""
 
     def __init__(self) -> None:
         self._batches: list[pa.RecordBatch] = []
+        self._left_out: Counter[tuple[str, str]] = Counter()
 
     def add(
         self,
@@ -48,6 +60,25 @@ class Rejects:
     def merge(self, other: Rejects) -> None:
         """Take over the problems of `other`."""
         self._batches.extend(other._batches)
+        self._left_out += other._left_out
+
+    def shorten(self, keep: int | None) -> None:
+        """Keep the first `keep` problems of each rule (None: all), and of the others their number only, so that memory stays bounded."""
+        if keep is None or not self._batches:
+            return
+        table, kept = self.table(), []
+        seen: Counter[tuple[str, str]] = Counter()
+        for place, key in enumerate(_keys(table)):
+            seen[key] += 1
+            if seen[key] <= keep:
+                kept.append(place)
+        self._left_out += Counter({key: max(count - keep, 0) for key, count in seen.items()})
+        self._batches = table.take(pa.array(kept, pa.int64())).to_batches()
+
+    def broken_rules(self) -> tuple[BrokenRule, ...]:
+        """The rules that are broken, by the number of problems, most first."""
+        counts = Counter(_keys(self.table())) + self._left_out
+        return tuple(BrokenRule(column, rule, count) for (column, rule), count in sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
     def table(self) -> pa.Table:
         """All problems (REJECTS_SCHEMA) by file, row, column and rule: the same table whatever the order of adding."""
@@ -62,4 +93,10 @@ class Rejects:
         return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
     def __len__(self) -> int:
-        return sum(batch.num_rows for batch in self._batches)
+        kept: int = sum(batch.num_rows for batch in self._batches)
+        return kept + self._left_out.total()
+
+
+def _keys(table: pa.Table) -> Iterator[tuple[str, str]]:
+    """Column and rule of each problem."""
+    return zip(table["column"].to_pylist(), table["rule"].to_pylist(), strict=True)

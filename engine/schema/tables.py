@@ -63,7 +63,7 @@ _QUANTILE = "quantile; q05 is the 5 % one, q99_9 the 99.9 % one: a column for ea
 
 _ASSETS = (
     _assets("asset_id", "as in the portfolio", "", "string"),
-    _assets("method", "how it was valued", "", "choice"),
+    _assets("method", "how it was valued; reconciled where the row has several methods", "", "choice"),
     _assets("status", "ok, or what to be careful about in this row", "", "string", "model §11"),
     _assets("mean", "estimate of the expected value, the best there is"),
     _assets("mean_raw", "plain average of the paths"),
@@ -77,6 +77,9 @@ _ASSETS = (
     _assets("tab", "tax amortisation benefit", source="model §7"),
     _assets("value", "mean with the tax amortisation benefit and the premise", source="model §7"),
     _assets("paths", "paths simulated", "", "int"),
+    _assets("methods", "the row's methods, where it has several", "", "choice_list", "model §4"),
+    _assets("weights", "their weights", "fraction", "float_list", "model §4"),
+    _assets("method_values", "the value the right would have by each of them alone", _MONEY, "float_list", "model §4"),
     _assets("filled", "which set of assumptions filled which columns", "", "string", "interface: assumptions.toml"),
 )
 

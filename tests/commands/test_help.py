@@ -20,8 +20,9 @@ FLAGS = {
     },
     "check": {"--market", "--assumptions", "--limit", "--strict"},
     "schema": {"--format"},
+    "assumptions": {"--assumptions", "--right-type", "--jurisdiction", "--sector", "--format"},
     "synthesize": {"--assets", "--out", "--profile", "--seed"},
-    "show": {"--top", "--json"},
+    "show": {"--top", "--group", "--json"},
 }  # fmt: skip
 
 

@@ -14,7 +14,8 @@ import pytest
 from commandline import ROW, row_with, run, table, value
 from fsspec.implementations.local import LocalFileSystem
 
-from ipvalue.report.terminal import bar, money
+import ipvalue as iv
+from ipvalue.report.terminal import bar, group_view, money, overview
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -69,6 +70,116 @@ def test_json(result: Path) -> None:
     assert [row["asset_id"] for row in shown["top"]][:2] == ["r3", "r2"]
     assert {row["right_type"] for row in shown["groups"]} == {"trademark", "invention_patent"}
     assert json.loads(run("show", result, "--json", "--top", 1).out)["top"] == shown["top"][:1]
+
+
+# ------------------------------------------------------------------------------------------------ groups, methods, filled
+
+
+@pytest.fixture
+def groups(here: Path) -> list[dict[str, Any]]:
+    """The groups of a result with three hundred owners, each with more value than the one before."""
+    pq.write_table(table([{**ROW, "asset_id": f"a{i}", "owner_id": f"owner {i:03d}", "revenue": 1e5 * (i + 1)} for i in range(300)]), "p.parquet")
+    assert value("p.parquet", "--group-by", "owner_id,sector").code == 0
+    found: list[dict[str, Any]] = pq.read_table("out/groups.parquet").to_pylist()
+    return found
+
+
+def test_the_groups_of_most_value_come_first_and_the_others_are_counted(groups: list[dict[str, Any]]) -> None:
+    lines = run("show", "out", "--top", 3, columns=200).out.splitlines()
+    start = lines.index("Groups, the 3 largest of 300")
+    heads = " ".join(" ".join(lines[start + 1 : start + 3]).split())
+    for head in ("owner_id", "sector", "assets", "value", "mean", "q05", "q95", "fication"):
+        assert head in heads
+    best = sorted(groups[1:], key=lambda row: -float(row["value"]))
+    for line, row in zip(lines[start + 3 : start + 6], best, strict=False):
+        assert line.split()[:4] == [*row["owner_id"].split(), "software", "1"]
+        for name in ("value", "mean", "q05", "q95", "diversification"):
+            assert money(row[name]) in line
+    others = sum(float(row["value"]) for row in best[3:])
+    assert lines[start + 6] == f"and 297 more groups with 297 rights: {money(others)} together"
+
+
+def test_one_group_has_its_own_distribution(groups: list[dict[str, Any]]) -> None:
+    ran = run("show", "out", "--group", "owner 007,software")
+    assert (ran.code, ran.err) == (0, "")
+    (row,) = (one for one in groups if one["owner_id"] == "owner 007")
+    assert ran.out.startswith("owner 007,software: 1 right\n")
+    assert f"{'value':>19}  {money(row['value'])}" in ran.out
+    assert "Value of the group, by path" in ran.out
+    found = json.loads(run("show", "out", "--group", "owner 007,software", "--json").out)
+    assert found["group"] == "owner 007,software"
+    assert {name: found[name] for name in ("assets", "value", "q95")} == {name: row[name] for name in ("assets", "value", "q95")}
+    own = pq.read_table("out/assets").to_pylist()[7]
+    assert sum(each["paths"] for each in found["histogram"]) == 64
+    assert found["histogram"][0]["from"] >= own["value"] * 0.1
+    assert found["histogram"][-1]["to"] <= own["value"] * 10
+
+
+def test_a_mistyped_group_is_named_with_the_one_that_was_meant(groups: list[dict[str, Any]]) -> None:
+    ran = run("show", "out", "--group", "owner 007,sofware")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.sentence == "out: there is no group 'owner 007,sofware': did you mean owner 007,software?"
+    assert run("show", "out", "--group", "x").sentence == "out: there is no group 'x': name the values of owner_id, sector, with commas between"
+
+
+def test_a_group_of_a_result_without_groups() -> None:
+    assert value("portfolio.parquet").code == 0
+    assert run("show", "out", "--group", "software").sentence == "out: has no groups: value the portfolio with --group-by"
+
+
+def test_blank_groups_can_be_picked() -> None:
+    pq.write_table(table([{**ROW, "owner_id": None}, {**ROW, "asset_id": "b", "owner_id": "x, y"}]), "p.parquet")
+    assert value("p.parquet", "--group-by", "owner_id").code == 0
+    assert run("show", "out", "--group", "(blank)").out.startswith("(blank): 1 right")
+    assert run("show", "out", "--group", "x, y").out.startswith("x, y: 1 right")
+
+
+def test_the_mix_of_methods_is_shown_with_rights_and_value() -> None:
+    rows = [{**ROW, "asset_id": f"m{i}", "method": "market", "comparable_price": 1e6} for i in range(3)]
+    rows += [ROW, {**ROW, "asset_id": "two", "methods": ["market", "relief_from_royalty"], "weights": [0.5, 0.5], "comparable_price": 1e6}]
+    pq.write_table(table(rows), "p.parquet")
+    assert value("p.parquet").code == 0
+    shown = {one["name"]: one for one in json.loads(run("show", "out", "--json").out)["methods"]}
+    assert {name: one["rights"] for name, one in shown.items()} == {"market": 3, "relief_from_royalty": 1, "reconciled": 1}
+    assets = pq.read_table("out/assets").to_pylist()
+    assert shown["market"]["value"] == pytest.approx(sum(row["value"] for row in assets if row["method"] == "market"))
+    lines = run("show", "out").out.splitlines()
+    start = lines.index("By method")
+    assert lines[start + 2].split()[:2] == ["market", "3"]
+
+
+def test_what_the_assumptions_filled_is_counted_by_column() -> None:
+    Path("mine.toml").write_text(
+        '[defaults.trademark]\nfee_inflation = 0.01\nhazard = 0.01\n[defaults."trademark//pharma"]\nrevenue_uncertainty = 0.1\n'
+    )
+    pq.write_table(table([ROW, {**ROW, "asset_id": "b", "sector": "pharma"}, {**ROW, "asset_id": "c", "hazard": 0.02}]), "p.parquet")
+    assert value("p.parquet", "--assumptions", "mine.toml").code == 0
+    assert json.loads(run("show", "out", "--json").out)["filled"] == {"fee_inflation": 3, "hazard": 2, "revenue_uncertainty": 1}
+    lines = run("show", "out", "--top", 2).out.splitlines()
+    start = lines.index("Filled by the assumptions, the 2 most often of 3 columns")
+    assert [line.split() for line in lines[start + 2 : start + 4]] == [["fee_inflation", "3"], ["hazard", "2"]]
+
+
+def test_a_result_in_many_parts_is_shown_as_one() -> None:
+    pq.write_table(table([{**ROW, "asset_id": f"a{i}", "revenue": 1e6 + 1e3 * i} for i in range(60)]), "p.parquet")
+    iv.value("p.parquet", market="market.toml", out="parts", paths=16, rows_per_task=7)
+    iv.value("p.parquet", market="market.toml", out="whole", paths=16, rows_per_task=1000)
+    parts, whole = (json.loads(run("show", name, "--json", "--top", 5).out) for name in ("parts", "whole"))
+    values = sorted((row["value"] for row in pq.read_table("whole/assets").to_pylist()), reverse=True)
+    assert [row["value"] for row in parts["top"]] == values[:5]
+    for name in ("top", "whole", "histogram", "filled"):
+        assert parts[name] == whole[name], name
+    assert parts["methods"][0]["value"] == pytest.approx(whole["methods"][0]["value"])
+
+
+def test_a_result_in_memory_is_looked_at_as_one_on_disk() -> None:
+    held = iv.value("portfolio.parquet", market="market.toml", paths=16, group_by=("sector",))
+    stored = iv.value("portfolio.parquet", market="market.toml", paths=16, group_by=("sector",), out="out")
+    assert overview(held).bars == overview(stored).bars
+    assert group_view(held, "pharma") == group_view(stored, "pharma")
+
+
+# ------------------------------------------------------------------------------------------------ little
 
 
 def test_a_result_of_a_certain_value_has_one_bar() -> None:

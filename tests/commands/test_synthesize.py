@@ -28,6 +28,20 @@ def test_a_synthetic_portfolio_says_so_in_its_metadata_and_is_valued(name: str, 
     assert ran.out.startswith("300 rights valued")
 
 
+@pytest.mark.parametrize("profile", ["cn_register", "exchange"])
+def test_a_bare_register_and_an_exchange_are_good_input(profile: str, root: Path) -> None:
+    ran = run("synthesize", "--assets", 400, "--out", "p.parquet", "--profile", profile)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == f"400 synthetic rights ({profile}, seed 1) are in p.parquet\n"
+    assert pq.read_schema("p.parquet").metadata[b"ipvalue.profile"] == profile.encode()
+    market = root / "examples" / "cn_register" / "market.toml"
+    ran = run("check", "p.parquet", "--market", market, "--strict")
+    assert (ran.code, ran.out, ran.err) == (0, "400 of 400 rows can be valued, 0 would be rejected\n", "")
+    ran = value("p.parquet", "--market", market, "--strict")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("400 rights valued")
+
+
 def test_the_same_seed_gives_the_same_file() -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert run("synthesize", "--assets", 50, "--out", f"{name}.parquet", "--seed", seed).code == 0

@@ -27,6 +27,9 @@ ASSETS = [
     ("status", pa.string()),
     *((name, pa.float64()) for name in [*MONEY, "probability_of_loss", "expected_life", "closed_form", "tab", "value"]),
     ("paths", pa.int64()),
+    ("methods", pa.list_(pa.string())),
+    ("weights", pa.list_(pa.float64())),
+    ("method_values", pa.list_(pa.float64())),
     ("filled", pa.string()),
 ]
 GROUPS = [

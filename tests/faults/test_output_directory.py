@@ -61,6 +61,12 @@ def test_an_earlier_result_is_not_replaced_unasked() -> None:
     assert contents() == before
 
 
+def test_a_directory_that_may_not_be_used_is_refused_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert value("portfolio.parquet").code == 0
+    monkeypatch.setattr(ipvalue.execute, "open_portfolio", lambda *_: pytest.fail("the portfolio was opened"))
+    assert value("portfolio.parquet").sentence == "out: is not empty: name another --out, or give --overwrite to replace the result there"
+
+
 @pytest.mark.parametrize("flags", [(), ("--overwrite",)])
 @pytest.mark.parametrize(
     "theirs", ["notes.txt", "assets/mine.parquet", "assets/part-00000.csv", "paths/deep/part-00000.arrow", ".hidden", "manifest.json/x"]

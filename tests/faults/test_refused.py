@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,6 +141,12 @@ def test_a_market_that_is_not_there() -> None:
     assert refused("portfolio.parquet", "--market", "none.toml") == "none.toml: there is no such file"
 
 
+def test_a_mistyped_market_or_portfolio_is_named_with_the_one_that_was_meant() -> None:
+    assert refused("portfolio.parquet", "--market", "markt.toml") == "markt.toml: there is no such file: did you mean market.toml?"
+    sentence = refused("Portfolio.parquet", "--market", "market.toml")
+    assert sentence == "Portfolio.parquet: there is no such file or directory: did you mean portfolio.parquet?"
+
+
 def test_no_market_at_all() -> None:
     Path("market.toml").unlink()
     expected = "no market is given and no market.toml stands beside the portfolio: name one with --market"
@@ -227,11 +234,13 @@ def test_a_bad_option(option: str, text: str, sentence: str) -> None:
     [
         (("value",), "Missing argument"),
         (("value", "portfolio.parquet", "--pathz", "5"), "No such option: --pathz"),
-        (("value", "portfolio.parquet", "--paths", "many"), "Invalid value for '--paths'"),
-        (("value", "portfolio.parquet", "--seed", "1.5"), "Invalid value for '--seed'"),
+        (("value", "portfolio.parquet", "--paths", "many"), "Invalid value for '--paths': 'many' must be a whole number"),
+        (("value", "portfolio.parquet", "--seed", "1.5"), "Invalid value for '--seed': '1.5' must be a whole number"),
+        (("value", "portfolio.parquet", "--tail", "half"), "Invalid value for '--tail': 'half' must be a number"),
+        (("synthesize", "--out", "s.parquet", "--assets", "all"), "Invalid value for '--assets': 'all' must be a whole number"),
         (("vlaue", "portfolio.parquet"), "No such command 'vlaue'"),
-        (("check", "portfolio.parquet", "--limit", "-1"), "Invalid value for '--limit'"),
-        (("show", "out", "--top", "0"), "Invalid value for '--top'"),
+        (("check", "portfolio.parquet", "--limit", "-1"), "Invalid value for '--limit': '-1' must be at least 0"),
+        (("show", "out", "--top", "0"), "Invalid value for '--top': '0' must be at least 1"),
     ],
 )
 def test_bad_usage(args: tuple[str, ...], sentence: str) -> None:
@@ -276,6 +285,17 @@ def test_no_row_left() -> None:
     assert more == "  and 1 more problem: ipvalue check lists them"
     assert contents() == before
     assert not Path("some").exists()
+
+
+def test_an_instruction_set_that_this_machine_lacks_is_refused_in_a_sentence() -> None:
+    before = contents()
+    for command in (("value", "portfolio.parquet", "--out", "out"), ("check", "portfolio.parquet")):
+        ran = installed(*command, env={**os.environ, "IPVALUE_ISA": "avx9"})
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.sentence.startswith("IPVALUE_ISA=avx9: this machine runs baseline")
+        assert ran.sentence.endswith(": set it to one of them, or leave it unset")
+    assert contents() == before
+    assert installed("schema", env={**os.environ, "IPVALUE_ISA": "avx9"}).code == 0
 
 
 def test_refused_as_its_own_process() -> None:

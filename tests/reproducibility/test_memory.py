@@ -8,7 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
+
+from ipvalue.schema.portfolio import METHODS
+from ipvalue.valuation import open_result
 
 MOST_BYTES = 2 * 1024**3
 
@@ -32,3 +39,25 @@ def test_peak_memory(assets: int, paths: int, tmp_path: Path, root: Path) -> Non
     peak = _peak("value", portfolio, "--market", market, "--paths", paths, "--out", tmp_path / "out")
     print(f"{assets:,} assets × {paths:,} paths: {peak / 1024**2:,.0f} MiB")
     assert peak < MOST_BYTES
+
+
+@pytest.mark.slow
+def test_a_million_bare_rights_through_every_method(tmp_path: Path, root: Path) -> None:
+    """Every right type by every method, totals by owner's province and right type; nothing but the register's extract is known."""
+    register, portfolio, out = tmp_path / "register.parquet", tmp_path / "portfolio.parquet", tmp_path / "out"
+    assert _peak("synthesize", "--profile", "cn_register", "--assets", 1_000_000, "--out", register) < MOST_BYTES
+    bare = pq.read_table(register)
+    methods = pa.array(METHODS).take(pa.array(np.arange(bare.num_rows) % len(METHODS)))
+    pq.write_table(bare.append_column("method", methods), portfolio, row_group_size=100_000)
+    market = root / "examples" / "cn_register" / "market.toml"
+    assert _peak("value", portfolio, "--market", market, "--paths", 1000, "--group-by", "owner_province,right_type", "--out", out) < MOST_BYTES
+    result = open_result(str(out))
+    assert result.rejects.num_rows == 0
+    assets, groups = result.assets, result.groups
+    assert assets.num_rows == bare.num_rows
+    assert pc.all(pc.greater(assets["value"], -1e15)).as_py()
+    assert pc.value_counts(assets["method"]).to_pylist() == pc.value_counts(methods).to_pylist()
+    whole, parts = groups.slice(0, 1), groups.slice(1)
+    assert whole["assets"][0].as_py() == pc.sum(parts["assets"]).as_py() == bare.num_rows
+    assert whole["value"][0].as_py() == pytest.approx(pc.sum(parts["value"]).as_py(), rel=1e-12)
+    assert whole["value"][0].as_py() == pytest.approx(pc.sum(assets["value"]).as_py(), rel=1e-9)

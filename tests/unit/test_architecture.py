@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("intake", "assumptions", "market", "synthesize"),
     ("tables", "rows"),
     ("rules", "drivers"),
-    ("cashflows",),
+    ("cashflows", "doubts"),
     ("methods",),
     ("compiled",),
     ("stopping", "totals"),

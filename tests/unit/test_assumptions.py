@@ -224,7 +224,7 @@ def test_none_switches_a_default_off(book: Book) -> None:
 
 
 def test_lists_and_flags_are_filled_too(book: Book) -> None:
-    text = '[defaults.design]\nstage_costs = [1, 2]\ntab_years = 10\nmethod = "project"\n'
+    text = '[defaults.design]\nstage_costs = [1, 2]\ncurrency = "CNY"\ntab_years = 10\nmethod = "project"\n'
     row, _ = filled(book(text), right_type="design")
     assert (row["stage_costs"], row["tab_years"], row["method"]) == ([1.0, 2.0], 10, "project")
 

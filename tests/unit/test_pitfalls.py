@@ -130,8 +130,8 @@ def test_2_hazard_applies_whoever_chooses() -> None:
 
 
 def test_2_holds_for_the_assumptions_that_ship() -> None:
-    rows = [{**ASSET, "asset_id": name, "jurisdiction": "US", "filing_date": date(2022, 1, 1), "grant_date": date(2024, 1, 1), "renewal": name}
-            for name in ("always", "optimal")]  # fmt: skip
+    dated = {**ASSET, "jurisdiction": "US", "filing_date": date(2022, 1, 1), "grant_date": date(2024, 1, 1), "growth": 0.0}
+    rows = [{**dated, "asset_id": name, "renewal": name} for name in ("always", "optimal")]
     filled = dict(zip(*(result(rows, flat(fx={"USD": 7.0}), shipped=True).assets[name].to_pylist() for name in ("asset_id", "filled"))))
     assert "survival_curve" in filled["always"]
     assert "survival_curve" not in filled["optimal"]
@@ -149,7 +149,7 @@ INNOCENT = [{}, {"hazard": 0.3}, {"discount_premium": 0.3}, {"growth": -0.3}, {"
 
 
 def rows_with(*cells: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{**ASSET, "asset_id": f"r{i}", **each} for i, each in enumerate(cells)]
+    return [{**ASSET, "asset_id": f"r{i}", "tax_rate": 0.25, **each} for i, each in enumerate(cells)]
 
 
 def about(warnings: Any, *words: str) -> list[str]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +14,13 @@ import pyarrow.compute as pc
 import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
+import synthetic
 from scipy.stats import norm
+from synthetic import assert_every_column_is_in_its_range, assert_within_sampling_error, shares
 
 from ipvalue.market import load_market
-from ipvalue.schema import PORTFOLIO, InputError, RunError
-from ipvalue.synthesize import BLOCK, normal_quantile, synthesize
+from ipvalue.schema import InputError, RunError
+from ipvalue.synthesize import BLOCK, PROFILES, normal_quantile, synthesize
 
 ROOT = Path(__file__).parents[2]
 N = 150_000
@@ -28,8 +28,7 @@ N = 150_000
 
 @pytest.fixture(scope="module")
 def margins() -> dict[str, Any]:
-    file = files("ipvalue") / "data" / "cn_trademarks.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+    return synthetic.margins("cn_trademarks")
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +41,6 @@ def marks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def table(marks: Path) -> pa.Table:
     return pq.read_table(marks)
-
-
-def shares(values: pa.ChunkedArray) -> dict[Any, int]:
-    return {r["values"]: r["counts"] for r in pc.value_counts(values).to_pylist()}
-
-
-def assert_within_sampling_error(counted: dict[Any, int], expected: dict[Any, float]) -> None:
-    """Each count within five standard errors of its binomial expectation."""
-    whole = sum(expected.values())
-    assert set(counted) <= set(expected)
-    for name, part in expected.items():
-        p = part / whole
-        assert abs(counted.get(name, 0) - N * p) < 5 * math.sqrt(N * p * (1 - p)), name
 
 
 def test_sectors_and_years_follow_the_published_margins(table: pa.Table, margins: dict[str, Any]) -> None:
@@ -116,17 +102,8 @@ def test_dates_are_those_of_marks_in_force(table: pa.Table, margins: dict[str, A
 
 
 def test_every_column_is_one_of_the_schema_and_in_its_range(table: pa.Table) -> None:
-    for name in table.schema.names:
-        column = PORTFOLIO[name]
-        values = table[name].cast(pa.string()) if pa.types.is_dictionary(table[name].type) else table[name]
-        assert values.null_count == 0, name
-        if column.low is not None:
-            assert pc.min(values).as_py() >= column.low, name
-        if column.high is not None:
-            assert pc.max(values).as_py() <= column.high, name
-        if column.choices:
-            assert set(pc.unique(values).to_pylist()) <= set(column.choices), name
-    assert pc.count_distinct(table["asset_id"]).as_py() == N
+    assert_every_column_is_in_its_range(table)
+    assert all(table[name].null_count == 0 for name in table.schema.names)
 
 
 def test_the_market_of_the_examples_knows_every_sector(margins: dict[str, Any]) -> None:
@@ -222,6 +199,11 @@ def test_a_synthetic_one_is_replaced(tmp_path: Path) -> None:
     synthesize(7, out)
     assert pq.read_metadata(out).num_rows == 7
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_without_a_number_the_profile_says_how_many_rights(tmp_path: Path) -> None:
+    assert synthesize(None, tmp_path / "book.arrow", "exchange") == synthetic.margins("exchange")["assets"] == 100_000
+    assert all(synthetic.margins(profile)["assets"] == 1_000_000 for profile in PROFILES if profile != "exchange")
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

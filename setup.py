@@ -10,9 +10,13 @@ import math
 import os
 import runpy
 import struct
+import sys
+import tempfile
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CCompilerError, ExecError, PlatformError
 
 ROOT = Path(__file__).parent.resolve()
 os.chdir(ROOT)  # setuptools wants paths relative to the project
@@ -151,12 +155,42 @@ def extension() -> list[Extension]:
         depends=[*headers, *(str(p) for p in sorted(Path("ext").glob("*.inc")))],
         extra_compile_args=[*COMPILE, *WARNINGS, *CYTHON_NOISE],
         libraries=["m"],
+        optional=True,
     )
     return cythonize(
         [kernel],
         build_dir="build/cython",
         compiler_directives={"language_level": 3},
     )
+
+
+class BuildKernels(build_ext):
+    """Where no C compiler is found the package is built without its C kernels, and says so. A fault in C that can be compiled ends the build."""
+
+    def build_extension(self, extension: Extension) -> None:
+        extension.optional = not self.can_compile()
+        if extension.optional:
+            print(NOT_COMPILED, file=sys.stderr)
+        else:
+            super().build_extension(extension)
+
+    def can_compile(self) -> bool:
+        """Whether a C file that does nothing, with Python's headers, can be compiled and linked."""
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "nothing.c"
+            source.write_text("#include <Python.h>\nint main(void) { return 0; }\n", encoding="ascii")
+            try:
+                objects = self.compiler.compile([str(source)], output_dir=folder, include_dirs=self.include_dirs)
+                self.compiler.link_shared_object(objects, str(Path(folder) / "nothing.so"))
+            except (CCompilerError, ExecError, PlatformError, OSError):
+                return False
+        return True
+
+
+NOT_COMPILED = """
+ipvalue: the C kernels are not built, for no C compiler with Python's headers works here. Numba's kernels take their place: the same results, slower.
+To have them, install a C compiler (gcc) and Python's headers (python3-dev) and then ipvalue again.
+"""
 
 
 if __name__ == "__main__":
@@ -171,5 +205,6 @@ if __name__ == "__main__":
             "ipvalue.ext": ["*.pyi"],
         },
         ext_modules=extension(),
+        cmdclass={"build_ext": BuildKernels},
         zip_safe=False,
     )

@@ -1,10 +1,10 @@
-"""Every method beside relief from royalty, in one run: path-years per CPU-second of each through the whole engine (rows to results rows), and the ratio.
+"""Every method beside relief from royalty, in one run: path-years per CPU-second through the whole engine (rows to results rows), and the ratio.
 
     make bench                      short
     make bench-full                 the figures to quote
 
-The rights are one kind, of ten years, with a factor, lapse, a royalty range where the method has one, and a cost; 10,000 paths, single precision, five quantiles.
-cost and market know one year only, so their peer is relief from royalty over one year. Methods take turns, as in test_reference.py. Nothing here asserts a time.
+The rights are one kind, of ten years, with a factor, lapse and a cost; 10,000 paths, single precision, five quantiles. cost and market know one
+year only, so their peer is relief from royalty over one year. Methods take turns, as in test_reference.py. Nothing here asserts a time.
 """
 
 from __future__ import annotations

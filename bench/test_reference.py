@@ -23,6 +23,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ipvalue.backend import Backend, kernels
 from peers.numpy_peer import NumpyPeer
 from workload import PATHS, QUANTILES, SECTORS, TAIL, YEARS, Assets, correlation, reference_assets
 
@@ -31,13 +32,13 @@ ASSETS = 512 if FULL else 128
 TURNS = 11 if FULL else 5
 
 
-def engine_reference(assets: Assets, paths: int) -> Callable[[], np.ndarray]:
-    """Our kernel on the same assets: a function that simulates them all and returns (a, 5 + q) statistics.
+def engine_reference(assets: Assets, paths: int, backend: Backend = "native") -> Callable[[], np.ndarray]:
+    """Our kernels on the same assets: a function that simulates them all and returns (a, 5 + q) statistics.
 
     What NumPy gets ready-made (present-value vectors, the factors' loadings) our kernel gets too; drawing the factors
     is inside our time and outside NumPy's.
     """
-    kernel = pytest.importorskip("ipvalue.ext.kernel")
+    kernel = kernels(backend)
     count = len(assets)
     flat = lambda vectors: np.ascontiguousarray(vectors, dtype=np.float64).reshape(-1)  # noqa: E731
     ids = "".join(assets.asset_id).encode()
@@ -126,29 +127,32 @@ def test_reference_beside_numpy(capsys: pytest.CaptureFixture[str]) -> None:
     engine = engine_reference(assets, PATHS)
     peer = NumpyPeer(assets, PATHS)
     ziggurat = NumpyPeer(assets, PATHS, normals="ziggurat")
-    engine(), peer.run(0, 4), ziggurat.run(0, 4)
+    numba = engine_reference(assets, PATHS, "numba")
+    compiling = cpu_seconds(engine_reference(reference_assets(1), 1, "numba"))
+    engine(), numba(), peer.run(0, 4), ziggurat.run(0, 4)
 
     work = ASSETS * PATHS * YEARS / 1e6
-    speeds: dict[str, list[float]] = {"ipvalue": [], "NumPy (Box-Muller)": [], "NumPy (ziggurat)": []}
+    speeds: dict[str, list[float]] = {"ipvalue": [], "ipvalue in Numba": [], "NumPy (Box-Muller)": [], "NumPy (ziggurat)": []}
     ratios = []
     for _ in range(TURNS):
         ours = cpu_seconds(engine)
         best = cpu_seconds(peer.run)
         speeds["ipvalue"].append(work / ours)
+        speeds["ipvalue in Numba"].append(work / cpu_seconds(numba))
         speeds["NumPy (Box-Muller)"].append(work / best)
         speeds["NumPy (ziggurat)"].append(work / cpu_seconds(ziggurat.run))
         ratios.append(best / ours)
 
     with capsys.disabled():
         out = sys.stdout
-        kernel = sys.modules["ipvalue.ext.kernel"]
         out.write(f"\nreference workload: {ASSETS} assets, {PATHS} paths, {YEARS} years, all statistics, single precision\n")
-        out.write(f"{machine()}, instruction set {getattr(kernel, 'isa', lambda: '?')()}\n")
+        out.write(f"{machine()}, instruction set {kernels('native').isa()}\n")
         out.write(f"{'':22}{'M path-years per CPU-second':>30}\n")
         for name, found in speeds.items():
             out.write(f"{name:22}{statistics.median(found):>14.1f}   ({min(found):.1f} to {max(found):.1f})\n")
         low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
         out.write(f"{'ratio to best NumPy':22}{middle:>14.2f}   ({low:.2f} to {high:.2f}, {TURNS} turns)\n")
+        out.write(f"{'Numba compiles in':22}{compiling:>14.1f}   CPU seconds, once a process (and renewal options some more)\n")
 
 
 def test_kernel_speed(benchmark) -> None:  # type: ignore[no-untyped-def]

@@ -57,6 +57,7 @@ def _line(problem: dict[str, Any]) -> str:
     named = f" ({problem['asset_id']})" if problem["asset_id"] else ""
     value = problem["value"] or "blank"
     shown = " ".join(value[:LONGEST_VALUE].split()) + ("…" if len(value) > LONGEST_VALUE else "")
+    shown = shown or repr(value[:LONGEST_VALUE])
     message = " ".join(problem["message"].replace(value, shown).replace(repr(value)[1:-1], shown).split())
     told = message.startswith(problem["column"]) and shown in message
     found = "" if told else f", {problem['column']} = {shown}"

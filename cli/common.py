@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import time
@@ -52,7 +53,8 @@ class Command(TyperCommand):
 def errors_as_sentences(log_json: bool = False) -> Iterator[None]:
     """Errors go to stderr, one sentence a line: exit 2 for bad input or usage, 1 for a failed run, 130 when interrupted."""
     try:
-        yield
+        with _notices(log_json):
+            yield
     except IpvalueError as error:
         _say(str(error), log_json)
         raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
@@ -69,6 +71,32 @@ def errors_as_sentences(log_json: bool = False) -> Iterator[None]:
             raise
         _say(f"a fault of ipvalue itself: {type(error).__name__}: {error}; please report it with what IPVALUE_DEBUG=1 prints", log_json)
         raise typer.Exit(1) from None
+
+
+@contextmanager
+def _notices(log_json: bool) -> Iterator[None]:
+    """What the library says meanwhile, through its logger, goes to stderr as well."""
+    logger, handler = logging.getLogger("ipvalue"), _Notices(log_json)
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+        logger.removeHandler(handler)
+
+
+class _Notices(logging.Handler):
+    def __init__(self, log_json: bool) -> None:
+        super().__init__()
+        self._log_json = log_json
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._log_json:
+            log_line("notice", text=record.getMessage())
+        else:
+            err.print(f"ipvalue: {record.getMessage()}", markup=False)
 
 
 def _say(text: str, log_json: bool) -> None:

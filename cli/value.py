@@ -29,6 +29,9 @@ def command(
     workers: Annotated[int | None, typer.Option(help="Threads or processes; by default the cores.", show_default=False)] = None,
     scheduler: Annotated[str, typer.Option(help="threads, processes, or tcp://HOST:PORT of a Dask scheduler.")] = "threads",
     memory: Annotated[str | None, typer.Option(help="Memory the run may use, as 8GiB; by default what is free.", show_default=False)] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="native (C) or numba: the same bits; by default native where built.", show_default=False)
+    ] = None,
     premise: Annotated[str, typer.Option(help="going_concern, orderly or forced.")] = "going_concern",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in --out.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any row was rejected.")] = False,
@@ -50,6 +53,7 @@ def command(
             "workers": workers,
             "scheduler": scheduler,
             "memory": memory,
+            "backend": backend,
             "premise": premise,
         }
         with progress(log_json, "valuing") as show:

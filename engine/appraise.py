@@ -19,7 +19,7 @@ from ipvalue.rows import Rows
 from ipvalue.schema import Rejects
 from ipvalue.simulate import Factors, Reals, Sampling, make_factors, simulate
 from ipvalue.stopping import add_boundaries
-from ipvalue.summary import EXTRA_COLUMNS, Figures, add_to_totals, describe_assets, figures_of, reject_unusable
+from ipvalue.summary import EXTRA_COLUMNS, Figures, add_to_totals, describe_assets, figures_of, reject_unusable, with_method_shown
 from ipvalue.tables import GOING_CONCERN, Tables, make_tables
 from ipvalue.totals import Totals
 
@@ -55,7 +55,7 @@ class Appraiser:
 
     def new_totals(self, group_by: tuple[str, ...]) -> Totals:
         """Empty sums for `value` to add to."""
-        return Totals(group_by, self.sampling.paths, EXTRA_COLUMNS + len(self.sampling.quantiles))
+        return Totals(group_by, self.sampling.paths, EXTRA_COLUMNS + len(self.sampling.quantiles), self.sampling.backend)
 
     def check(self, rows: Rows) -> None:
         """Moves every row that could not be valued to the rejects, as far as that shows without simulating."""
@@ -71,8 +71,8 @@ class Appraiser:
         compiled = compile_rows(rows, self.tables)
         if not len(rows):
             return None, None
-        add_boundaries(compiled.vectors)
-        group = totals.groups_of(rows.batch)
+        add_boundaries(compiled.vectors, self.sampling.backend)
+        group = totals.groups_of(with_method_shown(rows.batch))
         figures, of_methods = self._figures(compiled, group, totals)
         good = figures.status == 0
         assets = describe_assets(rows, figures, of_methods, self.sampling)
@@ -106,4 +106,4 @@ class Appraiser:
 
 def make_appraiser(market: Market, assumptions: Assumptions, sampling: Sampling, premise: str, keep_paths: bool) -> Appraiser:
     """An Appraiser. Raises InputError where the assumptions lack the premise."""
-    return Appraiser(make_tables(market, assumptions, premise), assumptions, make_factors(market), sampling, keep_paths)
+    return Appraiser(make_tables(market, assumptions, premise, sampling.backend), assumptions, make_factors(market), sampling, keep_paths)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ipvalue.backend import kernels
 from ipvalue.constants import MAX_HORIZON_YEARS
 from ipvalue.drivers import Earning, income_drivers, of_name, price_drivers
-from ipvalue.ext import kernel
 from ipvalue.intake import hash_ids
 from ipvalue.rows import Floats, Ints, Longs, Mask, Rows
 from ipvalue.tables import Tables
@@ -96,13 +96,13 @@ def income_vectors(rows: Rows, tables: Tables, earning_of: Callable[[Rows], Earn
     """The vectors of income rows that passed their checks; rows whose vectors break a rule (x ≥ 1, T(age) = 0, …) are rejected."""
     earning = earning_of(rows)
     drivers = income_drivers(rows, tables, earning)
-    periods = kernel.periods(drivers, tables)
+    periods = kernels(tables.backend).periods(drivers, tables)
     long = periods > MAX_HORIZON_YEARS * tables.steps_per_year
     if long.any():
         _reject_long(rows, long)
         return income_vectors(rows, tables, earning_of)
     offset = np.concatenate([[0], np.cumsum(periods)]).astype(np.int64)
-    parts = kernel.vectors(drivers, tables, offset, bool(earning.limited.any()))
+    parts = kernels(tables.backend).vectors(drivers, tables, offset, bool(earning.limited.any()))
     status = parts.pop("status")
     if status.any():
         _reject_status(rows, status)
@@ -130,7 +130,7 @@ def price_vectors(rows: Rows, tables: Tables, price_of: Callable[[Rows], Floats]
     """The vectors of rows worth price_of(rows) (a,), in their currency, today: one period of one year whatever the market's, without tax benefit."""
     yearly = replace(tables, steps_per_year=1)
     offset = np.arange(len(rows) + 1, dtype=np.int64)
-    parts = kernel.vectors(price_drivers(rows, yearly), yearly, offset, False)
+    parts = kernels(tables.backend).vectors(price_drivers(rows, yearly), yearly, offset, False)
     status = parts.pop("status")
     if status.any():
         _reject_status(rows, status)

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from ipvalue.constants import DEFAULT_INDEFINITE_LIFE, TIME_EPSILON
-from ipvalue.ext import kernel
+from ipvalue.constants import DEFAULT_INDEFINITE_LIFE, DRIVERS, TIME_EPSILON
 from ipvalue.rows import Floats, Ints, Longs, Mask, Rows
 from ipvalue.schema import RENEWABLE
 from ipvalue.tables import Tables
@@ -25,7 +24,7 @@ STAGES = ("stage_costs", "stage_years", "stage_probabilities")
 
 @dataclass(frozen=True)
 class Drivers:
-    """What `ext/vectors.c` reads: `drivers` (kernel.DRIVERS, a) and for each asset the item of each table it uses (−1: none)."""
+    """What `ext/vectors.c` reads: `drivers` (constants.DRIVERS, a) and for each asset the item of each table it uses (−1: none)."""
 
     drivers: Floats
     curve: Ints
@@ -79,7 +78,7 @@ def income_drivers(rows: Rows, tables: Tables, earning: Earning) -> Drivers:
         **_premise(rows, tables),
         "cap": np.where(rows.given("cap"), rows.floats("cap"), np.inf),
     }
-    matrix = np.stack([columns[name] if name in columns else rows.floats(name) for name in kernel.DRIVERS])
+    matrix = np.stack([columns[name] if name in columns else rows.floats(name) for name in DRIVERS])
     path_start, path = _lists(rows, "revenue_path")
     stages = {name: _lists(rows, name) if earning.staged else (np.zeros(len(rows) + 1, np.int64), np.zeros(0)) for name in STAGES}
     return Drivers(
@@ -163,7 +162,7 @@ def price_drivers(rows: Rows, tables: Tables) -> Drivers:
     none, starts, empty = np.full(len(rows), -1, np.int32), np.zeros(len(rows) + 1, np.int64), np.zeros(0)
     off = np.zeros(len(rows), np.uint8)
     return Drivers(
-        drivers=np.stack([columns.get(name, np.zeros(len(rows))) for name in kernel.DRIVERS]),
+        drivers=np.stack([columns.get(name, np.zeros(len(rows))) for name in DRIVERS]),
         curve=rows.index("currency", tables.curve_index),
         survival_curve=none,
         schedule=none,

@@ -21,9 +21,9 @@ import pyarrow as pa
 from ipvalue import spread
 from ipvalue.appraise import Appraiser, Rows, make_appraiser
 from ipvalue.assumptions import Assumptions, load_assumptions
+from ipvalue.backend import kernels
 from ipvalue.constants import NUMERICS_VERSION
 from ipvalue.doubts import Doubts
-from ipvalue.ext import kernel
 from ipvalue.intake import Duplicates, Portfolio, Unit, open_portfolio, read, scan
 from ipvalue.job import Job
 from ipvalue.market import Market, load_market
@@ -74,7 +74,7 @@ Progress = Callable[[int, int], None]
 
 def run_task(task: Task, run: Run) -> Receipt:
     """Values one range of rows and writes its part. Running it twice changes nothing."""
-    with kernel.DefaultArithmetic():
+    with kernels(run.job.backend).DefaultArithmetic():
         return _value_task(task, run)
 
 
@@ -164,8 +164,8 @@ class Inputs:
 @contextmanager
 def opened(portfolio: object, market: object, assumptions: str | Path, job: Job, out: str) -> Iterator[Inputs]:
     """Opens and checks all that a run reads, before anything is written. Raises InputError."""
-    if kernel.isa_fault:
-        raise InputError(f"{kernel.isa_fault}: set it to one of them, or leave it unset")
+    if fault := kernels(job.backend).isa_fault:
+        raise InputError(f"{fault}: set it to one of them, or leave it unset" if job.backend == "native" else fault)
     with tempfile.TemporaryDirectory(prefix="ipvalue-") as spool:
         store = Store(out)
         if not store.is_shared and job.scheduler != "threads":
@@ -311,7 +311,8 @@ def _manifest(inputs: Inputs, gathered: Receipt, files: list[Written], started: 
             "system": platform.platform(),
             "cores": os.cpu_count(),
             "workers": job.threads,
-            "instruction_set": kernel.isa(),
+            "backend": job.backend,
+            **({"instruction_set": kernels("native").isa()} if job.backend == "native" else {}),
             "python": platform.python_version(),
             "numpy": np.__version__,
             "pyarrow": pa.__version__,

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
+from ipvalue.backend import Backend, default_backend, kernels
 from ipvalue.constants import MAX_PATHS, MAX_QUANTILES
 from ipvalue.schema import PORTFOLIO, InputError, Strict, did_you_mean, validate
 from ipvalue.simulate import Sampling
@@ -41,6 +42,7 @@ class Job(Strict):
     workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
     scheduler: str = "threads"
     memory: str | None = None
+    backend: Backend = Field(default_factory=default_backend)
     rows_per_task: Annotated[int, Field(ge=1)] | None = None
 
     @field_validator("quantiles")
@@ -72,6 +74,12 @@ class Job(Strict):
             return value
         raise ValueError(f"{value!r} must be threads, processes or tcp://HOST:PORT{did_you_mean(value, ('threads', 'processes'))}")
 
+    @field_validator("backend")
+    @classmethod
+    def _check_backend(cls, value: Backend) -> Backend:
+        kernels(value)
+        return value
+
     @field_validator("memory")
     @classmethod
     def _check_memory(cls, value: str | None) -> str | None:
@@ -82,7 +90,7 @@ class Job(Strict):
     @property
     def sampling(self) -> Sampling:
         """What the simulation needs of it."""
-        return Sampling(self.paths, self.seed, self.precision, tuple(sorted(self.quantiles)), self.tail)
+        return Sampling(self.paths, self.seed, self.precision, tuple(sorted(self.quantiles)), self.tail, self.backend)
 
     @property
     def threads(self) -> int:

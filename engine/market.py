@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from ipvalue.backend import kernel
 from ipvalue.constants import MAX_STEPS_PER_YEAR, SYMMETRY_TOLERANCE
-from ipvalue.ext import kernel
 from ipvalue.schema import Currency, Finite, InputError, Strict, read_toml, validate
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ipvalue.backend import kernels
 from ipvalue.compiled import Compiled
-from ipvalue.constants import MONEY_LIMIT
-from ipvalue.ext import kernel
+from ipvalue.constants import MONEY_LIMIT, STATISTICS
 from ipvalue.rows import Floats, Longs, Mask
 from ipvalue.simulate import NOT_FINITE, TOO_LARGE, Factors, Reals, Sampling, simulate
 from ipvalue.summary import Figures, figures_of
@@ -83,18 +83,20 @@ def _reconciled(
     simulated = simulate(compiled.vectors, factors, sampling, None, None, keep_paths=True)
     parts = figures_of(compiled.vectors, simulated, sampling)
     assert simulated.values is not None
-    values = _weighted(simulated.values.astype(np.float64), compiled)
+    rounded = _in_precision(_weighted(simulated.values.astype(np.float64), compiled), sampling)
+    values = rounded.astype(np.float64)
     status = _status(values, parts.status, compiled.start)
     good = status == 0
+    kernel = kernels(sampling.backend)
     kernel.add_exact(totals.sums, group[good], values[good])
     statistics = np.zeros((len(values), parts.statistics.shape[1]))
     for a in np.flatnonzero(good):
         statistics[a] = kernel.statistics(values[a], sampling.quantiles, sampling.tail)
-    deviation = statistics[:, kernel.STATISTICS.index("standard_deviation")]
+    deviation = statistics[:, STATISTICS.index("standard_deviation")]
     figures = Figures(
         statistics=statistics,
         status=status,
-        values=_in_precision(values, sampling) if keep_paths else None,
+        values=rounded if keep_paths else None,
         closed_form=_weighted(parts.closed_form, compiled),
         standard_error=deviation / np.sqrt(np.float64(sampling.paths)),
         heavy=np.logical_or.reduceat(parts.heavy, compiled.start[:-1]),

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ipvalue.backend import DEFAULT, Backend, kernel, kernels
 from ipvalue.cashflows import Vectors
 from ipvalue.constants import FACTOR_TABLE_BYTES
-from ipvalue.ext import kernel
 from ipvalue.market import Market
 from ipvalue.totals import Totals
 
@@ -49,11 +49,12 @@ class Sampling:
     precision: Precision
     quantiles: tuple[float, ...]
     tail: float
+    backend: Backend = DEFAULT
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """statistics (a, 5 + q): kernel.STATISTICS, then the quantiles; status (a,) int8: 0, or why a row has no value; values (a, p) or None."""
+    """statistics (a, 5 + q): constants.STATISTICS, then the quantiles; status (a,) int8: 0, or why a row has no value; values (a, p) or None."""
 
     statistics: npt.NDArray[np.float64]
     status: npt.NDArray[np.int8]
@@ -70,7 +71,7 @@ def simulate(
     keep_paths: bool = False,
 ) -> Simulated:
     """Simulates every asset; `totals`, where given, takes its path values into its `group` (a,). Raises kernel.Stopped when asked to stop."""
-    statistics, status, values = kernel.simulate(
+    statistics, status, values = kernels(sampling.backend).simulate(
         vectors,
         factors,
         seed=sampling.seed,

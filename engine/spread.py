@@ -19,7 +19,7 @@ import dask.threaded
 import pyarrow as pa
 from dask.callbacks import Callback
 
-from ipvalue.ext import kernel
+from ipvalue.backend import clear_stop, kernel, request_stop
 from ipvalue.schema import IpvalueError, RunError
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ def _on_threads(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, wo
         while done:
             take(done.popleft())
 
-    kernel.clear_stop()
+    clear_stop()
     cpus = pa.cpu_count()
     pa.set_cpu_count(1)
     try:
@@ -66,9 +66,9 @@ def _on_threads(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, wo
             dask.threaded.get(graph, list(graph), num_workers=workers)
         drain()
     except BaseException as error:
-        kernel.request_stop()
+        request_stop()
         if running.wait(STOP_SECONDS):
-            kernel.clear_stop()
+            clear_stop()
         if isinstance(error, kernel.Stopped):
             raise KeyboardInterrupt from None
         raise
@@ -177,14 +177,14 @@ def _stop_workers(client: Any, run: str) -> None:
 async def _stop_here(run: str) -> None:
     _stopped.add(run)
     if counter := _at_work.get(run):
-        kernel.request_stop()
+        request_stop()
         try:
             for _ in range(int(STOP_SECONDS / STOP_LOOK)):
                 if counter.wait(0.0):
                     break
                 await asyncio.sleep(STOP_LOOK)
         finally:
-            kernel.clear_stop()
+            clear_stop()
 
 
 # ------------------------------------------------------------------------------------------------------- the cluster

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ipvalue.backend import DEFAULT, Backend, kernels
 from ipvalue.cashflows import Vectors
-from ipvalue.ext import kernel
 
 
-def add_boundaries(vectors: Vectors) -> None:
+def add_boundaries(vectors: Vectors, backend: Backend = DEFAULT) -> None:
     """Solves bound_out and bound_in (offset[a],) in place where any asset is optional: below them the owner abandons."""
     if vectors.optional.any():
-        vectors.bound_out, vectors.bound_in = kernel.boundary(vectors)
+        vectors.bound_out, vectors.bound_in = kernels(backend).boundary(vectors)

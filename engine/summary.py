@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ipvalue.backend import Backend, kernels
 from ipvalue.cashflows import Vectors
-from ipvalue.constants import HEAVY_TAIL_VARIANCE, MONEY_LIMIT
-from ipvalue.ext import kernel
+from ipvalue.constants import HEAVY_TAIL_VARIANCE, MONEY_LIMIT, STATISTICS
 from ipvalue.rows import Rows
 from ipvalue.simulate import Reals, Sampling, Simulated
 from ipvalue.totals import Totals
@@ -74,8 +74,8 @@ class Figures:
 
 def figures_of(vectors: Vectors, simulated: Simulated, sampling: Sampling) -> Figures:
     """The figures of assets (a,) by one method each."""
-    raw = dict(zip(kernel.STATISTICS, simulated.statistics.T, strict=False))
-    closed, analytic = _closed_forms(vectors)
+    raw = dict(zip(STATISTICS, simulated.statistics.T, strict=False))
+    closed, analytic = _closed_forms(vectors, sampling.backend)
     variance = vectors.volatility * vectors.volatility * np.diff(vectors.offset) * vectors.step + vectors.uncertainty * vectors.uncertainty
     heavy = variance > HEAVY_TAIL_VARIANCE
     deviation = np.where(heavy & ~np.isnan(closed), analytic, raw["standard_deviation"])
@@ -92,16 +92,23 @@ def figures_of(vectors: Vectors, simulated: Simulated, sampling: Sampling) -> Fi
     )
 
 
+def with_method_shown(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows with the method as the results call it."""
+    shown = pc.if_else(batch["methods"].is_valid(), RECONCILED, batch["method"])
+    place = batch.schema.get_field_index("method")
+    return batch.set_column(place, batch.schema.field(place), shown)
+
+
 def describe_assets(rows: Rows, figures: Figures, method_values: pa.Array, sampling: Sampling) -> pa.RecordBatch:
     """One row of results for each of the rows with a value, in their order (asset_schema). Call before reject_unusable moves the others.
 
     method_values (a,): lists, null where a row has one method.
     """
-    raw = dict(zip(kernel.STATISTICS, figures.statistics.T, strict=False))
-    quantiles = figures.statistics[:, len(kernel.STATISTICS) :]
+    raw = dict(zip(STATISTICS, figures.statistics.T, strict=False))
+    quantiles = figures.statistics[:, len(STATISTICS) :]
     columns: dict[str, object] = {
         "asset_id": rows.batch["asset_id"],
-        "method": pc.if_else(rows.batch["methods"].is_valid(), RECONCILED, rows.batch["method"]),
+        "method": with_method_shown(rows.batch)["method"],
         "status": np.where(figures.heavy, "heavy_tail", "ok"),
         "mean": raw["mean"],
         "mean_raw": raw["mean"],
@@ -125,9 +132,9 @@ def describe_assets(rows: Rows, figures: Figures, method_values: pa.Array, sampl
     return pa.RecordBatch.from_arrays(arrays, schema=schema).filter(pa.array(figures.status == 0))
 
 
-def _closed_forms(vectors: Vectors) -> tuple[Floats, Floats]:
+def _closed_forms(vectors: Vectors, backend: Backend) -> tuple[Floats, Floats]:
     """(a,) E[V] and the analytic standard deviation of V, NaN where something is clamped or optional, or the second moment is no number."""
-    mean, variance = kernel.closed_form(vectors)
+    mean, variance = kernels(backend).closed_form(vectors)
     exact = (vectors.optional == 0) & (vectors.clamped == 0)
     known = exact & np.isfinite(variance) & (variance >= 0.0)
     return np.where(exact, mean, np.nan), np.sqrt(np.where(known, variance, np.nan))
@@ -143,10 +150,11 @@ def describe_groups(totals: Totals, sampling: Sampling) -> pa.Table:
     """groups.parquet: the distribution of the sum on each path, for every group; with group columns the whole first, its columns null."""
     names = [quantile_name(q) for q in sampling.quantiles]
     records: list[Mapping[str, object]] = []
+    kernel = kernels(sampling.backend)
     for key, count, sums, extras in totals.ordered():
         found = kernel.statistics(kernel.exact_as_float(sums), sampling.quantiles, sampling.tail)
         mean, deviation, shortfall = found[:3]
-        quantiles = found[len(kernel.STATISTICS) :]
+        quantiles = found[len(STATISTICS) :]
         alone = extras[EXTRA_COLUMNS:]
         records.append({
             **dict(zip(totals.columns, key or (None,) * len(totals.columns), strict=True)),

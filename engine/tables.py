@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ipvalue.assumptions import Assumptions, FeeSchedule
+from ipvalue.backend import DEFAULT, Backend
 from ipvalue.market import Market
 from ipvalue.schema import RIGHT_TYPES, InputError
 
@@ -43,6 +44,7 @@ class Tables:
     schedule_terms: Mapping[str, FeeSchedule]
     premise: str
     premise_terms: Mapping[str, tuple[float, float]]
+    backend: Backend
 
     @property
     def delta(self) -> float:
@@ -50,7 +52,7 @@ class Tables:
         return 1.0 / self.steps_per_year
 
 
-def make_tables(market: Market, assumptions: Assumptions, premise: str) -> Tables:
+def make_tables(market: Market, assumptions: Assumptions, premise: str, backend: Backend = DEFAULT) -> Tables:
     """Arrays for the kernel from market and assumptions. Raises InputError where a fee schedule's currency has no exchange rate."""
     curves = [market.curves[name] for name in market.curve_index]
     survivals = list(assumptions.curves.values())
@@ -76,6 +78,7 @@ def make_tables(market: Market, assumptions: Assumptions, premise: str) -> Table
         schedule_terms=assumptions.schedules,
         premise=premise,
         premise_terms=_premise_terms(assumptions, premise),
+        backend=backend,
     )
 
 

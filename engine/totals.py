@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ipvalue.ext import kernel
+from ipvalue.backend import DEFAULT, Backend, kernels
 
 BLANK = "(blank)"
 """How the results write a group column's blank; null stands for the whole."""
@@ -28,10 +28,11 @@ class Totals:
     `sums` (g·p, 2) and `extras` (g·k, 2) hold low and high words; `counts` (g,) the assets. Adding and merging commute exactly.
     """
 
-    def __init__(self, columns: Sequence[str], paths: int, extras: int) -> None:
+    def __init__(self, columns: Sequence[str], paths: int, extras: int, backend: Backend = DEFAULT) -> None:
         self.columns = tuple(columns)
         self.paths = paths
         self.width = extras
+        self.backend: Backend = backend
         self.keys: dict[Key, int] = {}
         self.sums: Words = np.zeros((0, 2), np.uint64)
         self.extras: Words = np.zeros((0, 2), np.uint64)
@@ -64,11 +65,12 @@ class Totals:
 
     def add(self, group: npt.NDArray[np.int32], extras: npt.NDArray[np.float64]) -> None:
         """Counts assets (a,) and adds their `extras` (a, k)."""
-        kernel.add_exact(self.extras, group, np.ascontiguousarray(extras))
+        kernels(self.backend).add_exact(self.extras, group, np.ascontiguousarray(extras))
         self.counts += np.bincount(group, minlength=len(self.counts))
 
     def merge(self, other: Totals) -> None:
         """Takes over the sums of `other`."""
+        kernel = kernels(self.backend)
         places = [self._place(key) for key in other.keys]
         self._grow()
         for place, (count, theirs) in zip(places, zip(other.counts, range(len(places)), strict=True), strict=True):
@@ -82,6 +84,7 @@ class Totals:
             (key, int(self.counts[g]), self.sums[g * self.paths : (g + 1) * self.paths], self.extras[g * self.width : (g + 1) * self.width])
             for key, g in sorted(self.keys.items(), key=_by_text)
         ]
+        kernel = kernels(self.backend)
         if self.columns:
             whole, extras = np.zeros((self.paths, 2), np.uint64), np.zeros((self.width, 2), np.uint64)
             for _, _, sums, more in rows:

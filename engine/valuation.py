@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from ipvalue.backend import kernel
 from ipvalue.execute import Outcome, Progress, check_portfolio, opened, value_portfolio
-from ipvalue.ext import kernel
 from ipvalue.job import make_job
 from ipvalue.store import Store
 
@@ -100,7 +100,7 @@ def value(
     portfolio: a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or any table with `__arrow_c_stream__` (pandas, polars, …).
     market: path, mapping or Market, else market.toml beside the portfolio. out: results directory; without it the result is kept in memory.
     options: those of ipvalue.job.Job, named as the command's flags: paths, seed, precision, quantiles, tail, group_by, premise, keep_paths,
-    workers, scheduler, memory. Raises InputError (bad input, nothing written) and RunError (the run failed, nothing left behind).
+    workers, scheduler, memory, backend. Raises InputError (bad input, nothing written) and RunError (the run failed, nothing left behind).
     """
     if out is not None:
         value_into(portfolio, market, assumptions, str(out), options, overwrite=overwrite, progress=progress)

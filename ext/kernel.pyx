@@ -8,6 +8,8 @@ import os
 
 import numpy as np
 
+from ipvalue.constants import DRIVERS, STATISTICS
+
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "<fenv.h>" nogil:
@@ -172,18 +174,6 @@ cdef extern from "random.h":
     double sin_f64(double) nogil
     double cos_f64(double) nogil
     double pow_f64(double, double) nogil
-
-
-DRIVERS = (
-    "life", "rate", "revenue", "revenue_share", "tax_rate", "discount_premium", "growth", "growth_long", "growth_fade",
-    "launch_lag", "ramp_years", "grant_lag", "grant_probability", "obsolescence", "fx", "annual_cost", "cost_inflation",
-    "fee_inflation", "fee_age", "fee_start", "hazard", "survival_age", "salvage", "entry_hazard", "minimum_guarantee", "cap", "tab_years",
-    "premise_discount", "time_to_sell",
-)
-"""Rows of the drivers' array, in the order of DRIVER_LIST in vectors.h (held by a test)."""
-
-STATISTICS = ("mean", "standard_deviation", "expected_shortfall", "probability_of_loss", "expected_life")
-"""Columns of the statistics' array before the quantiles."""
 
 
 class Stopped(Exception):

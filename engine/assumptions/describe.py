@@ -52,7 +52,7 @@ def listing(book: Assumptions, right_type: str | None = None, jurisdiction: str 
 def as_text(found: Listing, fmt: str = "md") -> str:
     """A listing as Markdown ("md") or "json". Raises InputError for any other format."""
     if fmt not in _FORMATS:
-        raise InputError(f"there is no format {fmt!r}{did_you_mean(fmt, _FORMATS)} (formats: {', '.join(_FORMATS)})")
+        raise InputError(f"there is no format {fmt!r}{did_you_mean(fmt, _FORMATS)} (formats: table, {', '.join(_FORMATS)})")
     return _FORMATS[fmt](found)
 
 

@@ -35,10 +35,13 @@ _ORDER = (_METHOD, *_TOGETHER, *_SINGLES, *((name,) for name in _LATE))
 
 _REVENUE = ("revenue", "revenue_path")
 _PRICED = ("cost", "market")
+_INCOME = tuple(name for name in METHODS if name not in _PRICED)
 _ONLY_FOR = {
+    **dict.fromkeys(("growth", "obsolescence", "tax_rate", "tab_years", "hazard", "survival_curve"), _INCOME),
+    **dict.fromkeys(("grant_probability", "entry_hazard", "annual_cost", "cost_inflation", "fee_schedule", "fee_inflation"), _INCOME),
     **dict.fromkeys(("royalty_rate", "royalty_low", "royalty_high"), ("relief_from_royalty", "licence", "project")),
     **dict.fromkeys(("margin", "contributory_charge"), ("excess_earnings", "incremental_income")),
-    **dict.fromkeys((*_REVENUE, "revenue_uncertainty"), tuple(name for name in METHODS if name not in _PRICED)),
+    **dict.fromkeys((*_REVENUE, "revenue_uncertainty"), _INCOME),
     **dict.fromkeys(("minimum_guarantee", "cap"), ("licence",)),
     **dict.fromkeys(("stage_costs", "stage_years", "stage_probabilities"), ("project",)),
     **dict.fromkeys(("replacement_cost", "functional_obsolescence", "economic_obsolescence"), ("cost",)),

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ipvalue.ext import kernel
+from ipvalue.backend import kernel
 
 
 def hash_ids(ids: pa.StringArray) -> npt.NDArray[np.uint64]:

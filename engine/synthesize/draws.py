@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.ext import kernel
+from ipvalue.backend import kernel
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]

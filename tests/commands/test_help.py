@@ -16,7 +16,7 @@ from ipvalue.cli import app
 FLAGS = {
     "value": {
         "--market", "--assumptions", "--out", "--paths", "--seed", "--precision", "--quantiles", "--tail", "--group-by", "--keep-paths",
-        "--workers", "--scheduler", "--memory", "--premise", "--overwrite", "--strict", "--log-json",
+        "--workers", "--scheduler", "--memory", "--backend", "--premise", "--overwrite", "--strict", "--log-json",
     },
     "check": {"--market", "--assumptions", "--limit", "--strict"},
     "schema": {"--format"},

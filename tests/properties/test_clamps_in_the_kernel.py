@@ -70,9 +70,7 @@ def test_bounded_cash_follows_the_definition_path_by_path(name: str, single: boo
     matrix = np.array(MARKET.correlation)[np.ix_(order, order)]
     names = [sorted(MARKET.factors)[i].encode() for i in range(3)]
     factors = SimpleNamespace(matrix=kernel.cholesky(matrix), hashes=np.array([oracle.xxh64(one) for one in names], np.uint64))
-    _, status, values = kernel.simulate(
-        engine, factors, seed=9, paths=900, single=single, quantiles=[0.5], tail=0.05, keep=True
-    )
+    _, status, values = kernel.simulate(engine, factors, seed=9, paths=900, single=single, quantiles=[0.5], tail=0.05, keep=True)
     expected = oracle.simulate(asset, MARKET, paths=900, seed=9, vectors=slow, boundary=bounds).values
     assert status[0] == 0
     off = np.abs(values[0] - expected) / np.abs(expected).max()

@@ -18,7 +18,9 @@ HOMES = {"engine": "ipvalue", "ext": "ipvalue.ext", "cli": "ipvalue.cli"}
 # Lowest first. Names on one line do not import one another.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("constants",),
-    ("ext", "numba_kernel"),
+    ("ext",),
+    ("numba_kernel",),
+    ("backend",),
     ("schema",),
     ("intake", "assumptions", "market", "synthesize"),
     ("tables", "rows"),

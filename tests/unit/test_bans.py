@@ -195,6 +195,7 @@ def test_nothing_is_compiled_with_value_changing_or_machine_bound_options() -> N
         r"-Ofast|fast-math|-funsafe-math|-fassociative-math|-freciprocal-math": "changes values",
         r"-ffinite-math|-fno-signed-zeros": "changes values",
         r"fastmath\s*=": "changes values",
+        r"(?<!\w)cache\s*=\s*True": "compiled code kept on disk misses edits in other modules",
         r"-ffp-contract=(fast|on)|FP_CONTRACT\s+ON": "fuses where it likes",
         r"-march=native|-mtune=native|-mcpu=native": "bound to the building machine",
         r"(?<!\w)-m(avx|fma|sse4)": "instruction sets are chosen inside the C files",

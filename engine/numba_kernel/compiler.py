@@ -1,0 +1,122 @@
+"""How the functions here are compiled: IEEE arithmetic as written, without the interpreter's lock, once a process and in memory only.
+
+No fastmath, no parallel loops and no cache on disk: the first changes bits, the second nests threads, the third misses edits in other modules
+and breaks when several processes write it. Compiling is announced once through the logger "ipvalue" at level INFO, which is silent unless a
+handler is set.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, TypeVar, cast
+
+# Intel's vector library, where it is installed, would replace square roots by its own. Numba reads this when it is imported.
+os.environ.setdefault("NUMBA_DISABLE_INTEL_SVML", "1")
+
+import numba
+from llvmlite.binding import get_host_cpu_name
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.extending import overload
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Real = Any
+"""In compiled functions: float32 or float64, the precision that they are compiled for."""
+Whole = Any
+"""In compiled functions: a whole number; of which width is said where it matters."""
+Array = Any
+Record = Any
+
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+_INNER = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_INLINED = {**_INNER, "forceinline": True}
+
+_logger = logging.getLogger("ipvalue")
+_lock = threading.RLock()
+_announced = threading.Event()
+
+
+class _Distinct(CompilerBase):  # type: ignore[misc]
+    """Promises that no two array arguments overlap, as C's restrict does, so that loops become vector instructions without checks."""
+
+    def define_pipelines(self) -> list[Any]:
+        self.state.flags.noalias = True
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+
+def inlined(function: F) -> F:
+    """A small function, compiled into each of its callers."""
+    return cast(F, numba.njit(**_INLINED)(function))
+
+
+def device(function: F) -> F:
+    """A function that other compiled functions call."""
+    return cast(F, numba.njit(**_INNER)(function))
+
+
+def loop(function: F) -> F:
+    """A simple loop over arrays that do not overlap."""
+    return cast(F, numba.njit(pipeline_class=_Distinct, **_INNER)(function))
+
+
+def by_precision(single: F, double: F) -> F:
+    """One name for two functions of a number x: `single` where x is float32, `double` where it is float64."""
+    bare = {kind: FunctionType(one.__code__, one.__globals__) for kind, one in ((numba.types.float32, single), (numba.types.float64, double))}
+
+    def name(x: Any) -> Any:
+        raise NotImplementedError("only compiled functions call this")
+
+    overload(name, jit_options=_INLINED)(lambda x: bare.get(x))  # which wants no annotations
+    return cast(F, name)
+
+
+class Kernel:
+    """A function that Python calls: compiled at the first call with arguments of their types, by one thread while the others wait."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._compiled = numba.njit(**_OPTIONS, no_cfunc_wrapper=True)(function)
+        self._ready: set[tuple[Any, ...]] = set()
+
+    def __call__(self, *arguments: Any) -> Any:
+        types = tuple(numba.typeof(argument) for argument in arguments)
+        if types not in self._ready:
+            with _lock:
+                _announce()
+                self._compiled.compile(types)
+                self._ready.add(types)
+        return self._compiled(*arguments)
+
+
+def _announce() -> None:
+    if not _announced.is_set():
+        _announced.set()
+        _logger.info("compiling the Numba kernels (up to 20 s, once per process)…")
+
+
+isa_fault: str | None = (
+    "Numba was loaded with Intel's vector library (icc_rt), whose square roots may differ in the last bit: "
+    "set NUMBA_DISABLE_INTEL_SVML=1 before Python starts, or use the native backend"
+    if numba.config.USING_SVML
+    else None
+)
+"""Why these kernels would not give the same bits, where they would not. The first run says so."""
+
+
+def isa() -> str:
+    """The processor that Numba compiles for, as LLVM calls it."""
+    return str(numba.config.CPU_NAME or get_host_cpu_name())
+
+
+def instruction_sets() -> list[str]:
+    """The one that Numba chose; NUMBA_CPU_NAME and NUMBA_CPU_FEATURES change it before Python starts."""
+    return [isa()]
+
+
+def select_isa(name: str) -> None:
+    """ValueError unless it is the one that Numba chose."""
+    if name != isa():
+        raise ValueError(f"the Numba kernels are compiled for {isa()}, not for {name}: set NUMBA_CPU_NAME before Python starts")

@@ -66,12 +66,16 @@ def test_the_random_rows_have_every_method_and_feature() -> None:
         assert any(row["currency"] not in (None, market["currency"]) for row in these)
 
 
-@pytest.mark.parametrize(("steps", "mid_period"), MARKETS)
+SOME_MARKETS = [*MARKETS[:2], pytest.param(*MARKETS[2], marks=pytest.mark.slow)]
+"""Twelve steps a year take the slow definition minutes."""
+
+
+@pytest.mark.parametrize(("steps", "mid_period"), SOME_MARKETS)
 def test_vectors_closed_form_and_tax_factor_follow_the_definition(steps: int, mid_period: bool, assumptions: Path, tmp_path: Path) -> None:
     vectors_follow(compiled(portfolios.random_methods(210, seed=31), portfolios.market(steps, mid_period), assumptions, tmp_path))
 
 
-@pytest.mark.parametrize(("steps", "mid_period"), MARKETS)
+@pytest.mark.parametrize(("steps", "mid_period"), SOME_MARKETS)
 def test_every_path_follows_the_definition(steps: int, mid_period: bool, assumptions: Path, tmp_path: Path) -> None:
     market, table = portfolios.market(steps, mid_period), portfolios.random_methods(84, seed=37)
     paths_follow(compiled(table, market, assumptions, tmp_path), table, market, assumptions, paths=600, seed=SEED)

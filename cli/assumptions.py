@@ -9,8 +9,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ipvalue.assumptions import TITLES, Listing, as_text, listing, load_assumptions
-from ipvalue.cli.common import errors_as_sentences, out
+from ipvalue.assumptions import TITLES, Listing, as_text, jurisdictions, listing, load_assumptions
+from ipvalue.cli.common import errors_as_sentences, out, warn
 
 NAME = "assumptions"
 
@@ -29,7 +29,10 @@ def command(
     Example: ipvalue assumptions --right-type invention_patent --jurisdiction CN
     """
     with errors_as_sentences():
-        found = listing(load_assumptions(assumptions), right_type, jurisdiction, sector)
+        book = load_assumptions(assumptions)
+        found = listing(book, right_type, jurisdiction, sector)
+        if jurisdiction is not None and jurisdiction not in (known := jurisdictions(book)):
+            warn((f"no figure is for {jurisdiction} alone: those for every jurisdiction apply ({', '.join(known)} have their own)",), False)
         if format != "table":
             typer.echo(as_text(found, format).rstrip())
         else:

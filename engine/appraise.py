@@ -86,8 +86,7 @@ class Appraiser:
         if not several.any():
             return self._simulated(compiled, group, totals), pa.nulls(len(several), pa.list_(pa.float64()))
         parts = compiled.only(several)
-        most = PATH_BYTES_A_CHUNK
-        mixed, by_method = reconcile(parts, self.factors, self.sampling, group[several], totals, most, keep_paths=self.keep_paths)
+        mixed, by_method = reconcile(parts, self.factors, self.sampling, group[several], totals, keep_paths=self.keep_paths)
         of_methods = method_values(several, parts.start, by_method)
         if several.all():
             return mixed, of_methods

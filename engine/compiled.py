@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 
 from ipvalue.cashflows import Vectors, join, take
 from ipvalue.constants import WEIGHT_TOLERANCE
-from ipvalue.methods import INCOME_METHODS, METHODS, relief_from_royalty
+from ipvalue.methods import METHODS, relief_from_royalty
 from ipvalue.rows import Floats, Longs, Mask, Rows
 from ipvalue.rules import check_common
+from ipvalue.schema import INCOME_METHODS
 from ipvalue.tables import Tables
 
 
@@ -45,7 +46,7 @@ def compile_rows(rows: Rows, tables: Tables) -> Compiled:
     _check_methods(rows)
     parts: list[tuple[str, Longs, Vectors]] = []
     for name, vectors_of in METHODS.items():
-        uses = _uses(rows, name)
+        uses = rows.valued_by([name])
         if not uses.any():
             continue
         these = rows if uses.all() else rows.only(uses)
@@ -59,14 +60,6 @@ def compile_rows(rows: Rows, tables: Tables) -> Compiled:
 def _nothing(rows: Rows, tables: Tables) -> tuple[str, Longs, Vectors]:
     """What no rows at all compile to."""
     return relief_from_royalty.NAME, rows.row, relief_from_royalty.vectors(rows, tables)
-
-
-def _uses(rows: Rows, name: str) -> Mask:
-    """(a,) where a row is valued by a method, alone or among others."""
-    lists = rows.batch["methods"]
-    among = np.zeros(len(rows), np.bool_)
-    among[pc.list_parent_indices(lists).to_numpy()[_mask(pc.equal(lists.flatten(), name))]] = True
-    return rows.is_in("method", [name]) | among
 
 
 def _assembled(rows: Rows, parts: list[tuple[str, Longs, Vectors]]) -> Compiled:
@@ -86,7 +79,7 @@ def _assembled(rows: Rows, parts: list[tuple[str, Longs, Vectors]]) -> Compiled:
     joined = join([vectors for _, _, vectors in parts])
     in_place = len(order) == before and bool((order == np.arange(before)).all())
     vectors = joined if in_place else take(joined, order)
-    return Compiled(vectors, start, several, weight, _mask(pc.is_in(names, pa.array(sorted(INCOME_METHODS)))))
+    return Compiled(vectors, start, several, weight, _mask(pc.is_in(names, pa.array(INCOME_METHODS))))
 
 
 def _one_each(texts: pa.Array) -> pa.Array:

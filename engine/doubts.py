@@ -11,8 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ipvalue.constants import TIME_EPSILON
 from ipvalue.drivers import life_of
 from ipvalue.rows import Mask, Rows
+from ipvalue.schema import INCOME_METHODS
 from ipvalue.tables import Tables
 
 LARGE_RISK = 0.05
@@ -41,8 +43,10 @@ LIFE_AS_TAX_LIFE = (
 
 EXAMPLES = 3
 """Rows named with each doubt."""
-
-_PRICES = ("cost", "market")
+STAGES_OUTLIVE = (
+    "the stages of a project take as long as the right lives, or longer, so they are paid for and nothing is earned: "
+    "shorten stage_years or give a longer life"
+)
 
 
 class Doubts:
@@ -79,7 +83,7 @@ class Doubts:
 
 def doubts(rows: Rows, tables: Tables) -> Doubts:
     """What is doubtful about filled rows. What the assumptions filled on both sides is their matter, not the row's: nothing is said of it."""
-    income = ~rows.is_in("method", _PRICES)
+    income = rows.valued_by(INCOME_METHODS)
     premium, premium_is_ours = rows.floats("discount_premium"), ~_filled(rows, "discount_premium")
     hazard, refusal = rows.floats("hazard") > LARGE_RISK, rows.floats("grant_probability") < 1.0 - 2 * LARGE_PREMIUM
     risk = hazard & (premium_is_ours | ~_filled(rows, "hazard")) | refusal & (premium_is_ours | ~_filled(rows, "grant_probability"))
@@ -91,6 +95,7 @@ def doubts(rows: Rows, tables: Tables) -> Doubts:
     found.add(SAME_DECLINE, rows, income & decline & ~(_filled(rows, "growth") & _filled(rows, "obsolescence")))
     found.add(BEFORE_TAX, rows, income & (premium > 0.0) & premium_is_ours & (rows.floats("tax_rate") == 0.0))
     found.add(LIFE_AS_TAX_LIFE, rows, income & _life_as_tax_life(rows, tables))
+    found.add(STAGES_OUTLIVE, rows, rows.valued_by(["project"]) & _stages_outlive(rows, tables))
     return found
 
 
@@ -100,6 +105,15 @@ def _life_as_tax_life(rows: Rows, tables: Tables) -> Mask:
     near = (np.abs(years - life) < 1.0) & (years > 0.0) & ~rows.flags("indefinite")
     own: Mask = near & ~np.isin(years, STATUTORY_TAX_LIVES) & ~_filled(rows, "tab_years")
     return own
+
+
+def _stages_outlive(rows: Rows, tables: Tables) -> Mask:
+    """(a,) where the last stage ends no earlier than the right does."""
+    lists = rows.batch["stage_years"]
+    staged = np.zeros(len(rows))
+    np.add.at(staged, pc.list_parent_indices(lists).to_numpy(), lists.flatten().to_numpy(zero_copy_only=False))
+    outlive: Mask = ~rows.flags("indefinite") & ~(life_of(rows, tables) > staged + TIME_EPSILON)
+    return outlive
 
 
 def _filled(rows: Rows, column: str) -> Mask:

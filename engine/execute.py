@@ -175,7 +175,7 @@ def opened(portfolio: object, market: object, assumptions: str | Path, job: Job,
         found = open_portfolio(portfolio, Path(spool))
         scanned = scan(found, job.group_by)
         # a blank counts as one group until it is filled
-        job.check_memory(scanned.groups * book.ways_to_fill(job.group_by))
+        job.check_memory(scanned.groups * book.ways_to_fill(job.group_by), max(scanned.methods, book.most_methods))
         run = Run(job, make_appraiser(the_market, book, job.sampling, job.premise, job.keep_paths), scanned.duplicates, store)
         units = found.units(job.task_rows(found.rows, the_market.steps_per_year))
         tasks = [Task(unit, number) for number, unit in enumerate(units)]

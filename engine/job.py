@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 
 from ipvalue.backend import Backend, default_backend, kernels
 from ipvalue.constants import MAX_PATHS, MAX_QUANTILES
+from ipvalue.reconcile import MOST_BYTES, row_bytes
 from ipvalue.schema import PORTFOLIO, InputError, Strict, did_you_mean, validate
 from ipvalue.simulate import Sampling
 from ipvalue.totals import totals_bytes
@@ -108,13 +109,16 @@ class Job(Strict):
         wanted = min(max(timed, 1), MOST_ROWS_A_TASK, -(-rows // LEAST_TASKS))
         return max(wanted, -(-rows // MOST_TASKS), 1)
 
-    def check_memory(self, groups: int) -> None:
-        """Raises InputError where groups × paths would not fit the memory, before anything is computed."""
+    def check_memory(self, groups: int, methods: int) -> None:
+        """Raises InputError where groups × paths, or the paths of a right's several `methods` (0: no right has any), would not fit the memory,
+        before anything is computed."""
         limit = parse_memory(self.memory) if self.memory else available_memory()
         workers = self.threads if self.scheduler in ("threads", "processes") else 1
         # a worker also holds the values of one asset, their keys twice and their buckets; Numba's kernels, made of NumPy's in part, copies of them
         a_path = 130 if self.backend == "numba" else 32 if self.precision == "double" else 20
         need = totals_bytes(groups + bool(self.group_by), self.paths, workers) + workers * self.paths * a_path
+        if methods:
+            need += workers * max(MOST_BYTES, row_bytes(methods, self.paths, self.precision))
         if need > limit:
             raise InputError(
                 f"{groups:,} {'group' if groups == 1 else 'groups'} × {self.paths:,} paths on {workers:,} {'worker' if workers == 1 else 'workers'} "

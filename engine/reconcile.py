@@ -16,9 +16,17 @@ from ipvalue.backend import kernels
 from ipvalue.compiled import Compiled
 from ipvalue.constants import MONEY_LIMIT, STATISTICS
 from ipvalue.rows import Floats, Longs, Mask
-from ipvalue.simulate import NOT_FINITE, TOO_LARGE, Factors, Reals, Sampling, simulate
+from ipvalue.simulate import NOT_FINITE, TOO_LARGE, Factors, Precision, Reals, Sampling, simulate
 from ipvalue.summary import Figures, figures_of
 from ipvalue.totals import Totals
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Path values that a worker holds at a time to reconcile; one row's at least."""
+
+
+def row_bytes(methods: int, paths: int, precision: Precision) -> int:
+    """Memory to reconcile one row: the paths of its methods, and in double their sum, one product, and what is rounded of it."""
+    return paths * (methods * (8 if precision == "double" else 4) + 4 * 8)
 
 
 def reconcile(
@@ -27,16 +35,15 @@ def reconcile(
     sampling: Sampling,
     group: npt.NDArray[np.int32],
     totals: Totals,
-    most_bytes: int,
     *,
     keep_paths: bool = False,
 ) -> tuple[Figures, Floats]:
     """The rows' figures (a,) and the value of each component (c,); the rows' path values are added to `totals` of their `group` (a,).
 
-    Rows are taken so many at a time that their components' paths stay below `most_bytes`.
+    Rows are taken so many at a time that their components' paths stay below MOST_BYTES.
     """
     widest = int(np.diff(compiled.start).max())
-    step = max(1, most_bytes // (16 * sampling.paths * (widest + 1)))
+    step = max(1, MOST_BYTES // row_bytes(widest, sampling.paths, sampling.precision))
     figures, values = [], []
     for first in range(0, len(group), step):
         these = np.zeros(len(group), np.bool_)
@@ -83,7 +90,7 @@ def _reconciled(
     simulated = simulate(compiled.vectors, factors, sampling, None, None, keep_paths=True)
     parts = figures_of(compiled.vectors, simulated, sampling)
     assert simulated.values is not None
-    rounded = _in_precision(_weighted(simulated.values.astype(np.float64), compiled), sampling)
+    rounded = _in_precision(_weighted(simulated.values, compiled), sampling)
     values = rounded.astype(np.float64)
     status = _status(values, parts.status, compiled.start)
     good = status == 0
@@ -93,13 +100,16 @@ def _reconciled(
     for a in np.flatnonzero(good):
         statistics[a] = kernel.statistics(values[a], sampling.quantiles, sampling.tail)
     deviation = statistics[:, STATISTICS.index("standard_deviation")]
+    closed, heavy = _weighted(parts.closed_form, compiled), np.logical_or.reduceat(parts.heavy, compiled.start[:-1])
+    # a deviation of a sum is at most the sum of the deviations, and nearly so where all follow one path
+    at_most = _weighted(parts.standard_error, compiled)
     figures = Figures(
         statistics=statistics,
         status=status,
         values=rounded if keep_paths else None,
-        closed_form=_weighted(parts.closed_form, compiled),
-        standard_error=deviation / np.sqrt(np.float64(sampling.paths)),
-        heavy=np.logical_or.reduceat(parts.heavy, compiled.start[:-1]),
+        closed_form=closed,
+        standard_error=np.where(heavy & ~np.isnan(closed), at_most, deviation / np.sqrt(np.float64(sampling.paths))),
+        heavy=heavy,
         expected_life=_life(parts.expected_life, compiled),
         tab=_weighted(parts.tab, compiled),
         value=_weighted(parts.value, compiled),
@@ -111,7 +121,7 @@ def _in_precision(values: Floats, sampling: Sampling) -> Reals:
     return values.astype(np.float32) if sampling.precision == "single" else values
 
 
-def _weighted(numbers: Floats, compiled: Compiled, weight: Floats | None = None) -> Floats:
+def _weighted(numbers: Reals, compiled: Compiled, weight: Floats | None = None) -> Floats:
     """(a, …) Σ weight·number over each row's components (c, …), in the order of its methods."""
     weight = compiled.weight if weight is None else weight
     start, counts = compiled.start[:-1], np.diff(compiled.start)

@@ -55,6 +55,14 @@ class Rows:
         mask: Mask = pc.fill_null(pc.is_in(self.batch[name], pa.array(sorted(values), pa.string())), False).to_numpy(zero_copy_only=False)
         return mask
 
+    def valued_by(self, methods: Sequence[str]) -> Mask:
+        """(a,) where one of the methods values the row, alone or among others."""
+        lists = self.batch["methods"]
+        named = pc.is_in(lists.flatten(), pa.array(methods, pa.string())).to_numpy(zero_copy_only=False)
+        valued = self.is_in("method", methods)
+        valued[pc.list_parent_indices(lists).to_numpy()[named]] = True
+        return valued
+
     def years_since(self, name: str, day: date) -> Floats:
         """(a,) years from a date column to `day`, NaN where it is blank."""
         days = pc.subtract(pa.scalar(day, pa.date32()).cast(pa.int32()), self.batch[name].cast(pa.int32()))

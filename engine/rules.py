@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from ipvalue.constants import TIME_EPSILON
 from ipvalue.rows import Mask, Rows
-from ipvalue.schema import RENEWABLE, did_you_mean
+from ipvalue.schema import INCOME_METHODS, RENEWABLE, did_you_mean
 from ipvalue.tables import Tables
 
 
@@ -82,17 +82,20 @@ def _dated(rows: Rows, filing: Mask) -> Mask:
     return dated
 
 
+def _uses(rows: Rows, name: str) -> Mask:
+    """(a,) where a schedule or curve is named, and there is an income that it bears on."""
+    return rows.given(name) & rows.valued_by(INCOME_METHODS)
+
+
 def _check_schedules(rows: Rows, tables: Tables) -> None:
-    named = rows.given("fee_schedule")
-    known = rows.is_in("fee_schedule", list(tables.schedule_terms))
     rows.reject(
-        named & ~known,
+        _uses(rows, "fee_schedule") & ~rows.is_in("fee_schedule", list(tables.schedule_terms)),
         "fee_schedule",
         "fee_schedule is named in the assumptions",
         lambda value: f"fee_schedule {value} is not in the assumptions{did_you_mean(value, tables.schedule_terms)}; use none for no fees",
     )
     rows.reject(
-        rows.given("fee_schedule") & (rows.index("fee_schedule", tables.schedule_index) < 0),
+        _uses(rows, "fee_schedule") & (rows.index("fee_schedule", tables.schedule_index) < 0),
         "fee_schedule",
         "the fee schedule's currency has an exchange rate",
         lambda value: _no_rate(value, tables.schedule_terms[value].currency),
@@ -100,7 +103,7 @@ def _check_schedules(rows: Rows, tables: Tables) -> None:
     filing = rows.is_in("fee_schedule", [name for name, one in tables.schedule_terms.items() if one.anchor == "filing"])
     renewed = rows.is_in("right_type", list(RENEWABLE)) & rows.given("expiry_date")
     rows.reject(
-        rows.given("fee_schedule") & ~renewed & ~_dated(rows, filing),
+        _uses(rows, "fee_schedule") & ~renewed & ~_dated(rows, filing),
         "fee_schedule",
         "the date a fee schedule counts from is given",
         lambda value: f"fee_schedule {value} counts from {tables.schedule_terms[value].anchor}, whose date is blank",
@@ -113,18 +116,24 @@ def _no_rate(schedule: str, currency: str) -> str:
 
 def _check_curves(rows: Rows, tables: Tables) -> None:
     rows.reject(
-        rows.given("survival_curve") & ~rows.is_in("survival_curve", list(tables.survival_index)),
+        _uses(rows, "survival_curve") & ~rows.is_in("survival_curve", list(tables.survival_index)),
         "survival_curve",
         "survival_curve is named in the assumptions",
         lambda value: f"survival_curve {value} is not in the assumptions{did_you_mean(value, tables.survival_index)}; use none for no curve",
     )
     filing = rows.is_in("survival_curve", [name for name, anchor in tables.survival_anchor.items() if anchor == "filing"])
     rows.reject(
-        rows.given("survival_curve") & ~_dated(rows, filing),
+        _uses(rows, "survival_curve") & ~_dated(rows, filing),
         "survival_curve",
         "the date a survival curve counts from is given",
         lambda value: f"survival_curve {value} counts from {tables.survival_anchor[value]}, whose date is blank",
     )
+
+
+_NO_REVENUE = (
+    "revenue is blank: give it, or revenue_path; the assumptions fill a revenue only in their own currency, so leave currency blank "
+    "or name that one (ipvalue assumptions shows it)"
+)
 
 
 def check_income(rows: Rows) -> None:
@@ -133,7 +142,7 @@ def check_income(rows: Rows) -> None:
         ~rows.given("revenue") & ~rows.given("revenue_path"),
         "revenue",
         "an income method has revenue or revenue_path",
-        "revenue is blank: give it, or revenue_path",
+        _NO_REVENUE,
     )
     no_life = ~rows.given("life") & ~rows.given("economic_life") & ~rows.flags("indefinite")
     ends = rows.given("expiry_date") & ~rows.is_in("right_type", list(RENEWABLE))

@@ -9,7 +9,7 @@ from ipvalue.assumptions.book import (
     SurvivalCurve,
     load_assumptions,
 )
-from ipvalue.assumptions.describe import TITLES, Listing, as_text, listing, sectors
+from ipvalue.assumptions.describe import TITLES, Listing, as_text, jurisdictions, listing, sectors
 from ipvalue.assumptions.fill import fill
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "SurvivalCurve",
     "as_text",
     "fill",
+    "jurisdictions",
     "listing",
     "load_assumptions",
     "sectors",

@@ -185,6 +185,11 @@ class Assumptions:
             raise InputError(f"the assumptions have no premise.{name}.{right_type}: add it, with discount and time_to_sell")
         return found.discount, found.time_to_sell
 
+    @property
+    def most_methods(self) -> int:
+        """The most methods that a set gives a row; 0 where none gives several."""
+        return max((len(one.values.get("methods", ())) for one in self.sets.values()), default=0)
+
     def ways_to_fill(self, columns: Iterable[str]) -> int:
         """How many different rows the sets may make of one row in which all these columns are blank, at most; one way is to leave a blank."""
         ways = 1

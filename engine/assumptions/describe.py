@@ -61,13 +61,20 @@ def sectors(book: Assumptions) -> list[str]:
     return sorted({one.sector for one in book.sets.values() if one.sector})
 
 
+def jurisdictions(book: Assumptions) -> list[str]:
+    """The jurisdictions that some set is for."""
+    return sorted({one.jurisdiction for one in book.sets.values() if one.jurisdiction})
+
+
 def _check(book: Assumptions, right_type: str | None, jurisdiction: str | None, sector: str | None) -> None:
-    places = sorted({one.jurisdiction for one in book.sets.values() if one.jurisdiction})
-    for what, value, known in (("right type", right_type, RIGHT_TYPES), ("jurisdiction", jurisdiction, places), ("sector", sector, sectors(book))):
+    for what, value, known in (("right type", right_type, RIGHT_TYPES), ("sector", sector, sectors(book))):
         if value is not None and value not in known:
             raise InputError(
                 f"the assumptions have nothing for the {what} {value!r}{did_you_mean(value, known)} (they know {', '.join(known) or 'none'})"
             )
+    # a place without a set of its own meets the sets for all places, as a row does
+    if jurisdiction is not None and (wrong := PORTFOLIO["jurisdiction"].problem(jurisdiction)):
+        raise InputError(f"the jurisdiction {jurisdiction!r} {wrong}{did_you_mean(jurisdiction, jurisdictions(book))}")
 
 
 def _meets(one: AssumptionSet, right_type: str | None, jurisdiction: str | None, sector: str | None) -> bool:

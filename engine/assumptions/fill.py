@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue.assumptions.book import LIFE, MONEY, NONE, Assumptions, AssumptionSet, FeeSchedule, SurvivalCurve
-from ipvalue.schema import FILLABLE, LINKED, METHODS, PENDING, PORTFOLIO, RENEWABLE
+from ipvalue.schema import FILLABLE, INCOME_METHODS, LINKED, PENDING, PORTFOLIO, RENEWABLE
 
 Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
@@ -34,14 +34,12 @@ _SINGLES = tuple(
 _ORDER = (_METHOD, *_TOGETHER, *_SINGLES, *((name,) for name in _LATE))
 
 _REVENUE = ("revenue", "revenue_path")
-_PRICED = ("cost", "market")
-_INCOME = tuple(name for name in METHODS if name not in _PRICED)
 _ONLY_FOR = {
-    **dict.fromkeys(("growth", "obsolescence", "tax_rate", "tab_years", "hazard", "survival_curve"), _INCOME),
-    **dict.fromkeys(("grant_probability", "entry_hazard", "annual_cost", "cost_inflation", "fee_schedule", "fee_inflation"), _INCOME),
+    **dict.fromkeys(("growth", "obsolescence", "tax_rate", "tab_years", "hazard", "survival_curve"), INCOME_METHODS),
+    **dict.fromkeys(("grant_probability", "entry_hazard", "annual_cost", "cost_inflation", "fee_schedule", "fee_inflation"), INCOME_METHODS),
     **dict.fromkeys(("royalty_rate", "royalty_low", "royalty_high"), ("relief_from_royalty", "licence", "project")),
     **dict.fromkeys(("margin", "contributory_charge"), ("excess_earnings", "incremental_income")),
-    **dict.fromkeys((*_REVENUE, "revenue_uncertainty"), _INCOME),
+    **dict.fromkeys((*_REVENUE, "revenue_uncertainty"), INCOME_METHODS),
     **dict.fromkeys(("minimum_guarantee", "cap"), ("licence",)),
     **dict.fromkeys(("stage_costs", "stage_years", "stage_probabilities"), ("project",)),
     **dict.fromkeys(("replacement_cost", "functional_obsolescence", "economic_obsolescence"), ("cost",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -76,10 +77,18 @@ def _message(column: Column, value: str | None, must_be: str) -> str:
     if value is None or not value:
         return f"{column.name} is blank: it must be given in every row"
     shown = value if column.kind in ("float", "int", "bool") else repr(value)
-    near = nearest(value, column.choices) if column.choices else None
+    near = next(filter(None, (nearest(name, column.choices) for name in _unknown(column, value))), None)
     meant = f" (did you mean {near}?)" if near else ""
     mend = "correct it" if column.required else "correct it or leave it blank"
     return f"{column.name} is {shown}{meant}: it must be {must_be}; {mend}"
+
+
+def _unknown(column: Column, value: str) -> list[str]:
+    """The names in a cell that its column does not know: the cell itself, or the entries of a list."""
+    if not column.choices:
+        return []
+    names = re.findall(r"[^\s,;'\"\[\]]+", value) if column.kind == "choice_list" else [value]
+    return [name for name in names if name not in column.choices]
 
 
 def _reject_duplicates(rejects: Rejects, rows: Rows, ids: pa.Array, file: str, duplicates: Duplicates) -> npt.NDArray[np.bool_]:

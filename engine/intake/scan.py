@@ -18,7 +18,7 @@ from ipvalue.intake.sources import Portfolio
 from ipvalue.intake.stored import BATCH_ROWS, stored_batches
 from ipvalue.schema import PORTFOLIO, InputError, did_you_mean
 
-_ID = "asset_id"
+_ID, _METHODS = "asset_id", "methods"
 _MOST_ROWS = 2**62
 
 
@@ -47,15 +47,17 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class Scan:
-    """The duplicated ids, the number of distinct combinations of the group columns (1 without any), and what the user should know."""
+    """The duplicated ids, the number of distinct combinations of the group columns (1 without any), the most methods that a row names, and what
+    the user should know."""
 
     duplicates: Duplicates
     groups: int
+    methods: int
     warnings: tuple[str, ...] = ()
 
 
 def scan(portfolio: Portfolio, group_by: Sequence[str] = ()) -> Scan:
-    """Read the ids, the group columns and the families once, batch by batch; 8 bytes a row are held, and 24 a family.
+    """Read the ids, the group columns, the lists of methods and the families once, batch by batch; 8 bytes a row are held, and 24 a family.
 
     Ids whose hashes are equal are read again and compared as text. Groups are counted on the columns as given, blanks
     before filling. Raises InputError where a group column is no column of the portfolio.
@@ -65,19 +67,20 @@ def scan(portfolio: Portfolio, group_by: Sequence[str] = ()) -> Scan:
             raise InputError(f"cannot group by {name!r}: it is no column of the portfolio{did_you_mean(name, PORTFOLIO)}")
     hashes = np.empty(portfolio.rows, np.uint64)
     filled = 0
-    groups, shared = _Distinct(), Families()
-    for batch in _columns(portfolio, [_ID, *families.COLUMNS, *group_by]):
+    groups, shared, methods = _Distinct(), Families(), 0
+    for batch in _columns(portfolio, [_ID, _METHODS, *families.COLUMNS, *group_by]):
         ids = batch[_ID].drop_null()
         hashes[filled : filled + len(ids)] = hash_ids(ids)
         filled += len(ids)
         groups.add(batch.select(list(group_by)))
         shared.add(batch)
+        methods = max(methods, pc.max(pc.list_value_length(batch[_METHODS])).as_py() or 0)
     hashes = hashes[:filled]
     hashes.sort()
     repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
     over = shared.over()
     warnings = (families.warning(over, _columns(portfolio, [_ID, families.FAMILY])),) if len(over) else ()
-    return Scan(_confirmed(portfolio, repeated), groups.count(), warnings)
+    return Scan(_confirmed(portfolio, repeated), groups.count(), methods, warnings)
 
 
 def _columns(portfolio: Portfolio, names: list[str]) -> Iterable[pa.RecordBatch]:

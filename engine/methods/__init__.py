@@ -13,6 +13,3 @@ METHODS: dict[str, Callable[[Rows, Tables], Vectors]] = {
     module.NAME: module.vectors for module in (relief_from_royalty, licence, excess_earnings, incremental_income, cost, market, project)
 }
 """Every method by its name: filled rows → vectors; rows that break one of its rules move to the rejects."""
-
-INCOME_METHODS = frozenset(METHODS) - {cost.NAME, market.NAME}
-"""The methods whose rights live and earn; the others know a price."""

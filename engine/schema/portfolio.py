@@ -28,6 +28,11 @@ PENDING = frozenset({"idea", "filed"})
 
 METHODS = ("relief_from_royalty", "licence", "excess_earnings", "incremental_income", "cost", "market", "project")
 
+PRICE_METHODS = ("cost", "market")
+"""The methods that know a price today; the rights of the others live and earn."""
+
+INCOME_METHODS = tuple(name for name in METHODS if name not in PRICE_METHODS)
+
 LINKED = (
     ("royalty_rate", "royalty_low", "royalty_high"),
     ("growth", "growth_long", "growth_fade"),

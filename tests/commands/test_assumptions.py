@@ -52,6 +52,13 @@ def test_a_jurisdiction_alone() -> None:
     assert places == {"JP", ""}
 
 
+def test_a_jurisdiction_without_figures_of_its_own_meets_those_for_all() -> None:
+    ran = run("assumptions", "--jurisdiction", "FR", "--right-type", "design", "--format", "json")
+    assert ran.code == 0
+    assert ran.sentence == "warning: no figure is for FR alone: those for every jurisdiction apply (CN, EP, JP, US, WO have their own)"
+    assert {one["set"].split("/")[1] for one in json.loads(ran.out)["defaults"] if "/" in one["set"]} == {""}
+
+
 def test_markdown_is_tables_of_the_same() -> None:
     ran = run("assumptions", "--right-type", "trademark", "--jurisdiction", "CN", "--format", "md")
     assert ran.code == 0
@@ -84,7 +91,8 @@ def test_a_file_of_one_s_own(here: Path) -> None:
     [
         (("--right-type", "patent"), "the assumptions have nothing for the right type 'patent' (they know invention_patent, utility_model"),
         (("--right-type", "trademrk"), "the assumptions have nothing for the right type 'trademrk': did you mean trademark?"),
-        (("--jurisdiction", "XX"), "the assumptions have nothing for the jurisdiction 'XX' (they know CN, EP, JP, US, WO)"),
+        (("--jurisdiction", "China"), "the jurisdiction 'China' must be two capital letters"),
+        (("--jurisdiction", "cn"), "the jurisdiction 'cn' must be two capital letters: did you mean CN?"),
         (("--sector", "pharma"), "the assumptions have nothing for the sector 'pharma'"),
         (("--format", "xml"), "there is no format 'xml'"),
         (("--assumptions", "nowhere.toml"), "nowhere.toml: there is no such file"),

@@ -132,6 +132,7 @@ def test_a_number_inside_a_list_that_is_none() -> None:
 # ------------------------------------------------------------------------------------------------ doubts
 
 TAXED = {"tax_rate": 0.25}
+STAGED: dict[str, Any] = {"method": "project", "stage_costs": [1.0, 1.0], "stage_probabilities": [1.0, 1.0]}
 
 
 def test_a_portfolio_without_a_doubt() -> None:
@@ -147,6 +148,7 @@ def test_a_portfolio_without_a_doubt() -> None:
         ({"growth": -0.06, "obsolescence": 0.06}, "is the same decline counted twice?"),
         ({"tax_rate": None, "discount_premium": 0.01}, "give tax_rate"),
         ({"tab_years": 8, "life": 8.0}, "the tax life is the law's"),
+        ({**STAGED, "stage_years": [4.0, 4.0]}, "shorten stage_years or give a longer life"),
         ({"tab_years": 7, "life": None, "right_type": "design", "expiry_date": date(2034, 3, 1)}, "the tax life is the law's"),
     ],
 )
@@ -175,6 +177,8 @@ def test_what_may_be_counted_twice(cells: dict[str, Any], words: str) -> None:
         {"tab_years": 8, "life": 9.0},
         {"renewal": "optimal", "annual_cost": 1.0},
         {"method": "market", "comparable_price": 1e6, "hazard": 0.3, "discount_premium": 0.3, "tax_rate": None},
+        {"methods": ["market"], "weights": [1.0], "comparable_price": 1e6, "hazard": 0.3, "discount_premium": 0.3, "tax_rate": None},
+        {**STAGED, "stage_years": [4.0, 3.9]},
     ],
 )
 def test_what_is_not_doubted(cells: dict[str, Any]) -> None:

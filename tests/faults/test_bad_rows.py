@@ -60,7 +60,7 @@ FACTOR_RULE = "sector is a factor of the market where factor_loading is not 0"
         ("revenue", -5.0, "0 <= revenue <= 1e+15", "revenue is -5.0: it must be at least 0 and at most 1e+15; correct it or leave it blank"),
         ("revenue", math.nan, "revenue is finite", "revenue is nan: it must be a finite number (a blank is null, not NaN)"),
         ("revenue", math.inf, "revenue is finite", "revenue is inf: it must be a finite number"),
-        ("revenue", None, "an income method has revenue or revenue_path", "revenue is blank: give it, or revenue_path"),
+        ("revenue", None, "an income method has revenue or revenue_path", "revenue is blank: give it, or revenue_path; the assumptions fill a"),
         ("factor_loading", 1.5, "-1 <= factor_loading <= 1", "factor_loading is 1.5: it must be at least -1 and at most 1"),
         ("factor_loading", -1.01, "-1 <= factor_loading <= 1", "factor_loading is -1.01: it must be at least -1 and at most 1"),
         ("life", 0.0, "0 < life <= 100", "life is 0.0: it must be above 0 and at most 100"),

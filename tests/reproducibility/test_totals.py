@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from ipvalue.schema import InputError
+from ipvalue.schema import METHODS, InputError
 from ipvalue.valuation import Result
 
 Value = Callable[..., Result]
@@ -86,6 +87,18 @@ def test_totals_too_large_for_memory_are_refused_first(value: Value, portfolio: 
         value(portfolio, paths=10**7, group_by=("asset_id",), memory="32GiB", out=tmp_path / "out", progress=lambda done, total: seen.append(done))
     assert seen == []
     assert not (tmp_path / "out").exists()
+
+
+def test_the_paths_of_many_methods_are_counted_before_they_are_drawn(value: Value, portfolio: pa.Table) -> None:
+    """2 M paths of one right by seven methods are held at once; by one method they are not."""
+    row = {"methods": [list(METHODS)], "weights": [[1 / 7] * 7], "replacement_cost": [1.0], "comparable_price": [1.0], "margin": [0.1]}
+    stages = {name: [[1.0]] for name in ("stage_costs", "stage_years", "stage_probabilities")}
+    one = portfolio.slice(0, 1).select(["asset_id", "right_type", "revenue", "royalty_rate"])
+    several = pa.table({**dict(zip(one.column_names, one.columns, strict=True)), **row, **stages, "life": [5.0]})
+    options: dict[str, Any] = {"paths": 2_000_000, "memory": "250MB"}
+    with pytest.raises(InputError, match=r"1 group × 2,000,000 paths on 1 worker need about 335.7 MiB of memory"):
+        value(several, **options)
+    assert value(several.drop_columns(["methods", "weights"]), **options).assets.num_rows == 1
 
 
 def test_a_group_by_of_every_kind_of_column(value: Value, portfolio: pa.Table) -> None:

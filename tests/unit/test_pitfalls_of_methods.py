@@ -573,4 +573,6 @@ def test_11_a_reconciled_value_says_so_if_one_of_its_methods_does() -> None:
     terms = {**cells("excess_earnings", life=9.0, volatility=0.5), **PRICES["market"], "method": None}
     several = one(options={"paths": 100}, **terms, methods=["market", "excess_earnings"], weights=[0.5, 0.5])
     assert several["status"] == "heavy_tail"
+    alone = [one(options={"paths": 100}, **{**terms, "method": method})["standard_error"] for method in ("market", "excess_earnings")]
+    assert several["standard_error"] == pytest.approx(0.5 * sum(alone), rel=1e-12), "at most the sum of both, never a sample without its tail"
     assert one(options={"paths": 100}, **terms, methods=["market"], weights=[1.0])["status"] == "ok"

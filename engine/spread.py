@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,9 @@ STOP_SECONDS = 4.0
 """How long a stopped run waits for its tasks: they look at the stop flag at every block of paths."""
 STOP_LOOK = 0.05
 CONNECT_SECONDS = 10
+WORKERS_LOOK = 1.0
+WORKERLESS_SECONDS = 60.0
+"""How long a cluster may be without any worker: those that died are started again within seconds."""
 
 
 def run(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, scheduler: str, workers: int, take: Callable[[R], None]) -> None:
@@ -115,7 +119,7 @@ def _on_cluster(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, sc
 
         flow = as_completed(submit(list(islice(waiting, WINDOW * slots))))
         try:
-            for future in flow:
+            for future in _as_they_end(flow, client):
                 task = of_future.pop(future.key)
                 again = _taken(future, take)
                 future.release()
@@ -124,6 +128,24 @@ def _on_cluster(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, sc
             if scheduler != "processes":
                 _stop_workers(client, name)
             raise
+
+
+def _as_they_end(flow: Any, client: Any) -> Iterator[Any]:
+    """The futures of `flow` as they end. Raises RunError where the cluster has had no worker for WORKERLESS_SECONDS: then none would ever end."""
+    since = looked = time.monotonic()
+    while not flow.is_empty():
+        if flow.has_ready():
+            yield next(flow)
+            since = time.monotonic()
+            continue
+        time.sleep(STOP_LOOK)
+        now = time.monotonic()
+        if now - looked >= WORKERS_LOOK:
+            looked = now
+            if client.nthreads():
+                since = now
+            elif now - since >= WORKERLESS_SECONDS:
+                raise RunError(f"all workers are gone and none came back in {WORKERLESS_SECONDS:g} s: look at their logs, or use --scheduler threads")
 
 
 def _taken(future: Any, take: Callable[[R], None]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -204,6 +205,29 @@ def test_a_task_that_kills_its_workers_fails_the_run(capfd: pytest.CaptureFixtur
         spread.run(_dies, list(range(12)), "shared", "processes", 1, taken.append)
     assert 5 not in taken
     assert capfd.readouterr().err == ""
+
+
+def _unreadable() -> _Unreadable:
+    if multiprocessing.parent_process():
+        raise ImportError("no such module on this worker")
+    return _Unreadable()
+
+
+class _Unreadable:
+    """What a worker cannot unpickle: it ends its connection over that, and every worker that comes after it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unreadable, ()
+
+
+def test_a_cluster_without_workers_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spread, "WORKERLESS_SECONDS", 2.0)
+    with pytest.raises(RunError, match="all workers are gone and none came back in 2 s"):
+        spread.run(_itself, [_Unreadable()], "shared", "processes", 1, lambda result: None)
+
+
+def _itself(task: object, shared: str) -> object:
+    return task
 
 
 def _fails(task: int, shared: str) -> int:

@@ -168,6 +168,7 @@ class _Rows:
     def _fillable_life(self, chosen: list[AssumptionSet | None]) -> dict[str, Mask]:
         """A row that says how long it lives is not told otherwise; an economic life only adds to the law's.
 
+        The law's end is enough for a row that says itself how what it earns moves: the economic life is that of the set's own decline.
         A licence, or a right that waits for a rival, cannot be indefinite (model §4): it takes the set's economic life instead.
         """
         no_life = self._is_blank("life") & ~_mask(self._given["indefinite"])
@@ -175,10 +176,11 @@ class _Rows:
         must_end = self._is_valued_by(("licence",)) | _mask(pc.greater(self._columns["entry_hazard"], 0.0))
         endless = np.array([one is not None and bool(one.values.get("indefinite")) for one in chosen], np.bool_)[self._kinds.of_row]
         indefinite = no_end & self._is_blank("indefinite") & ~must_end
+        silent = self._is_blank("obsolescence") & self._is_blank("growth") & self._is_blank("revenue_path")
         return {
             "life": no_end,
             "indefinite": indefinite,
-            "economic_life": no_life & self._is_blank("economic_life") & ~(indefinite & endless),
+            "economic_life": no_life & self._is_blank("economic_life") & (no_end | silent) & ~(indefinite & endless),
         }
 
     def _has_anchor(self, column: str, offered: pa.Array) -> Mask:

@@ -176,6 +176,21 @@ def test_a_default_curve_or_schedule_without_its_date_is_left_out_of_any_row() -
     assert batch["fee_schedule"].null_count == batch["survival_curve"].null_count == len(rows)
 
 
+@pytest.mark.parametrize(
+    ("row", "economic_life"),
+    [
+        ({}, 3.0),
+        ({"growth": 0.02}, None),
+        ({"obsolescence": 0.1}, None),
+        ({"revenue_path": [5.0]}, None),
+        ({"growth": 0.02, "expiry_date": None}, 3.0),
+    ],
+)
+def test_an_economic_life_ends_no_row_with_an_end_and_a_growth_of_its_own(book: Book, row: dict[str, Any], economic_life: float | None) -> None:
+    found, _ = filled(book("[defaults.design]\neconomic_life = 3\n"), **{"expiry_date": datetime.date(2040, 1, 1), **row})
+    assert found["economic_life"] == economic_life
+
+
 ENDLESS = "[defaults.trademark]\nindefinite = true\neconomic_life = 20\n"
 
 

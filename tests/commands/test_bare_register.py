@@ -129,6 +129,30 @@ def test_any_other_method_values_them_too(bare: Path, method: str) -> None:
     assert all(inputs.get(method, "margin") in row["filled"] for row in found.values())
 
 
+def by_method(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """The expected value of each row by each of three methods, by asset_id."""
+    methods = ("relief_from_royalty", "cost", "project")
+    each = [{**row, "asset_id": f"{row['asset_id']}|{method}", "method": method} for row in rows for method in methods]
+    pq.write_table(table(each), "bare.parquet")
+    found = valued(paths=8)
+    return {row["asset_id"]: {method: found[f"{row['asset_id']}|{method}"]["closed_form"] for method in methods} for row in rows}
+
+
+def test_cost_and_income_agree_in_order_of_magnitude(bare: Path) -> None:
+    found = by_method([row for row in register() if row["stage"] is None and row["filing_date"]])
+    ratios = [values["cost"] / values["relief_from_royalty"] for values in found.values()]
+    assert 0.1 < min(ratios) < max(ratios) < 10
+
+
+def test_a_project_with_its_term_before_it_is_worth_something_and_less_than_the_right_itself(bare: Path) -> None:
+    young = {"filing_date": datetime.date(2026, 3, 1), "expiry_date": datetime.date(2041, 3, 1)}
+    found = by_method([{**row, **young} for row in register() if row["stage"] is None and row["filing_date"] and row["expiry_date"]])
+    shares = {name: values["project"] / values["relief_from_royalty"] for name, values in found.items()}
+    fees = {name for name in shares if name.startswith(("utility_model/CN", "design/CN"))}  # whose mean royalty can be less than their annuities
+    assert all(0 < share < 1 for name, share in shares.items() if name not in fees)
+    assert max(shares[name] for name in fees) < 0.5
+
+
 def test_an_owner_who_may_abandon_loses_nothing(bare: Path) -> None:
     pq.write_table(
         table([{**row, "renewal": "optimal"} for row in register() if row["stage"] is None and row["right_type"] in RIGHT_TYPES[:3]]), "bare.parquet"

@@ -19,7 +19,7 @@ PUBLISHED = Path(__file__).parent / "assumptions"
 sys.path.insert(0, str(PUBLISHED))
 
 import derive  # noqa: E402
-from figures import TABLES, USED, figure, rows  # noqa: E402
+from figures import TABLES, USED, YEAR, figure, rows  # noqa: E402
 from money import lapse, mark_lapse  # noqa: E402
 
 NAMES = ("fee_schedule", "survival_curve")  # no figures: what they name has the source
@@ -36,6 +36,44 @@ def test_every_published_figure_is_a_number_with_a_source_and_a_confidence(table
     assert all(row["source"].strip() and row["confidence"].strip() and row["year"].strip() for row in found)
     assert all(math.isfinite(float(row["value"])) for row in found)
     assert len({row["figure"] for row in found}) == len(found)
+
+
+def test_every_published_figure_is_dated() -> None:
+    undated = [row["figure"] for table in TABLES for row in rows(table) if not YEAR.search(row["year"] + row["source"])]
+    assert undated == []
+
+
+def said_of_everything() -> dict[str, str]:
+    """The source of every default, fee schedule, curve and premise, "as" followed to the sentence itself."""
+    book, found = load_assumptions(), {}
+    for one in book.sets.values():
+        for column in set(one.values) - set(NAMES):
+            said = one.sources.get(column, "")
+            while said.startswith("as ") and said[3:] in book.sets:
+                said = book.sets[said[3:]].sources.get(column, "")
+            found[f"{one.name}: {column}"] = said
+    tables = {f"{kind}: {name}": one for kind, by_type in book.premises.items() for name, one in by_type.items()}
+    for name, table in (*book.schedules.items(), *book.curves.items(), *tables.items()):
+        while name in found:
+            name += " (curve)"
+        found[name] = "; ".join((table.source, *table.sources.values()))
+    return found
+
+
+def test_every_shipped_figure_names_a_document_and_a_year() -> None:
+    documents = {row["name"]: row for row in rows("documents")}
+    said = said_of_everything()
+    assert {name for name, text in said.items() if not YEAR.search(text)} == set()
+    assert {name for name, text in said.items() if not any(document in text for document in documents)} == set()
+    assert {document for document in documents if not any(document in text for text in said.values())} == set()
+    assert all(row["document"] and row["publisher"] and row["standing"] for row in documents.values())
+    assert [name for name, row in documents.items() if not YEAR.search(row["date"]) and "as dated in each source" not in row["date"]] == []
+
+
+def test_what_is_ours_is_said_once_and_no_source_is_a_bare_number() -> None:
+    for name, text in said_of_everything().items():
+        assert text.count("assumption of this project") <= 1, name
+        assert not re.search(r"mondaq \d", text), name
 
 
 def test_no_figure_stands_in_two_tables() -> None:

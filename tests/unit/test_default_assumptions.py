@@ -48,6 +48,32 @@ def test_a_right_type_alone_has_what_every_method_but_the_row_itself_needs(book:
     assert bool(values.get("indefinite")) == (right_type in RENEWABLE)
 
 
+NEEDS_A_GRANT = {"invention_patent", "utility_model", "design", "trademark", "plant_variety", "layout_design", "geographical_indication"}
+
+
+@pytest.mark.parametrize("right_type", RIGHT_TYPES)
+def test_every_item_is_there_for_every_right_type_in_every_place(book: Assumptions, right_type: str) -> None:
+    for where in ("CN", "US", "EP", "JP", "WO", None):
+        sets = [book.sets[name] for name in (right_type, f"{right_type}/{where}") if name in book.sets]
+        found = {name for one in sets for name in one.values}
+        assert {"growth", "growth_long", "volatility", "discount_premium", "royalty_rate", "hazard", "tax_rate", "economic_life"} <= found
+        assert ({"grant_probability", "grant_lag"} <= found) == (right_type in NEEDS_A_GRANT)
+        assert "obsolescence" in found or right_type in RENEWABLE
+        assert "survival_curve" in found or right_type != "trademark"
+        assert {"life", "indefinite", "economic_life"} & found
+        assert ("tab_years" in found) or where not in ("CN", "US")
+    assert all(right_type in book.premises[kind] for kind in ("orderly", "forced"))
+
+
+def test_no_growth_is_above_the_rate_of_its_currency(book: Assumptions) -> None:
+    for one in book.sets.values():
+        bound = 0.0177 if one.jurisdiction == "CN" else 0.0395
+        assert all(one.values.get(name, 0.0) <= bound + 1e-9 for name in ("growth", "growth_long")), one.name
+    for one in book.sets.values():  # a sector's own growth, of dollars, is never what a right in China takes
+        if one.sector and one.jurisdiction is None and "growth" in one.values:
+            assert "growth" in book.sets[f"{one.right_type}/CN/{one.sector}"].values, one.name
+
+
 def test_the_sectors_are_those_of_the_mapping(book: Assumptions) -> None:
     assert set(sectors(book)) == SECTORS | OF_MARKS
     patents = {one.sector for one in book.sets.values() if one.right_type == "invention_patent" and one.sector}
@@ -75,7 +101,8 @@ def test_tax_lives_are_statutory(book: Assumptions) -> None:
     expected = {
         f"{name}/{where}": 15 if where == "US" else 2 if name == "software_copyright" else 10 for name in RIGHT_TYPES for where in ("CN", "US")
     }
-    assert years == expected
+    japanese = {"invention_patent": 8, "utility_model": 5, "design": 7, "trademark": 10, "software_copyright": 5, "plant_variety": 8}
+    assert years == expected | {f"{name}/JP": value for name, value in japanese.items()}
 
 
 def test_the_top_twentieth_of_patents_holds_half_of_the_revenue(book: Assumptions) -> None:

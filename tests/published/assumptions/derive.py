@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from figures import OURS, PRODUCT_SECTORS, SECTORS, TECHNICAL, Default, Set, cited, figure
-from money import money
-from rates import decline, discount_premium, growth, margin, obsolescence, royalty, volatility
+from figures import OURS, PRODUCT_SECTORS, SECTORS, TECHNICAL, Default, Set, cited, figure, rows
+from money import money, yearly_loss
+from rates import discount_premium, growth, margin, obsolescence, royalty, volatility
 
 SHIPPED = Path(__file__).resolve().parents[3] / "engine" / "assumptions"
 
@@ -30,25 +30,24 @@ LOST = 20.0
 """A work's economic life ends when 1/20 of what it earns is left."""
 
 
-def life(right_type: str) -> Set:
-    """How long a right lives of which no date tells."""
+def life(right_type: str, name: str = "") -> Set:
+    """How long a right earns, and how long it lives where no date tells."""
     if right_type in ("trademark", "geographical_indication"):
-        said = "may be renewed for ever: PRC Trademark Law, articles 39 and 40; 15 U.S.C. 1058-1059; Madrid Protocol, article 7"
+        said = (
+            "may be renewed for ever: PRC Trademark Law (amended 2019), articles 39 and 40; 15 U.S.C. 1058-1059 (1946); Madrid Protocol (1989), "
+            "article 7"
+        )
         return {
             "indefinite": (True, said),
             "economic_life": (20.0, f"{OURS}: where it must end, as a licence or with a rival to come: two terms of ten years"),
         }
+    rate = yearly_loss(right_type, name)
+    economic = (float(round(math.log(LOST) / rate)), f"{OURS}: until 95 % of what it earns is gone at its obsolescence, ln 20 / {rate:.4f}")
     if right_type in ("software_copyright", "copyright", "trade_secret"):
-        key = {"software_copyright": "software", "trade_secret": "mean"}.get(right_type)
-        rate = decline(key) if key else figure("depreciation/miscellaneous artistic originals")
-        return {
-            "economic_life": (
-                float(round(math.log(LOST) / rate)),
-                f"{OURS}: until 95 % of what it earns is gone at its obsolescence, ln 20 / {rate:.4f}",
-            )
-        }
+        return {"economic_life": economic}
     term = figure(f"term/{right_type}")
-    return {"life": (term / 2, f"{OURS}: of unknown dates, half of the term of {term:g} years ({cited(f'term/{right_type}')})")}
+    half = f"{OURS}: of unknown dates, half of the term of {term:g} years ({cited(f'term/{right_type}')})"
+    return {"life": (min(term / 2, economic[0]), half), "economic_life": economic}
 
 
 def pending(right_type: str, where: str) -> Set:
@@ -64,12 +63,10 @@ def pending(right_type: str, where: str) -> Set:
         return {}
     lag_said = "; counted in full from the valuation date"
     if kind == "invention_patent" and where != "CN":
-        us = where == "US"
-        chance = figure("grant_probability/US/invention" if us else "grant_probability/world/invention")
-        chance_said = cited("grant_probability/US/invention" if us else "grant_probability/world/invention")
-        name = "pendency_months/US/invention" if us else "pendency_months/EP/invention"
+        office_chance = f"grant_probability/{where or 'world'}/invention"
+        name = f"pendency_months/{where or 'EP'}/invention"
         return {
-            "grant_probability": (chance, chance_said),
+            "grant_probability": (figure(office_chance), cited(office_chance)),
             "grant_lag": (round(figure(name) / 12, 2), f"{figure(name):g} months: {cited(name)}{lag_said}"),
         }
     office, more = months[kind]
@@ -117,7 +114,7 @@ def hazard(where: str) -> Default:
         value = figure("invalidation_cases/CN/2023") / stock * invalid
         return float(f"{value:.2g}"), (
             "7,700 invalidation cases closed in 2023 (SCIO press conference "
-            "2024-01-16) over 18.66 M patents in force (CNIPA), times 0.40, "
+            "2024-01-16) over 18.66 M patents in force (CNIPA, 2022 and 2023), times 0.40, "
             "the share found invalid of patents that reach a decision (US and EP, patentprogress.org 2018-05-01; none is published for China)"
         )
     value = figure("litigated_in_life/US") * invalid / figure("term/invention_patent")
@@ -129,6 +126,23 @@ def hazard(where: str) -> Default:
 
 
 PATENTS = ("invention_patent", "utility_model", "design")
+
+
+def other_hazard(right_type: str) -> Default:
+    """Yearly chance of being struck from the register, of what is no patent: no register publishes one."""
+    if right_type in ("plant_variety", "layout_design"):
+        value, said = hazard("CN")
+        return value, f"{said}; {OURS}: for this right as for a patent"
+    return 0.0, f"{OURS}: {UNCHALLENGED[right_type]}"
+
+
+UNCHALLENGED = {
+    "trademark": "cancellations are counted among the lapses of the survival curve",
+    "geographical_indication": "no cancellation is published",
+    "software_copyright": "it arises with the work, so there is no grant to invalidate: Berne Convention (1971), article 5(2)",
+    "copyright": "it arises with the work, so there is no grant to invalidate: Berne Convention (1971), article 5(2)",
+    "trade_secret": "no register; what leaks out or is found by others is in its obsolescence",
+}
 RIGHT_TYPES = (*PATENTS, "trademark", "software_copyright", "copyright", "trade_secret", "plant_variety", "layout_design", "geographical_indication")
 
 
@@ -137,7 +151,7 @@ def by_type(right_type: str) -> Set:
     found: Set = {
         **life(right_type),
         **money(right_type, "", False),
-        **growth(""),
+        **growth("", False),
         "volatility": volatility(""),
         **royalty(right_type, ""),
         **margin(""),
@@ -157,8 +171,7 @@ def by_type(right_type: str) -> Set:
         found["obsolescence"] = (value, said if right_type in TECHNICAL else f"{said}; {OURS}: for this right as for a patent")
     if right_type == "trademark":  # no other register's is published
         found["survival_curve"] = ("CN/trademark", "")
-    if right_type in PATENTS:
-        found["hazard"] = hazard("" if right_type == "invention_patent" else "CN")
+    found["hazard"] = hazard("" if right_type == "invention_patent" else "CN") if right_type in PATENTS else other_hazard(right_type)
     return {**found, **pending(right_type, "")}
 
 
@@ -176,6 +189,9 @@ NAMES = {
 """Fee schedule and survival curve by set: their figures have sources of their own."""
 
 
+JAPANESE = frozenset(row["figure"] for row in rows("law") if row["figure"].startswith("tab_years/JP/"))
+
+
 def by_jurisdiction(right_type: str, where: str) -> Set:
     """What holds in one jurisdiction, in any sector."""
     found: Set = {}
@@ -190,12 +206,15 @@ def by_jurisdiction(right_type: str, where: str) -> Set:
             figure("corporate_tax_rate/mean of 26 Western European countries"),
             "mean of 26 Western European countries: A. Damodaran, NYU Stern, country risk, 2026-01-01",
         )
+    if (name := f"tab_years/JP/{right_type}") in JAPANESE and where == "JP":
+        found["tab_years"] = (int(figure(name)), cited(name))
     if where == "CN":
+        found |= growth("", True)
         found["discount_premium"] = discount_premium(right_type, "", True)
         found |= money(right_type, "", True)
     if (right_type in PATENTS and where == "CN") or (right_type, where) == ("invention_patent", "US"):
         found["hazard"] = hazard(where)
-    if (right_type, where) in (("invention_patent", "CN"), ("invention_patent", "US")):
+    if right_type == "invention_patent" and where in ("CN", "US", "EP", "JP"):
         found |= pending(right_type, where)
     schedule, curve = NAMES.get(f"{right_type}/{where}", (None, None))
     found |= {"fee_schedule": (schedule, "")} if schedule else {}
@@ -218,16 +237,18 @@ OF_TYPE = {
 
 def by_sector(right_type: str, name: str) -> Set:
     """What holds in one sector, anywhere."""
-    found: Set = {**growth(name), "volatility": volatility(name), **margin(name), "discount_premium": discount_premium(right_type, name, False)}
+    found: Set = {**growth(name, False), "volatility": volatility(name), **margin(name)}
+    found["discount_premium"] = discount_premium(right_type, name, False)
     found.pop("contributory_charge")
     if right_type in TECHNICAL:
-        found |= {**royalty(right_type, name), "obsolescence": obsolescence(name), **_of_sector(money(right_type, name, False))}
+        found |= {**royalty(right_type, name), "obsolescence": obsolescence(name), **life(right_type, name)}
+        found |= _of_sector(money(right_type, name, False))
     return found
 
 
 def by_sector_in_china(right_type: str, name: str) -> Set:
     """What of it differs in China."""
-    found: Set = {"discount_premium": discount_premium(right_type, name, True)}
+    found: Set = {**growth(name, True), "discount_premium": discount_premium(right_type, name, True)}
     return found | (_of_sector(money(right_type, name, True)) if right_type in TECHNICAL else {})
 
 

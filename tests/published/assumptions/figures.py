@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 TABLES = ("damodaran", "nsf", "royalty", "registers", "law", "fees")
 
+YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
+
 Default = tuple[Any, str]
 Set = dict[str, Default]
 """The defaults of a set, by column: a value, and the sentence that says where it comes from."""
 
-OURS = "assumption of this project"
+OURS = "assumption of this project (2026)"
 TOTAL = "Total Market (without financials)"
 TECHNICAL = ("invention_patent", "utility_model", "trade_secret")
 """Rights in a technology: their royalties, decline and revenue differ by sector."""
@@ -43,9 +46,10 @@ def figure(name: str) -> float:
 
 
 def cited(name: str) -> str:
-    """The source of a published figure, as its row says."""
+    """The source of a published figure with its year, as its row says."""
     USED.add(name)
-    return _figures()[name][1]["source"]
+    row = _figures()[name][1]
+    return row["source"] if YEAR.search(row["source"]) else f"{row['source']} ({row['year']})"
 
 
 # ------------------------------------------------------------------------------------------------------ sectors

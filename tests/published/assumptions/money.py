@@ -6,8 +6,8 @@ import math
 from functools import cache
 from statistics import NormalDist
 
-from figures import OURS, TECHNICAL, Default, Set, figure, rows, sector
-from rates import decline, discount_premium, risk_free, royalty
+from figures import OURS, TECHNICAL, Default, Set, cited, figure, of_industries, rows, sector
+from rates import LONG_GROWTH, decline, discount_premium, growth, risk_free, royalty
 
 SIGMA = NormalDist().inv_cdf(figure("value_share/top 5 % of patents")) + NormalDist().inv_cdf(0.95)
 """Of log-normal values the top 5 % hold half: Φ(σ − z(0.95)) = 0.5."""
@@ -93,7 +93,7 @@ def _chinese() -> dict[str, Default]:
         "design": (shape, f"{OURS}: {renewals} (CNIPA yearbook 2022: {lapse('design'):.1%} lapsed in 2022; CNIPA annuities)"),
         "trademark": (
             figure("retail_sales/CN/2020") / figure("in_force/CN/trademark/2020"),
-            "retail sales of 2020 (39.2 trillion CNY, NBS) over the 30.173 M marks in force (CNIPA)",
+            "retail sales of 2020 (39.2 trillion CNY, NBS) over the 30.173 M marks in force (CNIPA annual report 2020)",
         ),
         "software_copyright": (
             figure("software_revenue/CN/2022") / software,
@@ -115,7 +115,7 @@ def _chinese() -> dict[str, Default]:
         ),
         "geographical_indication": (
             figure("gi_output/CN/2023") / (figure("in_force/CN/gi_products/2024") + figure("in_force/CN/gi_trademarks/2024")),
-            "output of 961 bn CNY in 2023 over 2,523 products and 7,385 marks (CNIPA)",
+            "output of 961 bn CNY in 2023 over 2,523 products and 7,385 marks (CNIPA, 2024)",
         ),
     }
 
@@ -123,9 +123,8 @@ def _chinese() -> dict[str, Default]:
 def _elsewhere() -> dict[str, Default]:
     """Mean annual revenue by right type outside China, in USD."""
     rate = figure("cny_per_usd/2025")
-    converted = {
-        name: (value / rate, f"{OURS}: as in China, converted at {rate} CNY (FRED, 2025): {said}") for name, (value, said) in _chinese().items()
-    }
+    abroad = f"{OURS}: as in China, converted at {rate} CNY (FRED, 2025)"
+    converted = {name: (value / rate, f"{abroad}: {said.removeprefix(f'{OURS}: ')}") for name, (value, said) in _chinese().items()}
     invention = us_patent_revenue()
     revealed = (
         f"{OURS}: what US owners' renewals reveal: 84, 63 and 49 % pay fees of 980, 2,480 "
@@ -172,25 +171,74 @@ def price_multiple() -> float:
     return figure("asking_price/US/patent") / (us_patent_revenue() * FIVE_PERCENT)
 
 
-def money(right_type: str, name: str, china: bool) -> Set:
-    """Revenue and its spread, comparable price, replacement cost and a project's stages."""
-    group = sector(name)["research_group"][0] if right_type in TECHNICAL else "all"
-    sales, said = revenue(right_type, name, china)
-    rate = royalty(right_type, name)["royalty_rate"][0]
-    invention = figure("research/CN/patent-intensive industries/2022") / figure("grants/CN/invention/2022") if china else research_per_patent("all")
-    relative = (_chinese() if china else _elsewhere())[right_type][0] / (_chinese() if china else _elsewhere())["invention_patent"][0]
-    cost_of = (
-        (
-            "research of patent-intensive industries, 1.14 trillion CNY in 2022 (CNIPA, "
-            "Xinhua 2024-10-17), over invention patents granted (CNIPA yearbook 2022)"
-        )
+def yearly_loss(right_type: str, name: str) -> float:
+    """Yearly decline of what a right earns; of a mark, the share that ends."""
+    if right_type in ("trademark", "geographical_indication"):
+        return mark_lapse()
+    if right_type == "copyright":
+        return figure("depreciation/miscellaneous artistic originals")
+    if right_type == "software_copyright":
+        return decline("software")
+    return decline(sector(name)["obsolescence"][0] if right_type in TECHNICAL else "mean")
+
+
+def worth_of_a_year(right_type: str) -> float:
+    """Present value of a right's royalties over those of this year, were it to decline for ever, in dollars."""
+    return 1 / (yearly_loss(right_type, "") + risk_free() + discount_premium(right_type, "", False)[0] - LONG_GROWTH)
+
+
+def replacement_cost(right_type: str, group: str, china: bool) -> Default:
+    """What of the research behind a right the right brings back: the rest is brought back by being first, by secrecy and by other assets."""
+    research = figure("research/CN/enterprises/2022") / figure("grants/CN/invention/2022") if china else research_per_patent("all")
+    said = (
+        "research of enterprises, 2.388 trillion CNY in 2022 (National Bureau of Statistics of China, 2023-09-18), over invention patents "
+        "granted (CNIPA yearbook 2022)"
         if china
         else "US business research of 2022 over US patents granted to US owners in 2020 (NSF NCSES)"
     )
-    scaled = "" if right_type == "invention_patent" else f"; {OURS}: for this right in proportion to its revenue"
-    stage = research_intensity(group) * sales
+    share = figure("patent_value_over_research/US")
+    said += f", times {share:.0%}, the value of patents over the research behind them: {cited('patent_value_over_research/US')}"
+    if right_type == "invention_patent":
+        return research * share * size(group), said
+    earns = _chinese() if china else _elsewhere()
+    relative = earns[right_type][0] / earns["invention_patent"][0] * worth_of_a_year(right_type) / worth_of_a_year("invention_patent")
+    return research * share * size(group) * relative, f"{said}; {OURS}: for this right in proportion to its revenue and to how long that lasts"
+
+
+DEVELOPMENT = 2.0
+"""Years from research to sales."""
+
+
+def development(right_type: str, name: str) -> Default:
+    """Cost of developing what a right protects that the right has to bear, over a year's royalty.
+
+    A product's sales leave, before research, its operating margin and what research takes of them. A royalty is a share of that result, so
+    it bears research in the same share. A year's research is for what is sold from two years later on; where an industry grows at g and its
+    products' sales decline, research at a constant share ι of all sales costs ι·exp(−2·decline)/(decline + g) of what a product sells today
+    (in the model, whose decline starts today).
+    """
+    group = sector(name)["research_group"][0] if right_type in TECHNICAL else "all"
+    industry = name if right_type in TECHNICAL else ""
+    spent, kept = research_intensity(group), of_industries("operating_margin", industry)
+    loss = yearly_loss(right_type, name) if right_type not in ("trademark", "geographical_indication") else decline("mean")
+    up = growth(industry, False)["growth"][0]
+    years = math.exp(-DEVELOPMENT * loss) / (loss + up)
+    return spent / (spent + kept) * years, (
+        f"{OURS}: of the result before research, {spent:.1%} (NSF NCSES, 2022) and {kept:.1%} (operating margin, A. Damodaran, NYU Stern, 2026-01) "
+        f"of sales, research takes {spent / (spent + kept):.0%}; a royalty bears that "
+        f"share of itself, for exp(-2 x {loss:.4f}) / ({loss:.4f} + {up:.4f}) = {years:.1f} years' worth, over two years"
+    )
+
+
+def money(right_type: str, name: str, china: bool) -> Set:
+    """Revenue and its spread, comparable price, replacement cost and a project's stages."""
+    group = sector(name)["research_group"][0] if right_type in TECHNICAL else "all"
+    cost, cost_said = replacement_cost(right_type, group, china)
+    sales, said = revenue(right_type, name, china)
+    rate = royalty(right_type, name)["royalty_rate"][0]
+    stage, stage_said = development(right_type, name)
     return {
-        "currency": ("CNY" if china else "USD", "the currency of the figures"),
+        "currency": ("CNY" if china else "USD", f"{OURS}: the currency in which the figures are published"),
         "revenue": (sales, said),
         "revenue_uncertainty": (
             round(SIGMA, 3),
@@ -208,11 +256,11 @@ def money(right_type: str, name: str, china: bool) -> Set:
             )
             + f"; {OURS}: for every right",
         ),
-        "replacement_cost": (rounded(invention * relative * size(group)), cost_of + scaled),
+        "replacement_cost": (rounded(cost), cost_said),
         "stage_costs": (
-            [rounded(stage)] * 2,
-            f"{OURS}: two years of development, each at research's share of sales, {research_intensity(group):.1%} (NSF NCSES, 2022)",
+            [rounded(stage * rate * sales / 2)] * 2,
+            stage_said,
         ),
-        "stage_years": ([1.0, 1.0], OURS),
+        "stage_years": ([1.0, 1.0], f"{OURS}: two years of development, half of its cost in each"),
         "stage_probabilities": ([1.0, 1.0], f"{OURS}: the revenue is already a mean over rights that never sell"),
     }

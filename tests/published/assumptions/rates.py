@@ -41,11 +41,23 @@ def discount_premium(right_type: str, name: str, china: bool) -> Default:
 
 
 LONG_GROWTH = 0.02
+FADE = f"{OURS}: 1/5, as the published rate is of five years"
 
 
-def growth(name: str) -> Set:
-    """Nominal growth of the sector's revenue: the last five years' fades to inflation."""
+def growth(name: str, china: bool) -> Set:
+    """Nominal growth of the sector's revenue: the last five years' fades to inflation; none of it above the rate of the currency it is in."""
     measured = of_industries("revenue_growth", name)
+    if china:
+        bound = figure("government_bond/CN/10 years")
+        said = (
+            f"measured growth of US industries ({measured:.1%} a year, A. Damodaran, NYU Stern, 2025-01-05: {industries(name)}) and inflation of "
+            f"2 % are both kept to the ten-year rate of China, {bound:.2%}: {cited('government_bond/CN/10 years')} "
+            f"({OURS}: no growth above the risk-free rate)"
+        )
+        short, long = min(max(measured, min(LONG_GROWTH, bound)), bound), min(LONG_GROWTH, bound)
+        aim = "2 %, the inflation that central banks aim at, but no more than China's ten-year rate"
+        long_said = f"{OURS}: {aim}: {cited('government_bond/CN/10 years')}"
+        return {"growth": (round(short, 4), said), "growth_long": (long, long_said), "growth_fade": (0.2, FADE)}
     limited = min(max(measured, LONG_GROWTH), risk_free())
     said = (
         "A. Damodaran, NYU Stern, growth by industry 2025-01-05: revenue of the last "
@@ -54,8 +66,7 @@ def growth(name: str) -> Set:
         "for growth that lasts; acquisitions and small firms from a low base lift such means)"
     )
     long_said = f"{OURS}: no real growth for ever; 2 % is the inflation that the Federal Reserve, the ECB and the Bank of Japan aim at"
-    fade_said = f"{OURS}: 1/5, as the published rate is of five years"
-    return {"growth": (round(limited, 4), said), "growth_long": (LONG_GROWTH, long_said), "growth_fade": (0.2, fade_said)}
+    return {"growth": (round(limited, 4), said), "growth_long": (LONG_GROWTH, long_said), "growth_fade": (0.2, FADE)}
 
 
 def volatility(name: str) -> Default:
@@ -74,7 +85,8 @@ def margin(name: str) -> Set:
         f"{share:.0%} of the operating margin of {operating:.1%}: royalties are that share of it (Kemmerer and Lu, KPMG 2012); margin: "
         f"A. Damodaran, NYU Stern, 2026-01-05, {industries(name)}"
     )
-    return {"margin": (round(share * operating, 4), said), "contributory_charge": (0.0, "the margin is what is left once other assets are paid")}
+    charge_said = "the margin is what is left once other assets are paid (Kemmerer and Lu, KPMG 2012)"
+    return {"margin": (round(share * operating, 4), said), "contributory_charge": (0.0, charge_said)}
 
 
 MEASURED = ("pharmaceuticals", "it_hardware", "semiconductors", "software", "chemicals", "machinery", "electrical", "transport")
@@ -91,7 +103,10 @@ def obsolescence(name: str) -> Default:
     """Decline of what a technology earns."""
     key = sector(name)["obsolescence"][0]
     if key == "mean":
-        return round(decline(key), 4), "depreciation of research, mean of the eight industries for which W. C. Y. Li (BEA) and Mamuneas measured it"
+        return round(decline(key), 4), (
+            "depreciation of research, mean of the eight industries for which it is measured: "
+            f"{cited('research_depreciation/software')}; {cited('research_depreciation/chemicals')}"
+        )
     return round(decline(key), 4), f"depreciation of research: {cited(f'research_depreciation/{key}')}"
 
 
@@ -111,15 +126,15 @@ def royalty(right_type: str, name: str) -> Set:
         }
     if segment:
         low, high = (figure(f"{segment}/range {end}") / 100 for end in ("low", "high"))
-        said = f"commonly cited range for {segment} (no sample size; secondary): ipcg.com, 2026-06"
+        said = f"commonly cited range for {segment} (no sample size; secondary): {cited(f'{segment}/range low').partition(' (')[0]}, 2026-06"
         return {"royalty_rate": (round((low + high) / 2, 4), said + "; its middle"), "royalty_low": (low, said), "royalty_high": (high, said)}
-    said = "Parr, Royalty Rates for Technology (IPRA, 6th ed.), appendix C"
+    said = cited("parr/share at or below 5 %")
     below = {rate: figure(f"parr/share at or below {rate} %") for rate in range(2, 11)}
     mode = max(range(3, 11), key=lambda rate: below[rate] - below[rate - 1])
     return {
         "royalty_rate": (
             mode / 100,
-            f"{said}: the most frequent rate, of {below[mode] - below[mode - 1]:.0f} in 100; RoyaltyStat's median is 5-6 % (n = 13,004)",
+            f"{said}: the most frequent rate, of {below[mode] - below[mode - 1]:.0f} in 100; RoyaltyStat's median is 5-6 % (n = 13,004, 2016)",
         ),
         "royalty_low": (0.02, f"{said}: {below[2]:.0f} % of rates are at or below"),
         "royalty_high": (0.10, f"{said}: {below[10]:.0f} % of rates are at or below"),

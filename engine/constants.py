@@ -7,7 +7,7 @@ Polynomial coefficients are interpolants at Chebyshev nodes computed with mpmath
 stand beside each, with the greatest error of the polynomial itself, relative to the function it serves (docs/numerics.md §6).
 """
 
-NUMERICS_VERSION = 1
+NUMERICS_VERSION = 2
 
 # Times: a comparison x > y means x > y + TIME_EPSILON (model.md, head).
 TIME_EPSILON = 1e-9
@@ -54,11 +54,12 @@ COLUMN_ZERO = 1e-6
 SYMMETRY_TOLERANCE = 1e-12
 
 # Renewal boundary (numerics.md §9).
-GRID_NODES_PER_SIGMA = 10
-GRID_SIGMAS = 7.0  # standard deviations of ln L on either side
+GRID_NODES_PER_SIGMA = 6
+GRID_SIGMAS = 6.0  # standard deviations of ln L on either side
 GRID_MAX_NODES = 4096
 GRID_MIN_NODES = 129
-WEIGHT_SIGMAS = 8.5
+GRID_MIN_SPAN = 66  # nodes of any period: at least a tile of the convolution
+WEIGHT_SIGMAS = 5.5
 GRID_LIMIT = 600.0  # |ln L| on the grid and its padding stays well within the range of exp
 
 # Paths simulated between two looks at the stop flag, and the block that stays in the first-level cache.
@@ -72,7 +73,6 @@ LN2_HI_F32 = 0.693145751953125
 LN2_LO_F32 = 1.428606765330187e-06
 LOG2_E = 1.4426950408889634
 PI = 3.141592653589793
-SQRT_TWO_PI = 2.5066282746310002
 
 # (e^r − 1 − r)/r² on |r| ≤ ½ ln 2: 1.3e-17.
 EXP_F64 = (
@@ -111,6 +111,14 @@ SIN_F64 = (
 COS_F64 = (
     0.041666666666666664, -0.001388888888888888, 2.4801587301579848e-05, -2.755731922156836e-07, 2.0876756602722215e-09,
     -1.1470712262813793e-11, 4.77787760803859e-14, -1.5218598818596388e-16,
+)  # fmt: skip
+
+# (z + 4)/4·e^(z²/2)·P(Z > z), Z a standard normal, in powers of 10/(z + 4) − 1.5, 0 ≤ z ≤ 16: 1.8e-16.
+TAIL_F64 = (
+    0.22348523349194432, 0.15742396888923513, 0.08224876498213755, 0.030362973595464082, 0.00669863940770979,
+    0.00017201810736260475, -0.00035808008771101406, -5.789660143075673e-05, 2.106800385276051e-05, 5.27848088659369e-06,
+    -1.7612301906834637e-06, -3.984239941925706e-07, 1.9054813826255506e-07, 1.9794545371992373e-08, -2.1633901642672916e-08,
+    1.1029294543169002e-09, 2.1142799688383753e-09, -4.6408374032729156e-10, -1.2924213077756212e-10, 5.2068251751250686e-11,
 )  # fmt: skip
 
 # Quantiles a run may ask for.

@@ -47,14 +47,14 @@ _INTEGER_BITS, _INTEGER = i8(0x4330000000000000), float.fromhex("0x1p52") + 2048
 
 
 @inlined
-def _four(c: tuple[Real, ...], x: Real, x2: Real) -> Real:
+def four(c: tuple[Real, ...], x: Real, x2: Real) -> Real:
     """Four coefficients, the powers in pairs (Estrin)."""
     return fma(x2, fma(c[3], x, c[2]), fma(c[1], x, c[0]))
 
 
 @inlined
-def _eight(c: tuple[Real, ...], x: Real, x2: Real) -> Real:
-    return fma(x2 * x2, _four(c[4:], x, x2), _four(c[:4], x, x2))
+def eight(c: tuple[Real, ...], x: Real, x2: Real) -> Real:
+    return fma(x2 * x2, four(c[4:], x, x2), four(c[:4], x, x2))
 
 
 def _exp2_f32(x: Real) -> Real:
@@ -80,7 +80,7 @@ def _exp2_f64(x: Real) -> Real:
     r = limited - (t - _SHIFT_F64)
     r2 = r * r
     r4 = r2 * r2
-    low, middle, high = _four(EXP2_F64[:4], r, r2), _four(EXP2_F64[4:8], r, r2), _four(EXP2_F64[8:], r, r2)
+    low, middle, high = four(EXP2_F64[:4], r, r2), four(EXP2_F64[4:8], r, r2), four(EXP2_F64[8:], r, r2)
     p = fma(fma(r4, fma(r4, high, middle), low), r, 1.0)
     return real_of(bits_of(p) + (bits_of(t) << 52))
 
@@ -128,7 +128,7 @@ def _split_f64(x: Real) -> tuple[Real, Real]:
 def _log_f32(x: Real) -> Real:
     e, f = _split_f32(x)
     f2 = f * f
-    q = _eight(_LOG_F32, f, f2)
+    q = eight(_LOG_F32, f, f2)
     low = fma(e, _LN2_LO_F32, fma(f2 * f, q, _MINUS_HALF * f2))
     return fma(e, _LN2_HI_F32, f + low)
 
@@ -142,7 +142,7 @@ def _log_two(x: Real) -> tuple[Real, Real]:
     s_low = fma(-s, d, f) / d
     s_low = fma(-s, ((2.0 - d) + f) / d, s_low)
     z = s * s
-    q = _eight(LOG_F64, z, z * z)
+    q = eight(LOG_F64, z, z * z)
     a = e * LN2_HI_F64
     b = 2.0 * s
     total = a + b
@@ -173,24 +173,24 @@ def power(x: Real, y: Real) -> Real:
 
 def _sin_f32(x: Real) -> Real:
     z = x * x
-    return fma(z * x, _four(_SIN_F32, z, z * z), x)
+    return fma(z * x, four(_SIN_F32, z, z * z), x)
 
 
 def _cos_f32(x: Real) -> Real:
     z = x * x
     z2 = z * z
-    return fma(z2, _four(_COS_F32, z, z2), fma(_MINUS_HALF, z, _ONE))
+    return fma(z2, four(_COS_F32, z, z2), fma(_MINUS_HALF, z, _ONE))
 
 
 def _sin_f64(x: Real) -> Real:
     z = x * x
-    return fma(z * x, _eight(SIN_F64, z, z * z), x)
+    return fma(z * x, eight(SIN_F64, z, z * z), x)
 
 
 def _cos_f64(x: Real) -> Real:
     z = x * x
     z2 = z * z
-    return fma(z2, _eight(COS_F64, z, z2), fma(-0.5, z, 1.0))
+    return fma(z2, eight(COS_F64, z, z2), fma(-0.5, z, 1.0))
 
 
 sin, cos = by_precision(_sin_f32, _sin_f64), by_precision(_cos_f32, _cos_f64)

@@ -150,7 +150,7 @@ def test_the_manifest_says_what_was_valued_and_how() -> None:
     pq.write_table(table(row_with(revenue=-1.0)), "bad.parquet")
     valued("bad.parquet", "--seed", 7, "--precision", "double", "--group-by", "sector", "--tail", 0.1)
     said = manifest()
-    assert said["numerics_version"] == 1
+    assert said["numerics_version"] == 2
     assert said["counts"] == {"rows": 4, "valued": 3, "rejected": 1, "tasks": 4}
     asked = {"paths": 64, "seed": 7, "precision": "double", "group_by": ["sector"], "tail": 0.1, "premise": "going_concern"}
     assert asked.items() <= said["options"].items()

@@ -105,6 +105,7 @@ class _Rows:
         self._book = book
         self._kinds = _Kinds.of(batch, book)
         self._filled: list[tuple[str, Mask, list[AssumptionSet | None]]] = []
+        self._valued_by: dict[tuple[str, ...], Mask] = {}
 
     def fill(self, columns: tuple[str, ...]) -> None:
         """Fill columns that belong together, each kind from its most precise set that has any of them."""
@@ -112,7 +113,8 @@ class _Rows:
         if not any(chosen):
             return
         for name, where in self._fillable(columns, chosen).items():
-            self._fill_one(name, chosen, where)
+            if where.any():
+                self._fill_one(name, chosen, where)
 
     def _fill_one(self, name: str, chosen: list[AssumptionSet | None], where: Mask) -> None:
         values = [None if one is None else one.values.get(name) for one in chosen]
@@ -149,7 +151,12 @@ class _Rows:
         return dict.fromkeys(columns, blank)
 
     def _is_valued_by(self, methods: tuple[str, ...]) -> Mask:
-        """Where one of the methods values the row, alone or among others."""
+        """Where one of the methods values the row, alone or among others. Asked again and again, for the methods are filled first."""
+        if methods not in self._valued_by:
+            self._valued_by[methods] = self._valued(methods)
+        return self._valued_by[methods]
+
+    def _valued(self, methods: tuple[str, ...]) -> Mask:
         lists, names = self._columns["methods"], pa.array(methods, pa.string())
         single = pc.if_else(lists.is_valid(), None, self._columns["method"].fill_null(PORTFOLIO["method"].default))
         valued = np.array(_mask(pc.is_in(single, names)))

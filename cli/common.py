@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,7 +55,7 @@ class Command(TyperCommand):
 def errors_as_sentences(log_json: bool = False) -> Iterator[None]:
     """Errors go to stderr, one sentence a line: exit 2 for bad input or usage, 1 for a failed run, 130 when interrupted."""
     try:
-        with _notices(log_json):
+        with _notices(log_json), _ended_as_interrupted():
             yield
     except IpvalueError as error:
         _say(str(error), log_json)
@@ -71,6 +73,23 @@ def errors_as_sentences(log_json: bool = False) -> Iterator[None]:
             raise
         _say(f"a fault of ipvalue itself: {type(error).__name__}: {error}; please report it with what IPVALUE_DEBUG=1 prints", log_json)
         raise typer.Exit(1) from None
+
+
+@contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """SIGTERM (of a batch system, or a machine that shuts down) stops a command as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

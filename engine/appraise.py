@@ -50,7 +50,7 @@ class Appraiser:
 
     def rows(self, batch: pa.RecordBatch, row: npt.NDArray[np.int64], file: str, rejects: Rejects) -> Rows:
         """Clean rows of one file with their blanks filled."""
-        filled, report = fill(batch, self.assumptions)
+        filled, report = fill(batch, self.assumptions, self.tables.currency, sold=self.tables.premise != GOING_CONCERN)
         return Rows(filled, row, report, file, rejects)
 
     def new_totals(self, group_by: tuple[str, ...]) -> Totals:
@@ -77,6 +77,7 @@ class Appraiser:
         good = figures.status == 0
         assets = describe_assets(rows, figures, of_methods, self.sampling)
         reject_unusable(rows, figures)
+        rows.settle()
         add_to_totals(totals, group[good], assets, self.sampling.quantiles)
         return assets, None if figures.values is None else figures.values[good]
 

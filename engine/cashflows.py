@@ -93,7 +93,8 @@ def take(vectors: Vectors, assets: Longs) -> Vectors:
 
 
 def income_vectors(rows: Rows, tables: Tables, earning_of: Callable[[Rows], Earning]) -> Vectors:
-    """The vectors of income rows that passed their checks; rows whose vectors break a rule (x ≥ 1, T(age) = 0, …) are rejected."""
+    """The vectors of the income rows that passed their checks; rows whose vectors break a rule (x ≥ 1, T(age) = 0, …) are rejected."""
+    rows.settle()
     earning = earning_of(rows)
     drivers = income_drivers(rows, tables, earning)
     periods = kernels(tables.backend).periods(drivers, tables)
@@ -128,6 +129,7 @@ def income_vectors(rows: Rows, tables: Tables, earning_of: Callable[[Rows], Earn
 
 def price_vectors(rows: Rows, tables: Tables, price_of: Callable[[Rows], Floats]) -> Vectors:
     """The vectors of rows worth price_of(rows) (a,), in their currency, today: one period of one year whatever the market's, without tax benefit."""
+    rows.settle()
     yearly = replace(tables, steps_per_year=1)
     offset = np.arange(len(rows) + 1, dtype=np.int64)
     parts = kernels(tables.backend).vectors(price_drivers(rows, yearly), yearly, offset, False)
@@ -161,7 +163,7 @@ def _reject_long(rows: Rows, long: Mask) -> None:
     rule = f"the horizon is at most {MAX_HORIZON_YEARS} years"
     rows.reject(long & endless, "indefinite", rule, f"launch, ramp, grant and path end after more than {MAX_HORIZON_YEARS} years: shorten them")
     rows.reject(
-        (long & ~endless)[~(long & endless)],
+        long & ~endless,
         "expiry_date",
         rule,
         lambda value: f"expiry_date {value} is more than {MAX_HORIZON_YEARS} years away: correct it, or give life or economic_life",
@@ -196,6 +198,4 @@ _STATUS = {
 
 def _reject_status(rows: Rows, status: npt.NDArray[np.int8]) -> None:
     for code, (column, rule, message) in _STATUS.items():
-        bad = status == code
-        rows.reject(bad, column, rule, message)
-        status = status[~bad]
+        rows.reject(status == code, column, rule, message)

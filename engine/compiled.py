@@ -41,19 +41,16 @@ class Compiled:
 
 
 def compile_rows(rows: Rows, tables: Tables) -> Compiled:
-    """The vectors of all rows that keep the rules, in the rows' order; the others move to the rejects, with the first rule they broke."""
+    """The vectors of all rows that keep the rules, in the rows' order; the others move to the rejects, with every rule they broke."""
     check_common(rows, tables)
     _check_methods(rows)
+    uses = {name: used for name in METHODS if (used := rows.valued_by([name])).any()}
     parts: list[tuple[str, Longs, Vectors]] = []
-    for name, vectors_of in METHODS.items():
-        uses = rows.valued_by([name])
-        if not uses.any():
-            continue
-        these = rows if uses.all() else rows.only(uses)
-        vectors = vectors_of(these, tables)
+    for name, used in uses.items():
+        these = rows if len(uses) == 1 else rows.only(used)
+        vectors = METHODS[name](these, tables)
         parts.append((name, these.row, vectors))
-        if these is not rows and len(these) < np.sum(uses):
-            rows.keep(~uses | np.isin(rows.row, these.row))
+    rows.settle()
     return _assembled(rows, parts or [_nothing(rows, tables)])
 
 

@@ -31,6 +31,9 @@ class Rows:
         self.filled = filled
         self.file = file
         self.rejects = rejects
+        self._broken: dict[str, Mask] = {}
+        self._whole: Rows | None = None
+        self._places: Longs = np.empty(0, np.int64)
 
     def __len__(self) -> int:
         return int(self.batch.num_rows)
@@ -77,25 +80,38 @@ class Rows:
         return found
 
     def reject(self, bad: Mask, column: str, rule: str, message: str | Callable[[str], str]) -> None:
-        """Move the rows of `bad` (a,) to the rejects; `message` may depend on the value's text."""
-        if not bad.any():
+        """Note that the rows of `bad` (a,) break a rule; `message` may depend on the value's text. They stay until `settle`, so that
+        what else is wrong with them is found too; of each column only the first problem is noted."""
+        where = np.flatnonzero(bad & ~self._broken[column] if column in self._broken else bad)
+        if not len(where):
             return
-        where = np.flatnonzero(bad)
+        self._mark(column, where)
         at = pa.array(where)
         values = [None if value is None else str(value) for value in self.batch[column].take(at).to_pylist()]
         texts = message if isinstance(message, str) else [message(value or "blank") for value in values]
         self.rejects.add(self.file, self.row[where], self.batch["asset_id"].take(at).to_pylist(), column, values, rule, texts)
-        self.keep(~bad)
 
-    def keep(self, good: Mask) -> None:
-        """Only the rows of `good` (a,)."""
-        mask = pa.array(good)
-        self.batch, self.filled, self.row = self.batch.filter(mask), self.filled.filter(mask), self.row[good]
+    def _mark(self, column: str, where: Longs) -> None:
+        self._broken.setdefault(column, np.zeros(len(self), np.bool_))[where] = True
+        if self._whole is not None:
+            self._whole._mark(column, self._places[where])
+
+    def settle(self) -> None:
+        """Let go of the rows that break a rule."""
+        if self._broken:
+            good = ~np.logical_or.reduce(list(self._broken.values()))
+            mask = pa.array(good)
+            self.batch, self.filled, self.row = self.batch.filter(mask), self.filled.filter(mask), self.row[good]
+            self._places = self._places[good] if self._whole is not None else self._places
+            self._broken = {}
 
     def only(self, wanted: Mask) -> Rows:
-        """The rows of `wanted` (a,) as a batch of their own; what it rejects goes to the same list."""
+        """The rows of `wanted` (a,) as a batch of their own; what it rejects goes to the same list, and breaks a rule here too."""
         mask = pa.array(wanted)
-        return Rows(self.batch.filter(mask), self.row[wanted], self.filled.filter(mask), self.file, self.rejects)
+        part = Rows(self.batch.filter(mask), self.row[wanted], self.filled.filter(mask), self.file, self.rejects)
+        part._whole, part._places = self, np.flatnonzero(wanted)
+        part._broken = {column: broken[wanted] for column, broken in self._broken.items()}
+        return part
 
     def flags(self, name: str) -> Mask:
         """(a,) a column of true and false, false where it is blank."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import pyarrow.compute as pc
 
 from ipvalue.constants import TIME_EPSILON
 from ipvalue.rows import Mask, Rows
@@ -15,7 +14,6 @@ from ipvalue.tables import Tables
 
 def check_common(rows: Rows, tables: Tables) -> None:
     """Rules that hold for every method: currency, factor, dates, and what a schedule or curve needs. Breaking rows are rejected."""
-    _fill_currency(rows, tables.currency)
     _check_currency(rows, tables.fx, "an exchange rate", "fx")
     _check_currency(rows, tables.curve_index, "a curve", "curves")
     moves = (rows.floats("factor_loading") != 0.0) & (rows.index("sector", tables.factor_index) < 0)
@@ -67,12 +65,6 @@ def _check_past(rows: Rows, name: str, tables: Tables, mend: str) -> None:
         f"{name} is not after the valuation date",
         lambda value: f"{name} {value} is after the valuation date {tables.valuation_date}; {mend}",
     )
-
-
-def _fill_currency(rows: Rows, currency: str) -> None:
-    column = rows.batch.schema.get_field_index("currency")
-    filled = pc.fill_null(rows.batch["currency"], currency)
-    rows.batch = rows.batch.set_column(column, rows.batch.schema.field(column), filled)
 
 
 def _dated(rows: Rows, filing: Mask) -> Mask:

@@ -112,7 +112,8 @@ class Store:
         if others:
             raise InputError(f"{self.location}: holds {others[0]}, which no run wrote, so nothing is written there: name another --out")
         if not overwrite:
-            raise InputError(f"{self.location}: is not empty: name another --out, or give --overwrite to replace the result there")
+            there = "holds a result" if MANIFEST in top else "holds what a run that was killed left behind"
+            raise InputError(f"{self.location}: {there}: name another --out, or give --overwrite to replace it")
         return True
 
     def _missing(self, path: str) -> tuple[str, ...]:

@@ -23,33 +23,44 @@ Indices = npt.NDArray[np.int64]
 _METHOD = ("method", "methods", "weights")
 """Filled first: what else is filled depends on how the row is valued."""
 
-_TOGETHER = (*(group for group in LINKED if group != _METHOD), LIFE)
+_STAGES = ("stage_costs", "stage_years", "stage_probabilities")
+_TOGETHER = (*(group for group in LINKED if group not in (_METHOD, _STAGES)), LIFE)
 _NAMED = ("fee_schedule", "survival_curve")
-_LATE = ("currency", *MONEY, "revenue_uncertainty", "fee_schedule", "obsolescence", "survival_curve")
+_LATE = (
+    ("currency",),
+    *((name,) for name in MONEY if name not in _STAGES),
+    _STAGES,
+    *((name,) for name in ("revenue_uncertainty", "fee_schedule", "obsolescence", "survival_curve")),
+)
 """Columns whose filling depends on others: they come last, in this order."""
 
-_SINGLES = tuple(
-    (name,) for name in PORTFOLIO if name in FILLABLE and name not in (*_METHOD, *_LATE) and not any(name in group for group in _TOGETHER)
-)
-_ORDER = (_METHOD, *_TOGETHER, *_SINGLES, *((name,) for name in _LATE))
+_SINGLES = tuple((name,) for name in PORTFOLIO if name in FILLABLE and not any(name in group for group in (_METHOD, *_TOGETHER, *_LATE)))
+_ORDER = (_METHOD, *_TOGETHER, *_SINGLES, *_LATE)
 
 _REVENUE = ("revenue", "revenue_path")
 _ONLY_FOR = {
-    **dict.fromkeys(("growth", "obsolescence", "tax_rate", "tab_years", "hazard", "survival_curve"), INCOME_METHODS),
-    **dict.fromkeys(("grant_probability", "entry_hazard", "annual_cost", "cost_inflation", "fee_schedule", "fee_inflation"), INCOME_METHODS),
-    **dict.fromkeys(("royalty_rate", "royalty_low", "royalty_high"), ("relief_from_royalty", "licence", "project")),
-    **dict.fromkeys(("margin", "contributory_charge"), ("excess_earnings", "incremental_income")),
+    **dict.fromkeys(("growth", "growth_long", "growth_fade", "obsolescence", "tax_rate", "tab_years", "hazard", "survival_curve"), INCOME_METHODS),
+    **dict.fromkeys(
+        ("grant_probability", "grant_lag", "entry_hazard", "entry_loss", "annual_cost", "cost_inflation", "fee_schedule", "fee_inflation"),
+        INCOME_METHODS,
+    ),
+    "royalty_rate": ("relief_from_royalty", "licence", "project"),
+    **dict.fromkeys(("royalty_low", "royalty_high"), ("relief_from_royalty", "licence")),
+    "margin": ("excess_earnings", "incremental_income"),
+    "contributory_charge": ("excess_earnings",),
     **dict.fromkeys((*_REVENUE, "revenue_uncertainty"), INCOME_METHODS),
     **dict.fromkeys(("minimum_guarantee", "cap"), ("licence",)),
-    **dict.fromkeys(("stage_costs", "stage_years", "stage_probabilities"), ("project",)),
+    **dict.fromkeys(_STAGES, ("project",)),
     **dict.fromkeys(("replacement_cost", "functional_obsolescence", "economic_obsolescence"), ("cost",)),
     **dict.fromkeys(("comparable_price", "comparable_adjustment"), ("market",)),
 }
 """Inputs of some methods alone, filled only in rows that one of them values: what `filled` names was used."""
 
 
-def fill(batch: pa.RecordBatch, book: Assumptions) -> tuple[pa.RecordBatch, pa.DictionaryArray]:
+def fill(batch: pa.RecordBatch, book: Assumptions, currency: str | None = None, *, sold: bool = False) -> tuple[pa.RecordBatch, pa.DictionaryArray]:
     """Fill the blanks of `batch` (every column of the registry) and say what was filled.
+
+    currency: the market's, which a row's money is in where the row names none. sold: whether the premise is a sale, which discounts prices too.
 
     A blank takes the most precise set that has its column: type/jurisdiction/sector, type//sector, type/jurisdiction,
     type. Columns that belong together are filled together, from one set, or not at all. What no set fills takes the
@@ -60,9 +71,11 @@ def fill(batch: pa.RecordBatch, book: Assumptions) -> tuple[pa.RecordBatch, pa.D
     currency nor money: then the currency is filled with it. Each decline is filled once: `obsolescence` where the row says
     nothing of its growth, a curve of renewals where there is no obsolescence and the owner does not choose (model §11.2, §11.3).
     """
-    rows = _Rows(batch, book)
+    rows = _Rows(batch, book, currency, sold)
     for columns in _ORDER:
         rows.fill(columns)
+        if columns == ("currency",):
+            rows.name_currency()
     return rows.with_defaults(), rows.report()
 
 
@@ -99,10 +112,10 @@ def _sets(book: Assumptions, right_type: str, jurisdiction: str | None, sector: 
 class _Rows:
     """A batch while it is being filled."""
 
-    def __init__(self, batch: pa.RecordBatch, book: Assumptions) -> None:
+    def __init__(self, batch: pa.RecordBatch, book: Assumptions, currency: str | None, sold: bool) -> None:
         self._given = batch
         self._columns: dict[str, pa.Array] = {name: batch[name] for name in batch.schema.names}
-        self._book = book
+        self._book, self._currency, self._sold = book, currency, sold
         self._kinds = _Kinds.of(batch, book)
         self._filled: list[tuple[str, Mask, list[AssumptionSet | None]]] = []
         self._valued_by: dict[tuple[str, ...], Mask] = {}
@@ -115,6 +128,11 @@ class _Rows:
         for name, where in self._fillable(columns, chosen).items():
             if where.any():
                 self._fill_one(name, chosen, where)
+
+    def name_currency(self) -> None:
+        """The market's currency where no set gave another: not an assumption, so not reported."""
+        if self._currency is not None:
+            self._columns["currency"] = self._columns["currency"].fill_null(self._currency)
 
     def _fill_one(self, name: str, chosen: list[AssumptionSet | None], where: Mask) -> None:
         values = [None if one is None else one.values.get(name) for one in chosen]
@@ -136,10 +154,14 @@ class _Rows:
         if columns == LIFE:
             return self._fillable_life(chosen)
         blank: Mask = np.logical_and.reduce([self._is_blank(name) for name in columns])
-        if columns[0] in _ONLY_FOR:
-            blank &= self._is_valued_by(_ONLY_FOR[columns[0]])
-        if "grant_probability" in columns:
-            blank &= _mask(pc.is_in(self._given["stage"], pa.array(sorted(PENDING))))
+        if "grant_probability" in columns:  # a project with stages of its own has its chances there (model §11.3)
+            blank &= _mask(pc.is_in(self._given["stage"], pa.array(sorted(PENDING)))) & ~self._has_own_stages()
+        if "royalty_rate" in columns:  # a project with a margin earns that
+            blank &= self._is_valued_by(("relief_from_royalty", "licence")) | self._is_blank("margin")
+        if columns == ("discount_premium",) and not self._sold:
+            blank &= self._is_valued_by(INCOME_METHODS)
+        if len(columns) > 1 and any(name in MONEY for name in columns):
+            blank &= self._is_in_currency(chosen)
         if columns == ("currency",):
             blank &= np.logical_and.reduce([self._is_blank(name) for name in MONEY])
         if columns[0] in _REVENUE:
@@ -148,7 +170,7 @@ class _Rows:
             blank &= self._is_blank("growth") & self._is_blank("revenue_path")
         if columns == ("survival_curve",):  # a curve of renewals already holds the owners' choices, and the decline that led to them
             blank &= ~_mask(pc.equal(self._columns["renewal"], "optimal")) & ~_mask(pc.greater(self._columns["obsolescence"], 0.0))
-        return dict.fromkeys(columns, blank)
+        return {name: blank & self._is_valued_by(_ONLY_FOR[name]) if name in _ONLY_FOR else blank for name in columns}
 
     def _is_valued_by(self, methods: tuple[str, ...]) -> Mask:
         """Where one of the methods values the row, alone or among others. Asked again and again, for the methods are filled first."""
@@ -162,6 +184,10 @@ class _Rows:
         valued = np.array(_mask(pc.is_in(single, names)))
         valued[pc.list_parent_indices(lists).to_numpy()[_mask(pc.is_in(lists.flatten(), names))]] = True
         return valued
+
+    def _has_own_stages(self) -> Mask:
+        own: Mask = self._is_valued_by(("project",)) & ~self._is_blank("stage_years")
+        return own
 
     def _has_no_revenue(self) -> Mask:
         blank: Mask = self._is_blank("revenue") & self._is_blank("revenue_path")
@@ -183,11 +209,12 @@ class _Rows:
         must_end = self._is_valued_by(("licence",)) | _mask(pc.greater(self._columns["entry_hazard"], 0.0))
         endless = np.array([one is not None and bool(one.values.get("indefinite")) for one in chosen], np.bool_)[self._kinds.of_row]
         indefinite = no_end & self._is_blank("indefinite") & ~must_end
+        earns = self._is_valued_by(INCOME_METHODS)
         silent = self._is_blank("obsolescence") & self._is_blank("growth") & self._is_blank("revenue_path")
         return {
-            "life": no_end,
-            "indefinite": indefinite,
-            "economic_life": no_life & self._is_blank("economic_life") & (no_end | silent) & ~(indefinite & endless),
+            "life": no_end & earns,
+            "indefinite": indefinite & earns,
+            "economic_life": earns & no_life & self._is_blank("economic_life") & (no_end | silent) & ~(indefinite & endless),
         }
 
     def _has_anchor(self, column: str, offered: pa.Array) -> Mask:

@@ -17,6 +17,7 @@ Mask = npt.NDArray[np.bool_]
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _LIST = rf"\[?\s*(?:{_NUMBER}(?:\s*;\s*{_NUMBER})*|{_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*\]?"
+_THOUSANDS = r"\d{1,3}(?:,\d{3})+"
 _SPELLED = {"true": True, "false": False}
 
 
@@ -119,15 +120,17 @@ def _list(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
 
 
 def _choices(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
+    spelled = ""
     if _is_text(array.type):
-        array = pc.split_pattern_regex(pc.utf8_trim(array, characters=" []\t"), r"\s*[;,]\s*")
+        spelled = ", as " + "; ".join(column.choices[:2])
+        array = pc.split_pattern_regex(pc.utf8_trim(array, characters=" []\t\"'"), r"[\s\"']*[;,][\s\"']*")
     lists = array.cast(column.arrow_type)
     entries, parents = lists.flatten(), pc.list_parent_indices(lists).to_numpy()
     place = pc.fill_null(pc.index_in(entries, pa.array(column.choices)), -1).to_numpy(zero_copy_only=False)
     pairs, times = np.unique(np.stack([parents, place]), axis=1, return_counts=True)
     bad = np.isin(np.arange(len(lists)), np.concatenate([parents[place < 0], pairs[0][times > 1]]))
     bad |= pc.fill_null(pc.equal(pc.list_value_length(lists), 0), False).to_numpy(zero_copy_only=False)
-    return _without(lists, [Fault(bad, column.rule, column.limits)])
+    return _without(lists, [Fault(bad, column.rule, column.limits + spelled)])
 
 
 _CONVERTERS: dict[str, Callable[[Column, pa.Array], tuple[pa.Array, list[Fault]]]] = {
@@ -160,13 +163,17 @@ def _parsed_lists(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault
     """Lists of numbers, or text such as "1; 2.5; 3", as list<float64>, and the cells of text that are no list."""
     if not _is_text(array.type):
         return array.cast(column.arrow_type, safe=False), []
+    trimmed = pc.utf8_trim_whitespace(array)
+    thousands = pc.match_substring_regex(trimmed, f"^{_THOUSANDS}$")
     text = pc.utf8_trim(
-        pc.if_else(pc.match_substring_regex(pc.utf8_trim_whitespace(array), f"^{_LIST}$"), array, None),
+        pc.if_else(pc.and_(pc.match_substring_regex(trimmed, f"^{_LIST}$"), pc.invert(thousands)), array, None),
         characters=" []\t",
     )
     pieces = pc.split_pattern_regex(text, r"\s*[;,]\s*")
     lists = pa.ListArray.from_arrays(pieces.offsets, _floats(pieces.values), mask=pieces.is_null())
-    return lists, _not_read(column, array, lists)
+    grouped = Fault(_mask(thousands), f"{column.name} has no thousands separators", f"{column.noun} without thousands separators, as 1; 2.5; 3")
+    unread = [Fault(one.cells & ~grouped.cells, one.rule, f"{one.must_be}, as 1; 2.5; 3") for one in _not_read(column, array, lists)]
+    return lists, [grouped, *unread]
 
 
 def _not_read(column: Column, array: pa.Array, read: pa.Array) -> list[Fault]:

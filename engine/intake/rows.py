@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -10,9 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ipvalue.intake.cells import Fault, convert
+from ipvalue.intake.mends import meant
 from ipvalue.intake.scan import Duplicates
 from ipvalue.intake.stored import Unit, stored_batches
-from ipvalue.schema import PORTFOLIO, Column, Rejects, nearest
+from ipvalue.schema import PORTFOLIO, Column, Rejects
 
 Rows = npt.NDArray[np.int64]
 
@@ -77,18 +77,10 @@ def _message(column: Column, value: str | None, must_be: str) -> str:
     if value is None or not value:
         return f"{column.name} is blank: it must be given in every row"
     shown = value if column.kind in ("float", "int", "bool") else repr(value)
-    near = next(filter(None, (nearest(name, column.choices) for name in _unknown(column, value))), None)
-    meant = f" (did you mean {near}?)" if near else ""
+    guess = meant(column, value)
+    likely = f" (did you mean {guess}?)" if guess else ""
     mend = "correct it" if column.required else "correct it or leave it blank"
-    return f"{column.name} is {shown}{meant}: it must be {must_be}; {mend}"
-
-
-def _unknown(column: Column, value: str) -> list[str]:
-    """The names in a cell that its column does not know: the cell itself, or the entries of a list."""
-    if not column.choices:
-        return []
-    names = re.findall(r"[^\s,;'\"\[\]]+", value) if column.kind == "choice_list" else [value]
-    return [name for name in names if name not in column.choices]
+    return f"{column.name} is {shown}{likely}: it must be {must_be}; {mend}"
 
 
 def _reject_duplicates(rejects: Rejects, rows: Rows, ids: pa.Array, file: str, duplicates: Duplicates) -> npt.NDArray[np.bool_]:

@@ -234,12 +234,21 @@ def _check_names(names: list[str], display: str, unknown: dict[str, list[str]]) 
         if name not in names:
             near = nearest(name, others)
             mend = f"rename {near!r} if that is it" if near else f"it has {', '.join(names[:12]) or 'none'}"
+            if len(names) == 1 and (apart := _separator(names[0])):
+                mend = f"its first line is set apart by {apart}: write it with commas"
             raise InputError(f"{display}: column {name} is missing: {mend}")
     for name in PORTFOLIO:
         if names.count(name) > 1:
             raise InputError(f"{display}: column {name} is there {names.count(name)} times: keep one")
     for name in others:
         unknown.setdefault(name, []).append(display)
+
+
+def _separator(line: str) -> str | None:
+    """What sets the names of a line apart, where it is no comma."""
+    return next(
+        (said for sign, said in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")) if "asset_id" in line.split(sign) and sign in line), None
+    )
 
 
 def _unknown_column(found: tuple[str, list[str]]) -> str:

@@ -50,7 +50,8 @@ def reading(display: str, what: str = "file") -> Iterator[None]:
     except PermissionError:
         raise InputError(f"{display}: may not be read: ask for read permission") from None
     except (OSError, ValueError, ImportError, pa.ArrowException) as error:
-        raise InputError(f"{display}: cannot be read as {what} ({_first_line(error)}): it is damaged, cut short or something else") from None
+        mend = "write it in UTF-8" if "UTF8" in str(error) or "utf-8" in str(error) else "it is damaged, cut short or something else"
+        raise InputError(f"{display}: cannot be read as {what} ({_first_line(error)}): {mend}") from None
 
 
 def _first_line(error: Exception) -> str:

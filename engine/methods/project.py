@@ -6,6 +6,8 @@ A stage's cost is an f in the period where it starts, its success multiplies S o
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ipvalue.cashflows import Vectors, income_vectors
@@ -35,13 +37,23 @@ def vectors(rows: Rows, tables: Tables) -> Vectors:
 def _check_stages(rows: Rows) -> None:
     for name in STAGES:
         rows.reject(~rows.given(name), name, f"{NAME} has stages", f"{name} is blank: give an entry for each stage")
-    for name in STAGES:
+    costs, years, chances = (rows.lengths(name) for name in STAGES)
+    whole = np.logical_and.reduce([rows.given(name) for name in STAGES])
+    # the one that differs from the other two is named; where all do, two of them
+    odd = {"stage_years": (costs == chances) & (years != costs)}
+    odd |= {name: (of != years) & ~odd["stage_years"] for name, of in (("stage_costs", costs), ("stage_probabilities", chances))}
+    for name, differs in odd.items():
         rows.reject(
-            rows.lengths(name) != rows.lengths("stage_years"),
+            whole & differs,
             name,
             f"{', '.join(STAGES)} have an entry for each stage",
-            f"{name} and stage_years are not of one length: give an entry for each stage",
+            partial(_unequal, name),
         )
+
+
+def _unequal(name: str, value: str) -> str:
+    others = " and ".join(other for other in STAGES if other != name)
+    return f"{name} {value} is not of the length of {others}: give an entry for each stage"
 
 
 def _rate(rows: Rows) -> Floats:

@@ -165,9 +165,14 @@ def _facts(manifest: dict[str, Any]) -> list[tuple[str, str]]:
         ("valued as of", f"{market['valuation_date']}, in {market['currency']}"),
         ("premise", str(options["premise"]).replace("_", " ")),
         ("paths", f"{options['paths']:,}, seed {options['seed']}, {options['precision']} precision"),
-        ("took", f"{manifest['time']['seconds']:,.1f} s on {manifest['machine']['workers']} workers ({manifest['machine']['instruction_set']})"),
+        ("took", f"{manifest['time']['seconds']:,.1f} s on {manifest['machine']['workers']} workers ({_kernels(manifest['machine'])})"),
         ("made by", f"ipvalue {manifest['ipvalue']}, numerics {manifest['numerics_version']}"),
     ]
+
+
+def _kernels(machine: dict[str, Any]) -> str:
+    """Which kernels did the work: the C ones by their instruction set, else Numba's."""
+    return str(machine.get("instruction_set") or machine["backend"])
 
 
 def histogram(values: npt.NDArray[np.float64], bins: int = 16) -> Bars:

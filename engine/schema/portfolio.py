@@ -39,6 +39,7 @@ LINKED = (
     ("grant_probability", "grant_lag"),
     ("entry_hazard", "entry_loss"),
     ("method", "methods", "weights"),
+    ("stage_costs", "stage_years", "stage_probabilities"),
 )
 """Columns that belong together: the assumptions fill them together or not at all."""
 

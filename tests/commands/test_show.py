@@ -39,7 +39,7 @@ def test_no_line_is_wider_than_the_terminal(result: Path, columns: int) -> None:
 
 def test_what_is_shown(result: Path) -> None:
     shown = run("show", result).out
-    for part in ("4 of 5, 1 rejected", "2026-11-22, in CNY", "going concern", "64, seed 1, single precision", "numerics 1"):
+    for part in ("4 of 5, 1 rejected", "2026-11-22, in CNY", "going concern", "64, seed 1, single precision", "numerics 2"):
         assert part in shown
     for label in ("value", "mean", "standard error", "standard deviation", "q00_1", "q50", "q95", "expected shortfall", "diversification"):
         assert f"  {label}  " in shown or f"\n{label:>19}  " in shown, label
@@ -305,3 +305,11 @@ print(len(os.listdir("/proc/self/task")) - before)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "0\n"
+
+
+def test_a_result_of_numbas_kernels_is_shown_too() -> None:
+    assert value("portfolio.parquet", "--backend", "numba", paths=16).code == 0
+    ran = run("show", "out")
+    assert (ran.code, ran.err) == (0, "")
+    assert "workers (numba)" in ran.out
+    assert run("show", "out", "--json").code == 0

@@ -117,7 +117,7 @@ CASES: list[Case] = [
     ("reconciled", {"weights": None}, "weights", ("methods", "weights"), ("blank", "give")),
     ("reconciled", {"weights": [0.5, None]}, "weights", ("weights", "blank"), ("without blanks",)),
     ("reconciled", {"methods": None}, "weights", ("weights", "methods"), ("methods is blank", "name")),
-    ("reconciled", {"methods": ["relief_from_royalty", "makret"]}, "methods", ("known names",), ("makret", "did you mean market?")),
+    ("reconciled", {"methods": ["relief_from_royalty", "makret"]}, "methods", ("known names",), ("makret", "did you mean relief_")),
     ("reconciled", {"methods": ["relief_from_royalty", "reconciled"]}, "methods", ("known names",), ("reconciled", "market")),
     ("reconciled", {"methods": ["market", "market"]}, "methods", ("each once",), ("market", "each once")),
     ("reconciled", {"methods": ["market", None]}, "methods", ("known names",), ("None", "one or more of")),
@@ -252,9 +252,23 @@ def test_a_project_without_one_of_its_lists(column: str) -> None:
 @pytest.mark.parametrize("entries", [[1.0], [1.0, 1.0, 1.0]])
 def test_stage_lists_of_different_lengths(column: str, entries: list[float]) -> None:
     (problem,) = problems(**{**GOOD["project"], column: entries})
-    assert problem["column"] in STAGES
+    assert (problem["column"], problem["value"]) == (column, str(entries))
     assert all_in(STAGES, problem["rule"])
-    assert all_in(("length", "each stage"), problem["message"])
+    assert all_in(("length", "each stage", *STAGES), problem["message"])
+
+
+def test_stage_lists_of_three_lengths() -> None:
+    found = problems(**{**GOOD["project"], "stage_costs": [1.0], "stage_years": [1.0, 1.0], "stage_probabilities": [1.0, 1.0, 1.0]})
+    assert [one["column"] for one in found] == ["stage_costs", "stage_probabilities"]
+
+
+def test_every_rule_that_a_row_breaks_is_named() -> None:
+    """Over the row, its methods and their inputs; a column's first problem only, and no rule twice."""
+    terms = {"methods": ["licence", "excess_earnings", "relief_from_royalty"], "weights": [0.5, 0.3, 0.1], "minimum_guarantee": 2.0, "cap": 1.0}
+    wrong = {"royalty_low": 0.9, "royalty_high": 0.95, "margin": 0.1, "contributory_charge": 0.2, "fee_schedule": "x", "survival_curve": "x"}
+    found = problems(**terms, **wrong, sector="farming", factor_loading=0.5)
+    columns = ["fee_schedule", "margin", "minimum_guarantee", "royalty_low", "sector", "survival_curve", "weights"]
+    assert [one["column"] for one in found] == columns
 
 
 @pytest.mark.parametrize("column", STAGES)
@@ -313,7 +327,7 @@ def test_stages_beyond_the_life_earn_nothing_and_cost_what_falls_within_it() -> 
 def test_fees_and_curves_do_not_bear_on_a_price() -> None:
     named = {"fee_schedule": "nobody's", "survival_curve": "nobody's"}
     assert valued(**GOOD["market"], **named)["closed_form"] == valued(**GOOD["market"])["closed_form"]
-    assert [one["column"] for one in problems(**GOOD["reconciled"], **named)] == ["fee_schedule"]
+    assert [one["column"] for one in problems(**GOOD["reconciled"], **named)] == ["fee_schedule", "survival_curve"]
 
 
 def test_stages_of_more_than_a_hundred_years_without_an_end() -> None:

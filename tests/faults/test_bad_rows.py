@@ -54,7 +54,7 @@ FACTOR_RULE = "sector is a factor of the market where factor_loading is not 0"
         ("sector", "sofware", FACTOR_RULE, "sector is sofware, which is no factor of the market: did you mean software?; name one of"),
         ("sector", None, FACTOR_RULE, "sector is blank, which is no factor of the market; name one of factors.names or set factor_loading to 0"),
         ("currency", "EUR", "the currency has an exchange rate in the market", "the market has no exchange rate for EUR; add fx.EUR to"),
-        ("currency", "usd", "currency is three capital letters", "currency is 'usd': it must be three capital letters"),
+        ("currency", "usd", "currency is three capital letters", "currency is 'usd' (did you mean USD?): it must be three capital letters"),
         ("jurisdiction", "China", "jurisdiction is two capital letters", "jurisdiction is 'China': it must be two capital letters"),
         ("stage", "grant", "stage is one of the known names", "stage is 'grant' (did you mean granted?): it must be one of idea, filed"),
         ("revenue", -5.0, "0 <= revenue <= 1e+15", "revenue is -5.0: it must be at least 0 and at most 1e+15; correct it or leave it blank"),
@@ -89,7 +89,11 @@ def test_a_royalty_below_its_lower_bound() -> None:
 
 
 def test_royalty_bounds_the_wrong_way_round() -> None:
-    assert rejected(royalty_low=0.06, royalty_high=0.04)["rule"] == "royalty_low <= royalty_rate <= royalty_high"
+    assert rejected(royalty_low=0.06, royalty_high=0.07)["rule"] == "royalty_low <= royalty_rate <= royalty_high"
+
+
+def test_a_royalty_above_both_bounds() -> None:
+    assert rejected(royalty_low=0.01, royalty_high=0.04)["column"] == "royalty_high"
 
 
 def test_one_royalty_bound_without_the_other() -> None:

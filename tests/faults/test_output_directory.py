@@ -57,14 +57,24 @@ def test_an_earlier_result_is_not_replaced_unasked() -> None:
     before = contents()
     ran = value("portfolio.parquet")
     assert ran.code == 2
-    assert ran.sentence == "out: is not empty: name another --out, or give --overwrite to replace the result there"
+    assert ran.sentence == "out: holds a result: name another --out, or give --overwrite to replace it"
     assert contents() == before
+
+
+def test_what_a_killed_run_left_behind_is_called_so() -> None:
+    Path("out/assets").mkdir(parents=True)
+    Path("out/assets/part-00000.parquet").write_bytes(b"half")
+    assert (
+        value("portfolio.parquet").sentence
+        == "out: holds what a run that was killed left behind: name another --out, or give --overwrite to replace it"
+    )
+    assert value("portfolio.parquet", "--overwrite").code == 0
 
 
 def test_a_directory_that_may_not_be_used_is_refused_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert value("portfolio.parquet").code == 0
     monkeypatch.setattr(ipvalue.execute, "open_portfolio", lambda *_: pytest.fail("the portfolio was opened"))
-    assert value("portfolio.parquet").sentence == "out: is not empty: name another --out, or give --overwrite to replace the result there"
+    assert value("portfolio.parquet").sentence == "out: holds a result: name another --out, or give --overwrite to replace it"
 
 
 @pytest.mark.parametrize("flags", [(), ("--overwrite",)])

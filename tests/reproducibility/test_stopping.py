@@ -108,6 +108,22 @@ def test_interrupt(work: Path, tmp_path: Path, scheduler: str, whole_group: bool
     assert _alive(children) == []
 
 
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_termination_is_an_interrupt(work: Path, tmp_path: Path, scheduler: str) -> None:
+    """kill, a batch system, a machine that shuts down: nothing is left behind, and it is said."""
+    out = tmp_path / "out"
+    with _command(work, out, "--scheduler", scheduler, "--workers", "2") as process:
+        _first_progress(process)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        _, stderr = process.communicate(timeout=PATIENCE * STOP_SECONDS)
+    assert process.returncode == 130, stderr
+    assert json.loads(stderr.splitlines()[-1])["text"] == "stopped; what was not finished has been removed"
+    assert not out.exists()
+    psutil.wait_procs(children, timeout=5)
+    assert _alive(children) == []
+
+
 def test_interrupt_on_a_cluster(work: Path, tmp_path: Path, cluster: str, value: Value) -> None:
     """The cluster goes on without the run: its worker stops at once, writes nothing more, and serves the next run."""
     out = tmp_path / "out"

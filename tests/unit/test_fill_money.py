@@ -209,3 +209,76 @@ ENDLESS = "[defaults.trademark]\nindefinite = true\neconomic_life = 20\n"
 def test_a_mark_is_not_endless_where_the_model_needs_an_end(book: Book, row: dict[str, Any], indefinite: bool, economic_life: float | None) -> None:
     found, _ = filled(book(ENDLESS), **{"right_type": "trademark", **row})
     assert (found["indefinite"], found["economic_life"]) == (indefinite, economic_life)
+
+
+STAGED = """
+[defaults.design]
+currency = "CNY"
+revenue = 1000
+royalty_rate = 0.05
+royalty_low = 0.02
+royalty_high = 0.1
+margin = 0.1
+contributory_charge = 0.02
+discount_premium = 0.1
+life = 5
+grant_probability = 0.5
+grant_lag = 2
+stage_costs = [10, 20]
+stage_years = [1, 1]
+stage_probabilities = [0.9, 0.9]
+"""
+
+
+def names(report: str) -> set[str]:
+    """The columns that a report names."""
+    return set(report.removeprefix("design: ").split(", ")) if report else set()
+
+
+OWN = {"method": "project", "currency": "CNY", "stage_costs": [1.0], "stage_years": [2.0], "stage_probabilities": [0.5]}
+
+
+def test_a_project_with_stages_of_its_own_has_its_chances_there(book: Book) -> None:
+    row, report = filled(book(STAGED), **OWN, stage="filed")
+    assert (row["grant_probability"], row["grant_lag"]) == (1.0, 0.0)
+    assert "grant_probability" not in report
+    assert {"grant_probability", "grant_lag"} <= names(filled(book(STAGED), method="project", stage="filed")[1])
+
+
+@pytest.mark.parametrize("missing", ["stage_costs", "stage_years", "stage_probabilities"])
+def test_stages_are_filled_together_or_not_at_all(book: Book, missing: str) -> None:
+    row, report = filled(book(STAGED), **{**OWN, missing: None})
+    assert row[missing] is None
+    assert "stage" not in report
+    row, report = filled(book(STAGED), method="project", currency="USD", revenue=1.0)
+    assert (row["stage_costs"], row["stage_years"], "stage" in report) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("row", "used", "not_used"),
+    [
+        ({"method": "incremental_income"}, {"margin"}, {"contributory_charge", "royalty_rate"}),
+        ({"method": "excess_earnings"}, {"margin"}, {"royalty_rate"}),
+        ({"method": "project"}, {"royalty_rate", "stage_years"}, {"royalty_low", "royalty_high", "margin"}),
+        ({"method": "project", "margin": 0.3}, {"stage_years"}, {"royalty_rate", "royalty_low", "royalty_high"}),
+        ({"method": "relief_from_royalty"}, {"royalty_rate", "royalty_low", "royalty_high", "discount_premium"}, {"margin", "stage_years"}),
+        ({"method": "market"}, set(), {"life", "discount_premium", "royalty_rate", "revenue"}),
+    ],
+)
+def test_what_is_named_is_used(book: Book, row: dict[str, Any], used: set[str], not_used: set[str]) -> None:
+    found = names(filled(book(STAGED), **row)[1])
+    assert used <= found
+    assert not not_used & found
+
+
+def test_a_sale_discounts_a_price_too(book: Book) -> None:
+    batch = pa.RecordBatch.from_pylist([{"asset_id": "A", "right_type": "design", "method": "market"}], schema=SCHEMA)
+    assert "discount_premium" in fill(batch, book(STAGED), sold=True)[1].to_pylist()[0]
+
+
+def test_money_without_a_currency_is_in_the_markets(book: Book) -> None:
+    """So the assumptions may add theirs where they are in that currency."""
+    batch = pa.RecordBatch.from_pylist([{"asset_id": "A", "right_type": "design", "revenue": 5.0}], schema=SCHEMA)
+    for currency, cost in (("CNY", 10.0), ("USD", 0.0)):
+        row = fill(batch, book(MONEY), currency)[0].to_pylist()[0]
+        assert (row["currency"], row["annual_cost"]) == (currency, cost)

@@ -264,6 +264,8 @@ def test_csv_cells_are_read_as_people_write_them(tmp_path: Path) -> None:
         ("filing_date", "29/02/2020", "filing_date is a date (YYYY-MM-DD)"),
         ("filing_date", "2020-1-1", "filing_date is a date (YYYY-MM-DD)"),
         ("revenue_path", '"1,5;2"', "revenue_path is a list of 1 to 100 numbers"),
+        ("revenue_path", '"1,200,000"', "revenue_path has no thousands separators"),
+        ("stage_costs", '"1,000"', "stage_costs has no thousands separators"),
         ("revenue_path", "1;;2", "revenue_path is a list of 1 to 100 numbers"),
         ("revenue_path", "[]", "revenue_path is a list of 1 to 100 numbers"),
         ("revenue_path", "1;-2", "0 <= revenue_path <= 1e+15"),

@@ -254,7 +254,7 @@ def by_sector_in_china(right_type: str, name: str) -> Set:
 
 def _of_sector(found: Set) -> Set:
     """Without what every sector has in common: that stands with the right type."""
-    return {key: one for key, one in found.items() if key not in ("revenue_uncertainty", "stage_years", "stage_probabilities")}
+    return {key: one for key, one in found.items() if key != "revenue_uncertainty"}
 
 
 def right_types_book() -> Book:

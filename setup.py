@@ -37,7 +37,7 @@ COMPILE = [
     "-fsched-pressure",
     "-fvisibility=hidden",
 ]
-WARNINGS = ["-Wall", "-Wextra"]
+WARNINGS = ["-Wall", "-Wextra", "-Wno-psabi"]  # psabi: vectors are passed within one file only
 CYTHON_NOISE = ["-Wno-unused-function", "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Wno-sign-compare"]
 if os.environ.get("IPVALUE_WERROR"):
     WARNINGS.append("-Werror")

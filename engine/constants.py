@@ -22,11 +22,31 @@ PURPOSE_PATH = 1
 PURPOSE_LEVEL = 2
 PURPOSE_FACTOR = 3
 
-# Philox4x32 multipliers and Weyl increments: Salmon et al. (2011), Random123.
-PHILOX_M0 = 0xD2511F53
-PHILOX_M1 = 0xCD9E8D57
-PHILOX_W0 = 0x9E3779B9
-PHILOX_W1 = 0xBB67AE85
+# ARS-5: Weyl increments of its round keys, low and high 64 bits. Salmon et al. (2011), Random123.
+ARS_WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+ARS_ROUNDS = 5
+
+
+def _aes_sbox() -> tuple[int, ...]:
+    """FIPS 197 §5.1.1: the inverse in GF(2⁸) modulo x⁸ + x⁴ + x³ + x + 1, then an affine map of its bits."""
+    powers, x = [], 1
+    for _ in range(255):
+        powers.append(x)
+        x ^= (x << 1) ^ (0x11B if x & 0x80 else 0)  # times 3, which generates all but 0
+    inverses = [0, *(powers[-powers.index(x) % 255] for x in range(1, 256))]
+    twice = [inverse * 0x101 for inverse in inverses]  # a rotation is a shift of it
+    return tuple(0x63 ^ (two ^ two >> 4 ^ two >> 5 ^ two >> 6 ^ two >> 7) & 0xFF for two in twice)
+
+
+def _aes_columns(sbox: tuple[int, ...]) -> tuple[int, ...]:
+    """What MixColumns (FIPS 197 §5.1.3) makes of a column with one byte S(x) at its top: 2S, S, S, 3S from the lowest byte up."""
+    doubled = [(s << 1) ^ (0x11B if s & 0x80 else 0) for s in sbox]
+    return tuple(d | s << 8 | s << 16 | (d ^ s) << 24 for s, d in zip(sbox, doubled, strict=True))
+
+
+# A round of AES as look-ups, for processors without the instruction.
+AES_SBOX = _aes_sbox()
+AES_COLUMNS = _aes_columns(AES_SBOX)
 
 # XXH64 primes: xxHash specification, "XXH64 algorithm description".
 XXH64_P1 = 0x9E3779B185EBCA87
@@ -62,7 +82,12 @@ GRID_MIN_SPAN = 66  # nodes of any period: at least a tile of the convolution
 WEIGHT_SIGMAS = 5.5
 GRID_LIMIT = 600.0  # |ln L| on the grid and its padding stays well within the range of exp
 
-# Paths simulated between two looks at the stop flag, and the block that stays in the first-level cache.
+# Paths simulated between two looks at the stop flag: a tile of the C kernel, which assets pass in batches that stay in the cache with their
+# values (TILE_STEP: whole vectors of every instruction set), and a block of Numba's and of the exact sums.
+TILE_PATHS = 1024
+TILE_STEP = 64
+TILE_BYTES = 256 * 1024
+BATCH_BYTES = 4 * 1024 * 1024
 BLOCK_PATHS = 512
 FACTOR_TABLE_BYTES = 64 * 1024 * 1024
 

@@ -8,7 +8,7 @@ import os
 
 import numpy as np
 
-from ipvalue.constants import DRIVERS, STATISTICS
+from ipvalue.constants import DRIVERS, MAX_PATHS, STATISTICS
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
@@ -23,9 +23,9 @@ cdef extern from "simulate.h":
     ctypedef struct int128_t:
         pass
     enum:
-        STAT_QUANTILES, RUN_OK, RUN_STOPPED, RUN_NO_MEMORY
+        STAT_QUANTILES, TILE_STEP, RUN_OK, RUN_STOPPED, RUN_NO_MEMORY
     ctypedef struct simulation:
-        int64_t assets, paths
+        int64_t assets, paths, first
         uint64_t seed
         const int64_t *offset
         const double *w
@@ -53,9 +53,7 @@ cdef extern from "simulate.h":
         int64_t factors
         const double *factor_matrix
         const uint64_t *factor_hash
-        const void *factor_table
-        const int32_t *factor_slot
-        int64_t table_periods
+        int64_t table_bytes
         int64_t quantile_count
         const double *quantiles
         double tail
@@ -64,6 +62,7 @@ cdef extern from "simulate.h":
         int8_t *status
         int128_t *totals
         void *values
+        int64_t *lived
         const int *stop
     ctypedef struct stopping:
         int64_t assets
@@ -91,9 +90,9 @@ cdef extern from "simulate.h":
         const char *name
         int (*run_f32)(const simulation *) nogil
         int (*run_f64)(const simulation *) nogil
-        int (*factors_f32)(const simulation *, int64_t, const int32_t *, float *) nogil
-        int (*factors_f64)(const simulation *, int64_t, const int32_t *, double *) nogil
-        void (*statistics)(const double *, int64_t, const double *, int64_t, double, double *, uint64_t *) nogil
+        void (*statistics)(const double *, int64_t, const double *, int64_t, double, double *, int64_t *) nogil
+        void (*elementary_f32)(int, const float *, int64_t, float *) nogil
+        void (*elementary_f64)(int, const double *, int64_t, double *) nogil
         int (*boundaries)(const stopping *) nogil
         double (*canary)(double, double, double) nogil
 
@@ -163,16 +162,11 @@ cdef extern from "hash.h":
     int64_t cholesky_c "cholesky"(const double *, int64_t, double *) nogil
 
 cdef extern from "random.h":
-    void philox10(uint32_t *, uint32_t, uint32_t) nogil
-    float exp2_f32(float) nogil
-    float log_f32(float) nogil
-    float sin_f32(float) nogil
-    float cos_f32(float) nogil
+    enum:
+        ARS_ROUNDS
+    void aes_round(uint32_t *, const uint32_t *, int) nogil
+    void ars_keys(const uint32_t *, int, uint32_t (*)[4]) nogil
     double exp_f64(double) nogil
-    double exp2_f64(double) nogil
-    double log_f64(double) nogil
-    double sin_f64(double) nogil
-    double cos_f64(double) nogil
     double pow_f64(double, double) nogil
 
 
@@ -210,7 +204,7 @@ cdef class DefaultArithmetic:
 
 def instruction_sets() -> list:
     """Names of the instruction sets this build holds and this processor runs, slowest first."""
-    return [name for name in ("baseline", "v3") if kernel_runs_here(name.encode())]
+    return [name for name in ("baseline", "v3", "v4") if kernel_runs_here(name.encode())]
 
 
 def select_isa(name: str) -> None:
@@ -259,7 +253,10 @@ cdef const int32_t *ints(object array, Py_ssize_t size) except? NULL:
     return &view[0] if view.shape[0] else NULL
 
 cdef const int64_t *longs(object array, Py_ssize_t size) except? NULL:
-    cdef const int64_t[::1] view = array
+    cdef const int64_t[::1] view
+    if array is None:
+        return NULL
+    view = array
     if view.shape[0] < size:
         raise ValueError(f"expected {size} elements, got {view.shape[0]}")
     return &view[0] if view.shape[0] else NULL
@@ -319,41 +316,27 @@ def cholesky(matrix):
     return out
 
 
-def philox(counter, key):
-    """Four output words of Philox4x32-10 for a counter of four words and a key of two."""
-    cdef uint32_t words[4]
+def ars(counter, key, int rounds=ARS_ROUNDS):
+    """Four output words of ARS for a counter and a key of four words each. numerics.md §1."""
+    cdef uint32_t c[4]
+    cdef uint32_t k[4]
+    cdef uint32_t keys[11][4]
+    cdef int i
+    if not 1 <= rounds <= 10:
+        raise ValueError(f"ARS has 1 to 10 rounds, not {rounds}")
     for i in range(4):
-        words[i] = counter[i]
-    philox10(words, key[0], key[1])
-    return tuple(words[i] for i in range(4))
-
-
-cdef double apply64(int function, double x, double y) noexcept nogil:
-    if function == 0:
-        return exp_f64(x)
-    if function == 1:
-        return log_f64(x)
-    if function == 2:
-        return sin_f64(x)
-    if function == 3:
-        return cos_f64(x)
-    if function == 4:
-        return exp2_f64(x)
-    return pow_f64(x, y)
-
-cdef float apply32(int function, float x) noexcept nogil:
-    if function == 1:
-        return log_f32(x)
-    if function == 2:
-        return sin_f32(x)
-    if function == 3:
-        return cos_f32(x)
-    return exp2_f32(x)
+        c[i], k[i] = counter[i], key[i]
+    ars_keys(k, rounds, keys)
+    for i in range(4):
+        c[i] ^= keys[0][i]
+    for i in range(1, rounds + 1):
+        aes_round(c, keys[i], i == rounds)
+    return tuple(c[i] for i in range(4))
 
 
 def elementary(str name, x, y=None):
     """log, exp2, sin, cos (both precisions, sin and cos on [−π/2, π/2]), exp or pow (double) of an array, elementwise. numerics.md §6."""
-    cdef int function = ("exp", "log", "sin", "cos", "exp2", "pow").index(name)
+    cdef int function = ("log", "exp2", "sin", "cos", "exp", "pow").index(name)
     cdef Py_ssize_t i
     cdef const double[::1] in64, power
     cdef const float[::1] in32
@@ -361,15 +344,19 @@ def elementary(str name, x, y=None):
     cdef float[::1] out32
     x = np.ascontiguousarray(x)
     out = np.empty_like(x)
-    if x.dtype == np.float32 and 0 < function < 5:
+    if not len(x):
+        return out
+    if x.dtype == np.float32 and function < 4:
         in32, out32 = x, out
-        for i in range(in32.shape[0]):
-            out32[i] = apply32(function, in32[i])
+        table.elementary_f32(function, &in32[0], in32.shape[0], &out32[0])
+        return out
+    in64, out64 = x, out
+    if function < 4:
+        table.elementary_f64(function, &in64[0], in64.shape[0], &out64[0])
         return out
     power = x if y is None else np.ascontiguousarray(np.broadcast_to(y, x.shape), dtype=np.float64)
-    in64, out64 = x, out
     for i in range(in64.shape[0]):
-        out64[i] = apply64(function, in64[i], power[i])
+        out64[i] = exp_f64(in64[i]) if function == 4 else pow_f64(in64[i], power[i])
     return out
 
 
@@ -517,23 +504,29 @@ def boundary(v):
 
 
 def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double tail, group=None, totals=None,
-             bint keep=False, int64_t table_bytes=0):
+             bint keep=False, int64_t table_bytes=0, int64_t first=0, lived=None):
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
     v: ipvalue.cashflows.Vectors with boundaries; factors: ipvalue.simulate.Factors (matrix (s, s), hashes (s,)); totals: (g·p, 2) uint64 words
-    of 128-bit sums that are added to, group (a,) int32 its rows. The factors' paths are tabled once if `table_bytes` allows, else made block by block.
+    of 128-bit sums that are added to, group (a,) int32 its rows. The factors' paths are tabled once if `table_bytes` allows, else made tile by tile.
+
+    first: the number of the first path, a multiple of 64: a part of many paths, where several calls share one asset. lived, (offset[a],) int64,
+    takes the number of paths alive in each period; then no statistics are made but of all parts together, by `statistics`.
     """
     cdef simulation job
     cdef Py_ssize_t n = v.offset.shape[0] - 1, size = v.offset[n], q = len(quantiles), i
     cdef int result = RUN_OK
-    cdef int64_t rows = 0
     levels = np.ascontiguousarray(quantiles, dtype=np.float64)
     matrix = np.ascontiguousarray(factors.matrix, dtype=np.float64)
     real = np.float32 if single else np.float64
     statistics, status = np.zeros((n, STAT_QUANTILES + q)), np.zeros(n, np.int8)
     values = np.empty((n, paths), real) if keep else None
     job.assets = n
+    if first % TILE_STEP or first < 0 or first + paths > MAX_PATHS:
+        raise ValueError(f"paths {first} to {first + paths}: the first must be a multiple of {TILE_STEP}, the last at most {MAX_PATHS}")
     job.paths = paths
+    job.first = first
+    job.lived = <int64_t *>longs(lived, size)
     job.seed = seed
     job.offset = longs(v.offset, n + 1)
     job.w = doubles(v.w, size)
@@ -582,31 +575,7 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
         values64 = values
         job.values = &values64[0, 0]
 
-    # the factors that move anything here, tabled
-    cdef const int32_t[::1] used
-    cdef float[::1] table32
-    cdef double[::1] table64
-    moved = np.unique(v.factor[(v.loading != 0.0) & (v.volatility > 0.0) & (v.factor >= 0)]).astype(np.int32)
-    slots = np.full(max(1, matrix.shape[0]), -1, np.int32)
-    slots[moved] = np.arange(len(moved), dtype=np.int32)
-    job.factor_table = NULL
-    job.factor_slot = ints(slots, 0)
-    job.table_periods = int(np.max(np.diff(v.offset)))
-    cells = len(moved) * job.table_periods * paths
-    if 0 < cells * np.dtype(real).itemsize <= table_bytes:
-        used = moved
-        rows = len(moved)
-        if single:
-            table32 = np.empty(cells, np.float32)
-            with nogil:
-                result = table.factors_f32(&job, rows, &used[0], &table32[0])
-            job.factor_table = &table32[0]
-        else:
-            table64 = np.empty(cells)
-            with nogil:
-                result = table.factors_f64(&job, rows, &used[0], &table64[0])
-            job.factor_table = &table64[0]
-        _check(result)
+    job.table_bytes = table_bytes
     with nogil:
         result = table.run_f32(&job) if single else table.run_f64(&job)
     _check(result)
@@ -618,7 +587,7 @@ def statistics(values, quantiles, double tail):
     cdef const double[::1] view = np.ascontiguousarray(values, dtype=np.float64)
     levels = np.ascontiguousarray(quantiles, dtype=np.float64)
     out = np.zeros(STAT_QUANTILES + len(levels))
-    cdef uint64_t[::1] scratch = np.empty(3 * view.shape[0], np.uint64)
+    cdef int64_t[::1] scratch = np.empty(3 * (view.shape[0] + 64), np.int64)
     cdef const double *levels_at = doubles(levels, 0)
     cdef double *out_at = <double *>doubles(out, 0)
     cdef int64_t count = len(levels)

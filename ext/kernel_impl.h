@@ -1,5 +1,5 @@
-/* The kernel for one instruction set and one precision. Included by kernel_<isa>.c with REAL, SUFFIX, UKEY, SKEY, SIGN_BIT, ISA set.
- * Plain loops over blocks of BLOCK_PATHS paths that stay in the first-level cache; the order of operations is docs/numerics.md §5. */
+/* The kernel for one instruction set and one precision. Included by kernel_isa.h with REAL, SUFFIX, KEY, UKEY, KEY_MOST and ISA set.
+ * Assets pass in batches over tiles of paths whose factors stay in the cache; docs/numerics.md §4, §5, §8. */
 #define PASTE3(a, b, c) a##_##b##_##c
 #define EXPAND3(a, b, c) PASTE3(a, b, c)
 #define FN(name) EXPAND3(name, SUFFIX, ISA)
@@ -7,308 +7,110 @@
 #define EXPAND2(a, b) PASTE2(a, b)
 #define OF(name) EXPAND2(name, SUFFIX)
 
+#include "paths_impl.h"
 #include "select_impl.h"
 
-/* One asset's numbers, rounded to REAL once. */
-typedef struct {
-    int64_t periods;
-    uint32_t hash[2], key[2];
-    REAL drift, own, common, level, half_level, entered, range_low, range_high, range_split, range_left, range_right;
-    int has_volatility, has_factor, has_level, has_royalty, has_rival, has_lapse, optional, clamped;
-} FN(asset);
-
-/* Work space of one block of paths. */
-typedef struct {
-    uint32_t word[4][BLOCK_PATHS];
-    int32_t survival[BLOCK_PATHS], rival[BLOCK_PATHS], alive[BLOCK_PATHS];
-    REAL x[BLOCK_PATHS], level[BLOCK_PATHS], royalty[BLOCK_PATHS], own[4][BLOCK_PATHS], common[4][BLOCK_PATHS];
-    REAL independent[4][BLOCK_PATHS];
-} FN(space);
-
-static void FN(normals)(uint32_t purpose, uint32_t block, uint32_t path, const uint32_t hash[2], const uint32_t key[2], int n,
-                        uint32_t (*word)[BLOCK_PATHS], REAL (*out)[BLOCK_PATHS]) {
-    philox_block(purpose, block, path, hash, key, n, word);
-    for (int i = 0; i < n; i++) {
-        OF(normal_pair)(word[0][i], word[1][i], &out[0][i], &out[1][i]);
-        OF(normal_pair)(word[2][i], word[3][i], &out[2][i], &out[3][i]);
+static FN(source) FN(make_source)(uint64_t seed) {
+    FN(source) source;
+    const uint32_t key[4] = {(uint32_t)seed, (uint32_t)(seed >> 32), 0, 0};
+    uint32_t keys[ARS_ROUNDS + 1][4];
+    ars_keys(key, ARS_ROUNDS, keys);
+    for (int round = 0; round <= ARS_ROUNDS; round++) source.key[round] = OF(round_key_of)(keys[round]);
+    for (int i = 0; i < OF(LANES); i++) {
+        source.start[i] = key[i % 4];
+        source.one[i] = i % 4 == 0;
+        source.place[i] = i % 4 == 1 ? UINT32_MAX : 0;
+        source.lane[i] = i % 4 == 1 ? (uint32_t)i / 4 : 0;
     }
+    return source;
 }
 
-/* One more independent factor j to the block: common += weight·G_j in the four periods of `independent`. numerics.md §4 */
-static void FN(add_factor)(int first, REAL weight, REAL (*restrict independent)[BLOCK_PATHS], int n, REAL (*restrict common)[BLOCK_PATHS]) {
-    for (int k = 0; k < 4; k++)
-        for (int i = 0; i < n; i++) common[k][i] = first ? weight * independent[k][i] : OF(fma)(weight, independent[k][i], common[k][i]);
-}
-static void FN(independent_factor)(const simulation *job, int64_t j, uint32_t block, uint32_t path, int n, FN(space) *s) {
-    const uint32_t key[2] = {(uint32_t)job->seed, (uint32_t)(job->seed >> 32)};
-    const uint32_t hash[2] = {(uint32_t)job->factor_hash[j], (uint32_t)(job->factor_hash[j] >> 32)};
-    FN(normals)(PURPOSE_FACTOR, block, path, hash, key, n, s->word, s->independent);
-}
-
-/* Factor `row` in the four periods of stream block `block`, into s->common. */
-static void FN(factor_block)(const simulation *job, int64_t row, uint32_t block, uint32_t path, int n, FN(space) *s) {
-    for (int64_t j = 0; j <= row; j++) {
-        FN(independent_factor)(job, j, block, path, n, s);
-        FN(add_factor)(j == 0, (REAL)job->factor_matrix[row * job->factors + j], s->independent, n, s->common);
-    }
-}
-
-/* (count, table_periods, p) <- factors `rows`, ascending: each independent factor is drawn once for all of them. */
-static int FN(factors)(const simulation *job, int64_t count, const int32_t *rows, REAL *out) {
-    const int64_t periods = job->table_periods;
-    FN(space) *s = malloc(sizeof *s);
-    REAL (*common)[4][BLOCK_PATHS] = malloc((size_t)count * sizeof *common);
-    int result = s && common ? RUN_OK : RUN_NO_MEMORY;
-    for (int64_t first = 0; first < job->paths && result == RUN_OK; first += BLOCK_PATHS) {
-        const int n = (int)(job->paths - first < BLOCK_PATHS ? job->paths - first : BLOCK_PATHS);
-        if (*job->stop) result = RUN_STOPPED;
-        for (int64_t t = 0; t < periods && result == RUN_OK; t += 4) {
-            for (int64_t j = 0; j <= rows[count - 1]; j++) {
-                FN(independent_factor)(job, j, (uint32_t)(t / 4), (uint32_t)first, n, s);
-                for (int64_t c = 0; c < count; c++)
-                    if (j <= rows[c]) FN(add_factor)(j == 0, (REAL)job->factor_matrix[rows[c] * job->factors + j], s->independent, n, common[c]);
-            }
-            for (int64_t c = 0; c < count; c++)
-                for (int k = 0; k < 4 && t + k < periods; k++)
-                    memcpy(out + (c * periods + t + k) * job->paths + first, common[c][k], (size_t)n * sizeof(REAL));
-        }
-    }
-    free(s);
-    free(common);
-    return result;
-}
-
-static FN(asset) FN(prepare)(const simulation *job, int64_t a) {
-    FN(asset) asset = {0};
+static void FN(prepare)(const simulation *job, int64_t a, FN(asset) *asset) {
     const double sigma = job->volatility[a], beta = job->loading[a], step = job->step[a], scaled = sigma * sqrt_f64(step), s = job->uncertainty[a];
-    asset.periods = job->offset[a + 1] - job->offset[a];
-    asset.hash[0] = (uint32_t)job->hash[a];
-    asset.hash[1] = (uint32_t)(job->hash[a] >> 32);
-    asset.key[0] = (uint32_t)job->seed;
-    asset.key[1] = (uint32_t)(job->seed >> 32);
-    asset.drift = (REAL)(LOG2_E * (-0.5 * sigma * sigma * step));
-    asset.common = (REAL)(LOG2_E * (scaled * beta));
-    asset.own = (REAL)(LOG2_E * (scaled * sqrt_f64(1.0 - beta * beta)));
-    asset.level = (REAL)(LOG2_E * s);
-    asset.half_level = (REAL)(LOG2_E * (-0.5 * s * s));
-    asset.entered = (REAL)(1.0 - job->entry_loss[a]);
     const double low = job->royalty_low[a], high = job->royalty_high[a], width = high - low;
-    asset.has_royalty = width > 0.0;
-    if (asset.has_royalty) {
-        asset.range_low = (REAL)low;
-        asset.range_high = (REAL)high;
-        asset.range_split = (REAL)((1.0 - low) / width);
-        asset.range_left = (REAL)(width * (1.0 - low));
-        asset.range_right = (REAL)(width * (high - 1.0));
-    }
-    asset.has_volatility = sigma > 0.0;
-    asset.has_factor = asset.has_volatility && beta != 0.0;
-    asset.has_level = s > 0.0;
-    asset.has_rival = job->enters && job->enters[a];
-    asset.optional = job->optional && job->optional[a];
-    asset.clamped = job->clamped && job->clamped[a];
-    const double *survival = job->survival + job->offset[a];
-    while (asset.periods > 0 && threshold(survival[asset.periods - 1]) == 0) asset.periods--;
-    asset.has_lapse = asset.periods > 0 && threshold(survival[asset.periods - 1]) < (uint64_t)1 << 32;
-    return asset;
-}
-
-/* X_0 and the royalty's draw. */
-static void FN(start)(const FN(asset) *asset, uint32_t path, int n, FN(space) *s) {
-    if (asset->has_level || asset->has_royalty) {
-        philox_block(PURPOSE_LEVEL, 0, path, asset->hash, asset->key, n, s->word);
-        if (asset->has_royalty)
-            for (int i = 0; i < n; i++) {
-                REAL v = OF(uniform)(s->word[2][i]), rest = OF(uniform)(~s->word[2][i]);
-                REAL left = asset->range_low + OF(sqrt)(v * asset->range_left);
-                REAL right = asset->range_high - OF(sqrt)(rest * asset->range_right);
-                s->royalty[i] = v < asset->range_split ? left : right;
-            }
-    }
-    for (int i = 0; i < n; i++) s->x[i] = (REAL)0;
-    if (asset->has_level)
-        for (int i = 0; i < n; i++) {
-            REAL first, second;
-            OF(normal_pair)(s->word[0][i], s->word[1][i], &first, &second);
-            s->x[i] = OF(fma)(asset->level, first, asset->half_level);
-        }
-}
-
-/* Two whole periods where there is volatility and neither a royalty range, a rival, bounds nor a decision: the same operations as `advance`
- * and `earn` (has_choice: `decide`), kept in registers. Compiled once for each set of flags. Periods come in pairs whose
- * normals stand in one block; a last single one takes the general way. */
-typedef struct {
-    const REAL *own[2], *common[2];
-    REAL w[2], f[2];
-    int32_t last[2];
-} FN(periods);
-
-INLINE void FN(fused)(const int has_factor, const int has_lapse, const int has_choice, const FN(asset) *asset, const FN(periods) *two, int n, FN(space) *s, REAL *restrict V,
-                      int64_t *alive) {
-    REAL *restrict x = s->x;
-    const int32_t *restrict survival = s->survival, *restrict state = s->alive;
-    const REAL *restrict own0 = two->own[0], *restrict own1 = two->own[1], *restrict common0 = two->common[0], *restrict common1 = two->common[1];
-    const REAL drift = asset->drift, a = asset->common, b = asset->own, w0 = two->w[0], w1 = two->w[1], f0 = two->f[0], f1 = two->f[1];
-    const int32_t last0 = two->last[0], last1 = two->last[1];
-    int dead0 = 0, dead1 = 0;
-    for (int i = 0; i < n; i++) {
-        REAL x0 = x[i] + drift;
-        if (has_factor) x0 = OF(fma)(a, common0[i], x0);
-        x0 = OF(fma)(b, own0[i], x0);
-        REAL x1 = x0 + drift;
-        if (has_factor) x1 = OF(fma)(a, common1[i], x1);
-        x1 = OF(fma)(b, own1[i], x1);
-        x[i] = x1;
-        REAL cash0 = OF(fma)(w0, OF(exp2)(x0), -f0), cash1 = OF(fma)(w1, OF(exp2)(x1), -f1);
-        if (has_choice) {
-            const int32_t live0 = state[i] & -(int32_t)(survival[i] <= last0), live1 = state[i] & -(int32_t)(survival[i] <= last1);
-            cash0 = live0 ? cash0 : (REAL)0;
-            cash1 = live1 ? cash1 : (REAL)0;
-            dead0 += live0 + 1;
-            dead1 += live1 + 1;
-        } else if (has_lapse) {
-            cash0 = survival[i] > last0 ? (REAL)0 : cash0;
-            cash1 = survival[i] > last1 ? (REAL)0 : cash1;
-            dead0 += survival[i] > last0;
-            dead1 += survival[i] > last1;
-        }
-        V[i] = (V[i] + cash0) + cash1;
-    }
-    alive[0] += n - dead0;
-    alive[1] += n - dead1;
-}
-static void FN(plain)(const FN(asset) *asset, const FN(periods) *two, int n, FN(space) *s, REAL *V, int64_t *alive) {
-    if (asset->optional && asset->has_factor) FN(fused)(1, 1, 1, asset, two, n, s, V, alive);
-    else if (asset->optional) FN(fused)(0, 1, 1, asset, two, n, s, V, alive);
-    else if (asset->has_factor && asset->has_lapse) FN(fused)(1, 1, 0, asset, two, n, s, V, alive);
-    else if (asset->has_factor) FN(fused)(1, 0, 0, asset, two, n, s, V, alive);
-    else if (asset->has_lapse) FN(fused)(0, 1, 0, asset, two, n, s, V, alive);
-    else FN(fused)(0, 0, 0, asset, two, n, s, V, alive);
-}
-
-/* L_t before the rival's entry: x_t (in units of ln 2), 2^x, royalty. */
-static void FN(advance)(const FN(asset) *asset, const REAL *restrict own, const REAL *restrict common, int n, FN(space) *s) {
-    REAL *restrict x = s->x, *restrict level = s->level;
-    const REAL drift = asset->drift, a = asset->common, b = asset->own;
-    if (asset->has_factor)
-        for (int i = 0; i < n; i++) {
-            x[i] = OF(fma)(b, own[i], OF(fma)(a, common[i], x[i] + drift));
-            level[i] = OF(exp2)(x[i]);
-        }
-    else if (asset->has_volatility)
-        for (int i = 0; i < n; i++) {
-            x[i] = OF(fma)(b, own[i], x[i] + drift);
-            level[i] = OF(exp2)(x[i]);
-        }
-    else
-        for (int i = 0; i < n; i++) level[i] = OF(exp2)(x[i]);
-    if (asset->has_royalty)
-        for (int i = 0; i < n; i++) level[i] *= s->royalty[i];
-}
-
-/* Step 2–4 of model.md §5 where nothing is clamped or optional. Returns how many paths are alive. */
-static int FN(earn)(REAL w, REAL f, int has_lapse, int32_t last, int n, const FN(space) *s, REAL *restrict V) {
-    const REAL *restrict level = s->level;
-    const int32_t *restrict survival = s->survival;
-    if (!has_lapse) {
-        for (int i = 0; i < n; i++) V[i] += OF(fma)(w, level[i], -f);
-        return n;
-    }
-    int alive = 0;
-    for (int i = 0; i < n; i++) {
-        REAL cash = OF(fma)(w, level[i], -f);
-        V[i] += survival[i] <= last ? cash : (REAL)0;
-        alive += survival[i] <= last;
-    }
-    return alive;
-}
-
-/* The same with an option to abandon and bounds on the cash. */
-static int FN(decide)(const FN(asset) *asset, const simulation *job, int64_t at, int32_t last, int32_t rival_last, int n, FN(space) *s, REAL *restrict V) {
-    const REAL w = (REAL)job->w[at], f = (REAL)job->f[at];
-    const REAL out = asset->optional ? (REAL)job->bound_out[at] : (REAL)0, in = asset->optional ? (REAL)job->bound_in[at] : (REAL)0;
-    const REAL salvage = asset->optional ? (REAL)job->salvage[at] : (REAL)0;
-    const REAL low = asset->clamped ? (REAL)job->low[at] : (REAL)-INFINITY, high = asset->clamped ? (REAL)job->high[at] : (REAL)INFINITY;
-    const int clamped = asset->clamped;
-    int32_t *restrict state = s->alive;
-    const REAL *restrict level = s->level;
-    int alive = 0;
-    for (int i = 0; i < n; i++) {
-        int32_t live = state[i] & -(int32_t)(s->survival[i] <= last);
-        REAL bound = s->rival[i] <= rival_last ? out : in;
-        int32_t quits = live & -(int32_t)(level[i] < bound);
-        REAL earned = w * level[i];
-        earned = earned < low ? low : earned;
-        earned = earned > high ? high : earned;
-        REAL cash = clamped ? earned - f : OF(fma)(w, level[i], -f);
-        live &= ~quits;
-        V[i] += quits ? salvage : live ? cash : (REAL)0;
-        state[i] = live;
-        alive -= live;
-    }
-    return alive;
-}
-
-/* Values of n paths of one asset from path `first`; alive[t] counts the paths alive after step 3. */
-static void FN(block)(const simulation *job, const FN(asset) *asset, int64_t a, int64_t first, int n, FN(space) *s, REAL *V, int64_t *alive) {
-    const uint32_t path = (uint32_t)first;
     const int64_t offset = job->offset[a];
-    const int general = asset->optional || asset->clamped;
-    const int plain = asset->has_volatility && !asset->clamped && !asset->has_royalty && !asset->has_rival;
-    const double *bound = asset->optional ? job->bound_out + offset : NULL;
-    FN(start)(asset, path, n, s);
-    if (asset->has_lapse || asset->has_rival || asset->has_volatility || general) {
-        philox_block(PURPOSE_PATH, 0, path, asset->hash, asset->key, n, s->word);
-        for (int i = 0; i < n; i++) s->survival[i] = (int32_t)(s->word[0][i] ^ 0x80000000u);
-        if (asset->has_rival || general)
-            for (int i = 0; i < n; i++) s->rival[i] = (int32_t)(s->word[1][i] ^ 0x80000000u);
-        if (asset->has_volatility)
-            for (int i = 0; i < n; i++) OF(normal_pair)(s->word[2][i], s->word[3][i], &s->own[2][i], &s->own[3][i]);
-    }
-    for (int i = 0; i < n; i++) V[i] = (REAL)0;
-    if (general)
-        for (int i = 0; i < n; i++) s->alive[i] = -1;
-    const REAL *table = NULL;
-    if (asset->has_factor && job->factor_table)
-        table = (const REAL *)job->factor_table + job->factor_slot[job->factor[a]] * job->table_periods * job->paths + first;
+    const int rival = job->enters && job->enters[a];
+    asset->whole_periods = asset->periods = job->offset[a + 1] - offset;
+    asset->hash = job->hash[a];
+    asset->factor = job->factor[a];
+    asset->drift = (REAL)(LOG2_E * (-0.5 * sigma * sigma * step));
+    asset->common = (REAL)(LOG2_E * (scaled * beta));
+    asset->own = (REAL)(LOG2_E * (scaled * sqrt_f64(1.0 - beta * beta)));
+    asset->level = (REAL)(LOG2_E * s);
+    asset->half_level = (REAL)(LOG2_E * (-0.5 * s * s));
+    asset->entered = (REAL)(1.0 - job->entry_loss[a]);
+    asset->has_royalty = width > 0.0;
+    asset->range_low = (REAL)low;
+    asset->range_high = (REAL)high;
+    asset->range_split = (REAL)((1.0 - low) / width);
+    asset->range_left = (REAL)(width * (1.0 - low));
+    asset->range_right = (REAL)(width * (high - 1.0));
+    asset->moves = !(sigma > 0.0) ? STILL : beta != 0.0 ? WITH_FACTOR : ALONE;
+    asset->has_level = s > 0.0;
+    asset->optional = job->optional && job->optional[a];
+    asset->clamped = job->clamped && job->clamped[a];
+    asset->general = asset->has_level || asset->has_royalty || rival;
+    while (asset->periods > 0 && threshold(job->survival[offset + asset->periods - 1]) == 0) asset->periods--;
+    asset->lapses = asset->periods > 0 && threshold(job->survival[offset + asset->periods - 1]) < (uint64_t)1 << 32;
     for (int64_t t = 0; t < asset->periods; t++) {
-        const int slot = (int)((t + 2) & 3);
-        if (asset->has_volatility && slot == 0)
-            FN(normals)(PURPOSE_PATH, (uint32_t)((t + 2) / 4), path, asset->hash, asset->key, n, s->word, s->own);
-        if (asset->has_factor && !table && (t & 3) == 0) FN(factor_block)(job, job->factor[a], (uint32_t)(t / 4), path, n, s);
-        const REAL *common = table ? table + t * job->paths : s->common[t & 3];
-        const int32_t last = last_word(threshold(job->survival[offset + t]));
-        if (plain && !(t & 1) && t + 1 < asset->periods && (!bound || (bound[t] <= 0.0 && bound[t + 1] <= 0.0))) {
-            const int64_t at = offset + t;
-            const FN(periods) two = {{s->own[slot], s->own[slot + 1]},
-                                     {common, table ? common + job->paths : s->common[(t + 1) & 3]},
-                                     {(REAL)job->w[at], (REAL)job->w[at + 1]},
-                                     {(REAL)job->f[at], (REAL)job->f[at + 1]},
-                                     {last, last_word(threshold(job->survival[at + 1]))}};
-            FN(plain)(asset, &two, n, s, V, alive + t);
-            t++;
-            continue;
-        }
-        if (asset->has_volatility || t == 0 || asset->has_rival) FN(advance)(asset, s->own[slot], common, n, s);
-        int32_t rival_last = INT32_MAX;
-        if (asset->has_rival) {
-            uint64_t enter = threshold(job->rival[offset + t]);
-            rival_last = last_word(enter ? enter : 1);
-            for (int i = 0; i < n; i++) s->level[i] *= s->rival[i] <= rival_last ? (REAL)1 : asset->entered;
-        }
-        alive[t] += general ? FN(decide)(asset, job, offset + t, last, rival_last, n, s, V)
-                            : FN(earn)((REAL)job->w[offset + t], (REAL)job->f[offset + t], asset->has_lapse, last, n, s, V);
+        FN(period) *p = asset->period + t;
+        const int64_t at = offset + t;
+        p->w = (REAL)job->w[at];
+        p->minus_f = -(REAL)job->f[at];
+        p->low = asset->clamped ? (REAL)job->low[at] : (REAL)0;
+        p->high = asset->clamped ? (REAL)job->high[at] : (REAL)0;
+        p->bound_out = asset->optional ? (REAL)job->bound_out[at] : (REAL)0;
+        p->bound_in = asset->optional ? (REAL)job->bound_in[at] : (REAL)0;
+        p->salvage = asset->optional ? (REAL)job->salvage[at] : (REAL)0;
+        const uint64_t enter = rival ? threshold(job->rival[at]) : (uint64_t)1 << 32;
+        p->last = last_word(threshold(job->survival[at]));
+        p->rival_last = last_word(enter ? enter : 1);
     }
 }
 
-/* Adds V·10^6 to the group's exact sums, or says why it cannot. */
-static int8_t FN(total)(const REAL *V, const UKEY *keys, int64_t n, int128_t *totals) {
-    UKEY least, most;
-    FN(range)(keys, n, &least, &most);
-    const double low = FN(value)(least), high = FN(value)(most), greatest = high > -low ? high : -low;
+/* Factors of a tile of paths: rows[slot][t][p]. */
+typedef struct {
+    int64_t count, periods, stride; /* factors that move anything, periods of the longest asset, numbers from a period to the next */
+    int32_t *used;                  /* (count) their rows in the matrix, ascending */
+    int32_t *slot;                  /* (s) place of a factor in `used` */
+    REAL *rows;
+} FN(factors);
+
+/* The factors in use on n paths from `path`, into rows from column `at`: each independent factor is drawn once for all of them. */
+static void FN(draw_factors)(const simulation *job, const FN(source) *source, const FN(factors) *f, int64_t path, int64_t n, int64_t at) {
+    if (!f->count) return;
+    for (int64_t i = 0; i < n; i += OF(LANES))
+        for (int64_t j = 0; j <= f->used[f->count - 1]; j++) {
+            const OF(words) base = FN(at_path)(source, FN(counters)(source, PURPOSE_FACTOR, job->factor_hash[j]), (uint32_t)(path + i));
+            OF(words) index = {0};
+            for (int64_t t = 0; t < f->periods; t += 2) {
+                OF(reals) normal[2];
+                OF(normals)(OF(ars)(base ^ index, source->key), OF(ars)(base ^ (index + source->one), source->key), &normal[0], &normal[1]);
+                index += source->one + source->one;
+                for (int64_t c = 0; c < f->count; c++) {
+                    if (j > f->used[c]) continue;
+                    const OF(reals) weight = OF(all)((REAL)job->factor_matrix[f->used[c] * job->factors + j]);
+                    REAL *row = f->rows + (c * f->periods + t) * f->stride + at + i;
+                    for (int k = 0; k < 2 && t + k < f->periods; k++, row += f->stride) {
+                        if (j == 0)
+                            OF(store)(row, weight * normal[k]);
+                        else
+                            OF(store)(row, OF(fmas)(weight, normal[k], OF(load)(row)));
+                    }
+                }
+            }
+        }
+}
+
+/* Why values from `least` to `most` (keys) have no sum, if they have none. */
+static int8_t FN(status_of)(KEY least, KEY most) {
+    const double low = (double)FN(value)(least), high = (double)FN(value)(most), greatest = high > -low ? high : -low;
     if (!(greatest - greatest == 0.0) || !(low - low == 0.0)) return STATUS_NOT_FINITE;
-    if (greatest >= MONEY_LIMIT) return STATUS_TOO_LARGE;
-    if (!totals) return STATUS_OK;
+    return greatest >= MONEY_LIMIT ? STATUS_TOO_LARGE : STATUS_OK;
+}
+
+/* Adds V·10^6 to the group's exact sums. */
+static void FN(add)(const REAL *V, int64_t n, double greatest, int128_t *totals) {
     if (greatest < 2e9) {
         /* below 2^51 units adding 1.5·2^52 rounds to the nearest integer (ties to even) and leaves it in the low bits */
         int64_t units[BLOCK_PATHS];
@@ -320,44 +122,120 @@ static int8_t FN(total)(const REAL *V, const UKEY *keys, int64_t n, int128_t *to
         }
     } else
         for (int64_t i = 0; i < n; i++) totals[i] += (int128_t)__builtin_rint((double)V[i] * MONEY_SCALE);
-    return STATUS_OK;
+}
+
+/* Everything that a run allocates. */
+typedef struct {
+    int64_t batch, tile, room; /* assets and paths at a time; numbers from an asset's values to the next one's */
+    int64_t longest, tabled;   /* periods of the longest asset; whether `rows` holds all paths */
+    FN(asset) *assets;         /* (batch) */
+    FN(period) *periods;       /* (batch, longest) */
+    int64_t *alive;            /* (batch, longest) */
+    REAL *values;              /* (batch, room) */
+    KEY *keys;                 /* (3, room) */
+    FN(factors) factors;
+} FN(space);
+
+static void FN(release)(FN(space) *s) {
+    free(s->assets);
+    free(s->periods);
+    free(s->alive);
+    free(s->values);
+    free(s->keys);
+    free(s->factors.used);
+    free(s->factors.slot);
+    free(s->factors.rows);
+}
+
+static int64_t FN(rounded_up)(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+static int FN(allocate)(const simulation *job, FN(space) *s) {
+    const int64_t n = job->paths;
+    FN(factors) *f = &s->factors;
+    f->slot = malloc((size_t)(job->factors + 1) * sizeof *f->slot);
+    f->used = malloc((size_t)(job->factors + 1) * sizeof *f->used);
+    if (!f->slot || !f->used) return RUN_NO_MEMORY;
+    for (int64_t j = 0; j < job->factors; j++) f->slot[j] = -1;
+    for (int64_t a = 0; a < job->assets; a++) {
+        const int64_t periods = job->offset[a + 1] - job->offset[a];
+        s->longest = periods > s->longest ? periods : s->longest;
+        if (job->volatility[a] > 0.0 && job->loading[a] != 0.0 && job->factor[a] >= 0) f->slot[job->factor[a]] = 0;
+    }
+    for (int64_t j = 0; j < job->factors; j++)
+        if (f->slot[j] == 0) {
+            f->slot[j] = (int32_t)f->count;
+            f->used[f->count++] = (int32_t)j;
+        }
+    f->periods = s->longest;
+    s->room = FN(rounded_up)(n, TILE_STEP) + TILE_STEP;
+    s->tile = TILE_PATHS;
+    const int64_t row_bytes = f->count * f->periods * (int64_t)sizeof(REAL), whole = FN(rounded_up)(n, TILE_STEP);
+    s->tabled = whole * row_bytes <= job->table_bytes;
+    while (!s->tabled && s->tile > TILE_STEP && s->tile * row_bytes > TILE_BYTES) s->tile -= TILE_STEP;
+    f->stride = s->tabled ? whole : s->tile;
+    const int64_t asset_bytes = s->room * (int64_t)sizeof(REAL) + s->longest * (int64_t)(sizeof(FN(period)) + sizeof(int64_t));
+    s->batch = BATCH_BYTES / asset_bytes;
+    s->batch = s->batch < 1 ? 1 : s->batch > job->assets ? job->assets : s->batch;
+    s->assets = malloc((size_t)s->batch * sizeof *s->assets);
+    s->periods = malloc((size_t)(s->batch * s->longest + 1) * sizeof *s->periods);
+    s->alive = malloc((size_t)(s->batch * s->longest + 1) * sizeof *s->alive);
+    s->values = malloc((size_t)(s->batch * s->room) * sizeof *s->values);
+    s->keys = malloc((size_t)(3 * s->room) * sizeof *s->keys);
+    f->rows = malloc((size_t)(f->stride * row_bytes) + sizeof(REAL));
+    return s->assets && s->periods && s->alive && s->values && s->keys && f->rows ? RUN_OK : RUN_NO_MEMORY;
+}
+
+/* Statistics, totals and copies of one asset whose values are made. */
+static void FN(finish)(const simulation *job, int64_t a, const FN(asset) *asset, const REAL *values, const int64_t *alive, KEY *keys, int64_t room) {
+    const int64_t n = job->paths;
+    double *row = job->statistics + a * (STAT_QUANTILES + job->quantile_count);
+    KEY least, most;
+    if (job->lived)
+        for (int64_t t = 0; t < asset->whole_periods; t++) job->lived[job->offset[a] + t] += alive[t];
+    if (job->values) memcpy((REAL *)job->values + a * n, values, (size_t)n * sizeof(REAL));
+    FN(make_keys)(values, n, keys, &least, &most);
+    job->status[a] = FN(status_of)(least, most);
+    if (job->status[a] != STATUS_OK) return;
+    const double low = (double)FN(value)(least), high = (double)FN(value)(most);
+    if (job->totals) FN(add)(values, n, high > -low ? high : -low, job->totals + (int64_t)job->group[a] * n);
+    if (job->lived) return;
+    FN(describe)(values, n, job->quantiles, job->quantile_count, job->tail, row, keys, least, most, keys + room);
+    double life = 0.0;
+    for (int64_t t = 0; t < asset->whole_periods; t++) life += (t + 1 < asset->whole_periods ? job->step[a] : job->last_delta[a]) * (double)alive[t];
+    row[STAT_LIFE] = life / (double)n;
+}
+
+static int FN(run_batch)(const simulation *job, const FN(source) *source, FN(space) *s, int64_t first, int64_t count) {
+    const FN(factors) *f = &s->factors;
+    memset(s->alive, 0, (size_t)(count * s->longest) * sizeof *s->alive);
+    for (int64_t b = 0; b < count; b++) {
+        s->assets[b].period = s->periods + b * s->longest;
+        FN(prepare)(job, first + b, &s->assets[b]);
+    }
+    for (int64_t path = 0; path < job->paths; path += s->tile) {
+        const int64_t n = job->paths - path < s->tile ? job->paths - path : s->tile;
+        if (!s->tabled) FN(draw_factors)(job, source, f, job->first + path, n, 0);
+        for (int64_t b = 0; b < count; b++) {
+            const FN(asset) *asset = &s->assets[b];
+            const REAL *common = f->rows;
+            if (*job->stop) return RUN_STOPPED;
+            if (asset->moves == WITH_FACTOR) common += f->slot[asset->factor] * f->periods * f->stride + (s->tabled ? path : 0);
+            FN(walk_of)(asset)(asset, source, job->first + path, n, common, f->stride, s->values + b * s->room + path, s->alive + b * s->longest);
+        }
+    }
+    for (int64_t b = 0; b < count; b++)
+        FN(finish)(job, first + b, &s->assets[b], s->values + b * s->room, s->alive + b * s->longest, s->keys, s->room);
+    return RUN_OK;
 }
 
 static int FN(run)(const simulation *job) {
-    const int64_t n = job->paths, width = STAT_QUANTILES + job->quantile_count;
-    int64_t longest = 0;
-    for (int64_t a = 0; a < job->assets; a++)
-        longest = job->offset[a + 1] - job->offset[a] > longest ? job->offset[a + 1] - job->offset[a] : longest;
-    FN(space) *s = malloc(sizeof *s);
-    REAL *V = malloc((size_t)n * sizeof(REAL));
-    UKEY *keys = malloc((size_t)n * 2 * sizeof(UKEY));
-    uint32_t *bucket = malloc((size_t)n * sizeof(uint32_t));
-    int64_t *alive = malloc((size_t)(longest + 1) * sizeof(int64_t));
-    int result = s && V && keys && bucket && alive ? RUN_OK : RUN_NO_MEMORY;
-    for (int64_t a = 0; a < job->assets && result == RUN_OK; a++) {
-        const FN(asset) asset = FN(prepare)(job, a);
-        const int64_t periods = job->offset[a + 1] - job->offset[a];
-        REAL *values = job->values ? (REAL *)job->values + a * n : V;
-        memset(alive, 0, (size_t)(longest + 1) * sizeof(int64_t));
-        for (int64_t first = 0; first < n && result == RUN_OK; first += BLOCK_PATHS) {
-            if (*job->stop) result = RUN_STOPPED;
-            FN(block)(job, &asset, a, first, (int)(n - first < BLOCK_PATHS ? n - first : BLOCK_PATHS), s, values + first, alive);
-        }
-        if (result != RUN_OK) break;
-        double *row = job->statistics + a * width;
-        FN(keys)(values, n, keys);
-        job->status[a] = FN(total)(values, keys, n, job->totals ? job->totals + (int64_t)job->group[a] * n : NULL);
-        if (job->status[a] != STATUS_OK) continue;
-        FN(describe)(values, n, job->quantiles, job->quantile_count, job->tail, row, keys, keys + n, bucket);
-        double life = 0.0;
-        for (int64_t t = 0; t < periods; t++) life += (t + 1 < periods ? job->step[a] : job->last_delta[a]) * (double)alive[t];
-        row[STAT_LIFE] = life / (double)n;
-    }
-    free(s);
-    free(V);
-    free(keys);
-    free(bucket);
-    free(alive);
+    FN(space) s = {0};
+    const FN(source) source = FN(make_source)(job->seed);
+    int result = FN(allocate)(job, &s);
+    if (result == RUN_OK && s.tabled) FN(draw_factors)(job, &source, &s.factors, job->first, job->paths, 0);
+    for (int64_t first = 0; first < job->assets && result == RUN_OK; first += s.batch)
+        result = FN(run_batch)(job, &source, &s, first, job->assets - first < s.batch ? job->assets - first : s.batch);
+    FN(release)(&s);
     return result;
 }
 
@@ -369,6 +247,6 @@ static int FN(run)(const simulation *job) {
 #undef EXPAND3
 #undef REAL
 #undef SUFFIX
+#undef KEY
 #undef UKEY
-#undef SKEY
-#undef SIGN_BIT
+#undef KEY_MOST

@@ -13,6 +13,7 @@ enum { RUN_OK = 0, RUN_STOPPED = 1, RUN_NO_MEMORY = 2 };
 
 typedef struct {
     int64_t assets, paths;
+    int64_t first;                /* number of the first of the paths, a multiple of TILE_STEP */
     uint64_t seed;
     const int64_t *offset;        /* (a + 1) first element of an asset in the period vectors */
     /* (offset[a]) period vectors in present-value money; NULL: none of the batch has the feature */
@@ -26,9 +27,7 @@ typedef struct {
     int64_t factors;
     const double *factor_matrix;  /* (s, s) lower triangle */
     const uint64_t *factor_hash;  /* (s) */
-    const void *factor_table;     /* (slot, table_periods, p) of REAL, or NULL: computed block by block */
-    const int32_t *factor_slot;   /* (s) */
-    int64_t table_periods;
+    int64_t table_bytes;          /* factors are drawn once for all paths where they fit */
     int64_t quantile_count;
     const double *quantiles;
     double tail;
@@ -38,6 +37,7 @@ typedef struct {
     int8_t *status;               /* (a) */
     int128_t *totals;             /* (g, p) or NULL */
     void *values;                 /* (a, p) of REAL or NULL */
+    int64_t *lived;               /* (offset[a]) takes the number of paths alive in each period, and no statistics are made; or NULL */
     const volatile int *stop;
 } simulation;
 
@@ -56,15 +56,15 @@ typedef struct {
     const char *name;
     int (*run_f32)(const simulation *);
     int (*run_f64)(const simulation *);
-    int (*factors_f32)(const simulation *, int64_t count, const int32_t *rows, float *out);
-    int (*factors_f64)(const simulation *, int64_t count, const int32_t *rows, double *out);
-    void (*statistics)(const double *values, int64_t n, const double *quantiles, int64_t count, double tail, double *out, uint64_t *scratch);
+    void (*statistics)(const double *values, int64_t n, const double *quantiles, int64_t count, double tail, double *out, int64_t *scratch);
+    void (*elementary_f32)(int function, const float *x, int64_t n, float *out);
+    void (*elementary_f64)(int function, const double *x, int64_t n, double *out);
     int (*boundaries)(const stopping *);
     double (*canary)(double a, double b, double c);
 } kernel_table;
 
 extern const kernel_table kernel_baseline;
 #if defined(__x86_64__)
-extern const kernel_table kernel_v3;
+extern const kernel_table kernel_v3, kernel_v4;
 #endif
 #endif

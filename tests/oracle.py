@@ -165,28 +165,55 @@ MASK32 = (1 << 32) - 1
 MASK64 = (1 << 64) - 1
 
 
-def philox4x32(counter: Array, key: Sequence[int], rounds: int) -> Array:
-    """Philox4x32 (Salmon, Moraes, Dror, Shaw, SC 2011): counter (..., 4), key (2), all 32-bit -> (..., 4) uint32."""
-    c0, c1, c2, c3 = (np.asarray(counter)[..., i].astype(np.uint64) for i in range(4))
-    k0, k1 = int(key[0]), int(key[1])
-    mask, shift = np.uint64(MASK32), np.uint64(32)
-    for _ in range(rounds):
-        product0 = np.uint64(0xD2511F53) * c0
-        product1 = np.uint64(0xCD9E8D57) * c2
-        c0, c1, c2, c3 = (
-            (product1 >> shift) ^ c1 ^ np.uint64(k0),
-            product1 & mask,
-            (product0 >> shift) ^ c3 ^ np.uint64(k1),
-            product0 & mask,
-        )
-        k0 = (k0 + 0x9E3779B9) & MASK32
-        k1 = (k1 + 0xBB67AE85) & MASK32
-    return np.stack([c0, c1, c2, c3], axis=-1).astype(np.uint32)
+def aes_sbox() -> Array:
+    """The substitution of FIPS 197 section 5.1.1: the inverse modulo x^8 + x^4 + x^3 + x + 1, then an affine map of its bits. (256,) uint8."""
+
+    def product(a: int, b: int) -> int:
+        out = 0
+        for bit in range(8):
+            out ^= (a << bit) * (b >> bit & 1)
+        for bit in range(14, 7, -1):
+            out ^= (0x11B << (bit - 8)) * (out >> bit & 1)
+        return out
+
+    box = np.empty(256, np.uint8)
+    for x in range(256):
+        inverse = next((y for y in range(1, 256) if product(x, y) == 1), 0)
+        bits = [(inverse >> i & 1) for i in range(8)]
+        box[x] = 0x63 ^ sum((bits[i] ^ bits[(i + 4) % 8] ^ bits[(i + 5) % 8] ^ bits[(i + 6) % 8] ^ bits[(i + 7) % 8]) << i for i in range(8))
+    return box
 
 
-def philox4x32_10(counter: Array, key: Sequence[int]) -> Array:
-    """Ten rounds: counter (..., 4) uint32, key (2) -> (..., 4) uint32."""
-    return philox4x32(counter, key, rounds=10)
+AES_SBOX = aes_sbox()
+
+
+def aes_round(state: Array, key: Array, last: bool) -> Array:
+    """One round of AES (FIPS 197 section 5.1) on states (..., 16) uint8, byte r + 4 c in row r and column c; the last mixes no columns."""
+    rows = AES_SBOX[state].reshape(*state.shape[:-1], 4, 4)  # (..., column, row)
+    rows = np.stack([np.roll(rows[..., r], -r, axis=-1) for r in range(4)], axis=-1)
+    if not last:
+        doubled = (rows << 1) ^ np.where(rows >= 128, 0x1B, 0).astype(np.uint8)
+        following = np.roll(rows, -1, axis=-1)
+        rows = doubled ^ np.roll(doubled, -1, axis=-1) ^ following ^ np.roll(rows, -2, axis=-1) ^ np.roll(rows, -3, axis=-1)
+    out: Array = rows.reshape(state.shape) ^ key
+    return out
+
+
+def ars(counter: Array, key: Sequence[int], rounds: int) -> Array:
+    """ARS (Salmon, Moraes, Dror, Shaw, SC 2011): counter (..., 4), key (4), all 32-bit words -> (..., 4) uint32.
+
+    AES whose round keys are the key and its sums with a constant, in two halves of 64 bits.
+    """
+    low, high = int(key[0]) + (int(key[1]) << 32), int(key[2]) + (int(key[3]) << 32)
+
+    def round_key(i: int) -> Array:
+        halves = ((low + i * 0x9E3779B97F4A7C15) & MASK64, (high + i * 0xBB67AE8584CAA73B) & MASK64)
+        return np.frombuffer(b"".join(half.to_bytes(8, "little") for half in halves), np.uint8)
+
+    state = np.ascontiguousarray(counter, dtype="<u4").view(np.uint8) ^ round_key(0)
+    for i in range(1, rounds + 1):
+        state = aes_round(state, round_key(i), i == rounds)
+    return np.ascontiguousarray(state).view("<u4").astype(np.uint32)
 
 
 def xxh64(data: bytes) -> int:
@@ -229,19 +256,15 @@ def xxh64(data: bytes) -> int:
     return digest ^ (digest >> 32)
 
 
-def words(seed: int, hash: int, purpose: int, block: int, paths: Array) -> Array:
-    """The four 32-bit words of one block of a stream, for each path index: (p,) -> (p, 4) uint32."""
+def word(seed: int, hash: int, purpose: int, i: int, paths: Array) -> Array:
+    """Word i of a stream: output word (p mod 4) of the counter (purpose 2^28 + i, p div 4, hash). (p,) uint32."""
     counter = np.empty((len(paths), 4), dtype=np.uint64)
-    counter[:, 0] = purpose * 2**28 + block
-    counter[:, 1] = paths
+    counter[:, 0] = purpose * 2**28 + i
+    counter[:, 1] = paths // 4
     counter[:, 2] = hash % 2**32
     counter[:, 3] = hash // 2**32
-    return philox4x32_10(counter, (seed % 2**32, seed // 2**32))
-
-
-def word(seed: int, hash: int, purpose: int, i: int, paths: Array) -> Array:
-    """Word i of a stream: output word (i mod 4) of block (i div 4). (p,) uint32."""
-    return words(seed, hash, purpose, i // 4, paths)[:, i % 4]
+    out: Array = ars(counter, (seed % 2**32, seed // 2**32, 0, 0), rounds=5)[np.arange(len(paths)), paths % 4]
+    return out
 
 
 def uniform(k: Array) -> Array:

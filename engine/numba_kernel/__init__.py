@@ -15,7 +15,7 @@ from ipvalue.numba_kernel.describe import statistics
 from ipvalue.numba_kernel.elementary import elementary
 from ipvalue.numba_kernel.exact import add_exact, exact_as_float, merge_exact
 from ipvalue.numba_kernel.hash import hash_strings
-from ipvalue.numba_kernel.random import philox
+from ipvalue.numba_kernel.random import ars
 from ipvalue.numba_kernel.simulate import simulate
 from ipvalue.numba_kernel.stop import Stopped, clear_stop, request_stop
 from ipvalue.numba_kernel.stopping import boundary
@@ -30,6 +30,7 @@ __all__ = [
     "DefaultArithmetic",
     "Stopped",
     "add_exact",
+    "ars",
     "boundary",
     "cholesky",
     "clear_stop",
@@ -42,7 +43,6 @@ __all__ = [
     "isa_fault",
     "merge_exact",
     "periods",
-    "philox",
     "request_stop",
     "select_isa",
     "simulate",

@@ -154,7 +154,12 @@ def _log_two(x: Real) -> tuple[Real, Real]:
 
 
 def _log_f64(x: Real) -> Real:
-    return _log_two(x)[0]
+    e, f = _split_f64(x)
+    s = f / (2.0 + f)
+    z = s * s
+    half = 0.5 * f * f
+    rest = fma(s, fma(z, _eight(LOG_F64, z, z * z), half), e * LN2_LO_F64)
+    return fma(e, LN2_HI_F64, f - (half - rest))
 
 
 log = by_precision(_log_f32, _log_f64)

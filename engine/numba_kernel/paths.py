@@ -19,7 +19,7 @@ from ipvalue.constants import BLOCK_PATHS, PURPOSE_FACTOR, PURPOSE_LEVEL, PURPOS
 from ipvalue.numba_kernel.arithmetic import fma, raised, sqrt
 from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, device, inlined, loop
 from ipvalue.numba_kernel.elementary import exp2
-from ipvalue.numba_kernel.random import draw_normals, draw_words, uniform
+from ipvalue.numba_kernel.random import draw_normals, draw_word, uniform
 
 u4, u8, i4, i8, f8 = np.uint32, np.uint64, np.int32, np.int64, np.float64
 
@@ -34,16 +34,16 @@ _AGAIN: Whole = np.bool_(False)
 class Block(NamedTuple):
     """Work space of one block of paths."""
 
-    word: npt.NDArray[np.uint32]  # (4, n)
+    word: npt.NDArray[np.uint32]  # (2, n)
     survival: npt.NDArray[np.int32]  # (n) words moved to the signed range
     rival: npt.NDArray[np.int32]
     alive: npt.NDArray[np.int32]
     x: Any  # (n) REAL, as are those below: log₂ of the level
     royalty: Any
     value: Any
-    own: Any  # (4, n)
-    independent: Any  # (4, n)
-    common: Any  # (1, 4, n)
+    own: Any  # (2, n)
+    independent: Any  # (2, n)
+    common: Any  # (1, 2, n)
     factor: npt.NDArray[np.int64]  # (1)
 
 
@@ -60,28 +60,28 @@ class Factors(NamedTuple):
 
 def new_block(real: Any) -> Block:
     """Work space in the precision `real`."""
-    ints, rows = np.zeros((3, BLOCK_PATHS), i4), np.zeros((15, BLOCK_PATHS), real)
+    ints, rows = np.zeros((3, BLOCK_PATHS), i4), np.zeros((9, BLOCK_PATHS), real)
     return Block(
-        word=np.zeros((4, BLOCK_PATHS), u4),
+        word=np.zeros((2, BLOCK_PATHS), u4),
         survival=ints[0],
         rival=ints[1],
         alive=ints[2],
         x=rows[0],
         royalty=rows[1],
         value=rows[2],
-        own=rows[3:7],
-        independent=rows[7:11],
-        common=rows[None, 11:],
+        own=rows[3:5],
+        independent=rows[5:7],
+        common=rows[None, 7:],
         factor=np.zeros(1, i8),
     )
 
 
 @device
 def _draw(counter: Whole, path: Whole, hash_: Whole, seed: Whole, word: Array, out: Array) -> None:
-    """The four normals of a stream's block, out (4, n)."""
-    draw_words(counter, path, hash_, seed, word[0], word[1], word[2], word[3])
+    """The two normals (2, n) of a stream's word of this counter and of the next."""
+    draw_word(counter, path, hash_, seed, word[0])
+    draw_word(counter + u8(1), path, hash_, seed, word[1])
     draw_normals(word[0], word[1], out[0], out[1])
-    draw_normals(word[2], word[3], out[2], out[3])
 
 
 # -------------------------------------------------------------------------------------------------------------- factors
@@ -98,16 +98,16 @@ def _add_factor(weight: Real, independent: Array, first: bool, common: Array) ->
 def _draw_factors(
     factors: Array, used: Array, t: Whole, path: Whole, seed: Whole, word: Array, independent: Array, out: Array, row: Whole, at: Whole
 ) -> None:
-    """The factors `used` (c,), ascending, in the four periods from t into rows `row` … of each of out (c, t, p), from column `at`.
+    """The factors `used` (c,), ascending, in the two periods from t into rows `row` … of each of out (c, t, p), from column `at`.
 
     Each independent factor is drawn once for all of them.
     """
     if not len(used):
         return
     for j in range(used[-1] + 1):
-        _draw(_FACTOR + u8(t // 4), u8(path), factors.hashes[j], seed, word, independent)
+        _draw(_FACTOR + u8(t), u8(path), factors.hashes[j], seed, word, independent)
         for c in range(len(used)):
-            for k in range(4):
+            for k in range(2):
                 if j <= used[c] and row + k < out.shape[1]:
                     _add_factor(factors.weights[used[c], j], independent[k], j == 0, out[c, row + k][at:])
 
@@ -220,18 +220,31 @@ def _keep(value: Array, n: Whole, out: Array) -> None:
 
 
 @Kernel
-def fill_values(assets: Array, periods: Array, factors: Array, seed: Whole, s: Array, lived: Array, values: Array, life: Array, flag: Array) -> bool:
+def fill_values(
+    assets: Array,
+    periods: Array,
+    factors: Array,
+    seed: Whole,
+    origin: Whole,
+    s: Array,
+    lived: Array,
+    values: Array,
+    life: Array,
+    counts: Array,
+    flag: Array,
+) -> bool:
     """values (a, p) and life (a,), the years lived on all paths together. True where the flag ended it early.
 
-    assets, periods: records of `ipvalue.numba_kernel.records`; s, lived (t,): room for a block's numbers and for the paths alive in each period.
+    assets, periods: records of `ipvalue.numba_kernel.records`; origin: the number of the first path. s, lived (t,): room for
+    a block's numbers and for the paths alive in each period; counts (offset[a],) takes the latter, or is empty.
     The factors `factors.used` are tabled first.
     """
     paths = values.shape[1]
     for first in range(0, paths if len(factors.used) else 0, BLOCK_PATHS):
         if raised(flag):
             return True
-        for t in range(0, factors.table.shape[1], 4):
-            _draw_factors(factors, factors.used, t, first, seed, s.word, s.independent, factors.table, t, first)
+        for t in range(0, factors.table.shape[1], 2):
+            _draw_factors(factors, factors.used, t, origin + u8(first), seed, s.word, s.independent, factors.table, t, first)
     for a in range(len(assets)):
         asset = assets[a]
         step = (asset.drift, asset.common, asset.own)
@@ -243,30 +256,31 @@ def fill_values(assets: Array, periods: Array, factors: Array, seed: Whole, s: A
         for first in range(0, paths, BLOCK_PATHS):
             if raised(flag):
                 return True
-            n, path = BLOCK_PATHS if first + BLOCK_PATHS < paths else paths - first, u8(first)
+            n, path = BLOCK_PATHS if first + BLOCK_PATHS < paths else paths - first, origin + u8(first)
             _start(asset.half_level, n, s.x, s.royalty, s.alive, s.value)
             if asset.has_level or asset.has_royalty:
                 _draw(_LEVEL, path, asset.hash, seed, s.word, s.own)
                 _add_factor(asset.level, s.own[0], _AGAIN, s.x)
             if asset.has_royalty:
-                _draw_royalty(s.word[2], asset.range_low, asset.range_high, asset.range_split, asset.range_left, asset.range_right, s.royalty)
-            draw_words(_PATH, path, asset.hash, seed, s.word[0], s.word[1], s.word[2], s.word[3])
-            draw_normals(s.word[2], s.word[3], s.own[2], s.own[3])
+                draw_word(_LEVEL + u8(2), path, asset.hash, seed, s.word[0])
+                _draw_royalty(s.word[0], asset.range_low, asset.range_high, asset.range_split, asset.range_left, asset.range_right, s.royalty)
+            draw_word(_PATH, path, asset.hash, seed, s.word[0])
+            draw_word(_PATH + u8(1), path, asset.hash, seed, s.word[1])
             _split(s.word[0], s.word[1], n, s.survival, s.rival)
             t = _START
             while t < asset.periods:
-                slot = (t + 2) & 3
+                slot = t & 1
                 if asset.has_volatility and slot == 0:
-                    _draw(_PATH + u8((t + 2) // 4), path, asset.hash, seed, s.word, s.own)
-                if asset.has_factor and not tabled and t & 3 == 0:
-                    _draw_factors(factors, s.factor, t, first, seed, s.word, s.independent, s.common, _START, _START)
+                    _draw(_PATH + u8(t + 2), path, asset.hash, seed, s.word, s.own)
+                if asset.has_factor and not tabled and slot == 0:
+                    _draw_factors(factors, s.factor, t, path, seed, s.word, s.independent, s.common, _START, _START)
                 now = periods[asset.start + t]
-                common = factors.table[factors.slot[asset.factor], t][first:] if tabled else s.common[0, t & 3][0:]
-                if plain and t + 1 < asset.periods:
+                common = factors.table[factors.slot[asset.factor], t][first:] if tabled else s.common[0, slot][0:]
+                if plain and slot == 0 and t + 1 < asset.periods:
                     then = periods[asset.start + t + 1]
-                    next_common = factors.table[factors.slot[asset.factor], t + 1][first:] if tabled else s.common[0, t + 1 & 3][0:]
+                    next_common = factors.table[factors.slot[asset.factor], t + 1][first:] if tabled else s.common[0, 1][0:]
                     both = (now.w, now.f, now.last), (then.w, then.f, then.last)
-                    ended = _two_periods(step, both[0], both[1], s.own[slot], s.own[slot + 1], common, next_common, s.survival, s.x, s.value)
+                    ended = _two_periods(step, both[0], both[1], s.own[0], s.own[1], common, next_common, s.survival, s.x, s.value)
                     lived[t] += n - ended[0]
                     lived[t + 1] += n - ended[1]
                     t += 2
@@ -280,4 +294,7 @@ def fill_values(assets: Array, periods: Array, factors: Array, seed: Whole, s: A
         for t in range(asset.whole_periods):
             years += (asset.step if t + 1 < asset.whole_periods else asset.last_delta) * f8(lived[t])
         life[a] = years
+        if len(counts):
+            for t in range(asset.whole_periods):
+                counts[asset.start + t] += lived[t]
     return False

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.constants import BLOCK_PATHS, STATISTICS
+from ipvalue.constants import BLOCK_PATHS, MAX_PATHS, STATISTICS, TILE_STEP
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic
 from ipvalue.numba_kernel.arrays import Words, row, sums
 from ipvalue.numba_kernel.describe import describe, wanted_of
@@ -39,12 +39,19 @@ def simulate(
     totals: Words | None = None,
     keep: bool = False,
     table_bytes: int = 0,
+    first: int = 0,
+    lived: npt.NDArray[np.int64] | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8], Any]:
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
     v: ipvalue.cashflows.Vectors with boundaries; factors: ipvalue.simulate.Factors (matrix (s, s), hashes (s,)); totals: (g·p, 2) uint64 words
     of 128-bit sums that are added to, group (a,) int32 its rows. The factors' paths are tabled once if `table_bytes` allows, else made by block.
+
+    first: the number of the first path, a multiple of 64: a part of many paths, where several calls share one asset. lived, (offset[a],) int64,
+    takes the number of paths alive in each period; then no statistics are made but of all parts together, by `statistics`.
     """
+    if first % TILE_STEP or first < 0 or first + paths > MAX_PATHS:
+        raise ValueError(f"paths {first} to {first + paths}: the first must be a multiple of {TILE_STEP}, the last at most {MAX_PATHS}")
     real, n = f4 if single else f8, len(v.offset) - 1
     statistics, status = np.zeros((n, len(STATISTICS) + len(quantiles))), np.zeros(n, i1)
     kept = np.empty((n, paths), real) if keep else None
@@ -56,13 +63,14 @@ def simulate(
         assets = asset_records(v, real)
         periods = period_records(v, assets, real)
         shared = _shared_factors(assets, factors, paths, real, table_bytes)
-        wanted, block, lived = wanted_of(paths, quantiles, tail), new_block(real), np.zeros(int(assets["whole_periods"].max()), i8)
+        wanted, block, alive = wanted_of(paths, quantiles, tail), new_block(real), np.zeros(int(assets["whole_periods"].max()), i8)
+        counts = np.zeros(0, i8) if lived is None else row(lived, i8, int(v.offset[n]))
         at_once = max(1, _VALUES_AT_ONCE // paths)
         made, life = np.empty((min(at_once, n), paths), real), np.empty(n)
         for start in range(0, n, at_once):
             here = slice(start, min(start + at_once, n))
             values = made[: here.stop - start] if kept is None else kept[here]
-            stopped_if(fill_values(assets[here], periods, shared, u8(seed), block, lived, values, life[here], FLAG))
+            stopped_if(fill_values(assets[here], periods, shared, u8(seed), u8(first), block, alive, values, life[here], counts, FLAG))
             shared = shared._replace(used=shared.used[:0])
             wide = values.astype(f8, copy=False)
             statistics[here], status[here] = describe(values, wide, wanted)
@@ -71,6 +79,8 @@ def simulate(
                 add_exact(totals, group[here][good], wide[good])
     statistics[:, STATISTICS.index("expected_life")] = life / f8(paths)
     statistics[status != 0] = 0.0
+    if lived is not None:
+        statistics[:] = 0.0
     return statistics, status, kept
 
 

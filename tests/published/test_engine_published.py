@@ -37,13 +37,16 @@ def value(asset: dict[str, object], the_market: dict[str, object], tmp_path: Pat
     return iv.value(table, market=the_market, assumptions=none, **options).assets.to_pylist()[0]
 
 
-def test_philox_known_answers() -> None:
-    for line in (HERE / "philox.txt").read_text().splitlines():
-        words = [int(word, 16) for word in line.split()] if line and not line.startswith("#") else []
-        if line.startswith("# philox4x32-7"):
-            break
-        if words:
-            assert kernel.philox(words[:4], words[4:6]) == tuple(words[6:])
+def test_ars_known_answers() -> None:
+    rounds, seen = 0, set()
+    for line in (HERE / "ars.txt").read_text().splitlines():
+        if line.startswith("#"):
+            rounds = int(line.split("ars4x32-")[1].split(":")[0])
+        elif line:
+            words = [int(word, 16) for word in line.split()]
+            assert kernel.ars(words[:4], words[4:8], rounds) == tuple(words[8:])
+            seen.add(rounds)
+    assert seen == {5, 7, 10}
 
 
 @pytest.mark.parametrize("row", rows("tab.csv"), ids=lambda row: f"{row['tax_rate']}-{row['discount_rate']}-{row['years']}")

@@ -22,11 +22,11 @@ def rows(name: str) -> list[dict[str, str]]:
 
 
 def known_answers() -> list[tuple[int, list[int]]]:
-    """(rounds, the ten words) of each line of philox.txt."""
+    """(rounds, the twelve words) of each line of ars.txt."""
     answers, rounds = [], 0
-    for line in (HERE / "philox.txt").read_text().splitlines():
+    for line in (HERE / "ars.txt").read_text().splitlines():
         if line.startswith("#"):
-            rounds = int(line.split("philox4x32-")[1].split()[0].rstrip(":"))
+            rounds = int(line.split("ars4x32-")[1].split(":")[0])
         elif line:
             answers.append((rounds, [int(word, 16) for word in line.split()]))
     return answers
@@ -37,11 +37,25 @@ def flat(rate: float, **changes: Any) -> oracle.Market:
 
 
 @pytest.mark.parametrize(("rounds", "numbers"), known_answers())
-def test_philox_gives_the_known_answers(rounds: int, numbers: list[int]) -> None:
-    counter = np.array(numbers[:4], dtype=np.uint32)
-    assert oracle.philox4x32(counter, numbers[4:6], rounds).tolist() == numbers[6:]
-    if rounds == 10:
-        assert oracle.philox4x32_10(counter, numbers[4:6]).tolist() == numbers[6:]
+def test_ars_gives_the_known_answers(rounds: int, numbers: list[int]) -> None:
+    assert oracle.ars(np.array(numbers[:4], dtype=np.uint32), numbers[4:8], rounds).tolist() == numbers[8:]
+
+
+def test_a_round_of_aes_is_that_of_fips_197() -> None:
+    """Appendix B: the state at the start of round 1, its round key, and the state at the start of round 2; then the tenth round."""
+    start, key, then, tenth, last_key, output = (
+        np.frombuffer(bytes.fromhex(text), np.uint8)
+        for text in (
+            "193de3bea0f4e22b9ac68d2ae9f84808",
+            "a0fafe1788542cb123a339392a6c7605",
+            "a49c7ff2689f352b6b5bea43026a5049",
+            "eb40f21e592e38848ba113e71bc342d2",
+            "d014f9a8c9ee2589e13f0cc8b6630ca6",
+            "3925841d02dc09fbdc118597196a0b32",
+        )
+    )
+    assert oracle.aes_round(start, key, last=False).tolist() == then.tolist()
+    assert oracle.aes_round(tenth, last_key, last=True).tolist() == output.tolist()
 
 
 def put(row: dict[str, str]) -> dict[str, Any]:

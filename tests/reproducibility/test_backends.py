@@ -226,9 +226,9 @@ def test_elementary_functions_where_they_are_used(name: str) -> None:
         same_bits(native.elementary(name, x.astype(np.float32)), numba_kernel.elementary(name, x.astype(np.float32)), name)
 
 
-@given(st.lists(st.integers(0, 2**32 - 1), min_size=6, max_size=6))
-def test_philox(words: list[int]) -> None:
-    assert numba_kernel.philox(words[:4], words[4:]) == native.philox(words[:4], words[4:])
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=8, max_size=8), st.integers(1, 10))
+def test_ars(words: list[int], rounds: int) -> None:
+    assert numba_kernel.ars(words[:4], words[4:], rounds) == native.ars(words[:4], words[4:], rounds)
 
 
 numbers = st.floats(width=64) | st.sampled_from([0.0, -0.0, 1.0, -1.0, 5e-324, 1e300])

@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,16 +68,39 @@ def test_an_old_processor(assumptions: Path, rows: int, paths: int, steps: int) 
     assert there == here
 
 
-@pytest.mark.parametrize("isa", kernel.instruction_sets())
+ISAS = [
+    pytest.param(name, marks=pytest.mark.skipif(name not in kernel.instruction_sets(), reason=f"{name} not run: this processor lacks it"))
+    for name in ("baseline", "v3", "v4")
+]
+
+
+@pytest.fixture(params=ISAS)
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    selected = kernel.isa()
+    kernel.select_isa(request.param)
+    yield str(request.param)
+    kernel.select_isa(selected)
+
+
 def test_instruction_sets(isa: str, value: Value, portfolio: pa.Table, precision: str) -> None:
     few = portfolio.slice(0, 80)
-    usual = digests(value(few, precision=precision, paths=100))
-    selected = kernel.isa()
-    kernel.select_isa(isa)
-    try:
-        assert digests(value(few, precision=precision, paths=100)) == usual
-    finally:
-        kernel.select_isa(selected)
+    found = digests(value(few, precision=precision, paths=100))
+    kernel.select_isa(kernel.instruction_sets()[-1])
+    assert found == digests(value(few, precision=precision, paths=100))
+
+
+@pytest.mark.parametrize("paths", [1, 2, 15, 16, 17, 63, 65, 511, 513, 1023, 1025])
+def test_path_counts_that_fill_no_vector(isa: str, paths: int, value: Value, portfolio: pa.Table, precision: str) -> None:
+    """Each path is the one it is among more, and nothing of the lanes beyond the last path counts."""
+    few = portfolio.slice(0, 30)
+    options = {"precision": precision, "keep_paths": True, "group_by": ()}
+    found = value(few, paths=paths, **options)
+    kernel.select_isa(kernel.instruction_sets()[-1])
+    more = value(few, paths=paths + 61, **options)
+    assert [x[:paths] for x in more.paths["values"].to_pylist()] == found.paths["values"].to_pylist()
+    assert digests(found) == digests(value(few, paths=paths, **options))
+    lives = found.assets["expected_life"].to_numpy()
+    assert ((lives >= 0) & (lives <= 101)).all()
 
 
 # -------------------------------------------------------------------------------------- flush-to-zero and rounding

@@ -27,10 +27,10 @@ from ipvalue.constants import NUMERICS_VERSION  # noqa: E402
 
 PINNED = {
     "portfolio": "ada4fb82b7698a18d343558b5d98f230ac059166d117bad175cd3eb30a62e4a7439d6a93",
-    "1 step a year, single": "0643075aa78e693095a238940a832d3feee80438dfe6ea23a2a86d8126ff1dba",
-    "1 step a year, double": "9f5d662954e70909bbb709562e285ec185ff1224e429581291ef17563ff7d226",
-    "4 steps a year, single": "bf21f87fe9ee70dd622f806a1e3d6dcdb745ada34914a901efc3628613c1239f",
-    "4 steps a year, double": "e766ded782f971335cf949735b3e780d08f6076d706262b1f8b8bab217e1024d",
+    "1 step a year, single": "1256779677a38b7825e9262f2d72d921c7c36a3293e3b6f98b6822afdbed53cf",
+    "1 step a year, double": "e6c28ebe4c398fe19707e23d90b1a069bbcef9c5c05c6bcb4cf0dcc734393bc9",
+    "4 steps a year, single": "6e7635113b123513f764a9fe4b3e389244b0ee09d90b696ed2df169efa2097ba",
+    "4 steps a year, double": "cbd377d8ced6a38e2b8cfe652d4d56a4d658cf58d33265e5663b4e0f96be5644",
 }
 PINNED_VERSION = 2
 

@@ -233,7 +233,7 @@ def test_methods_know_no_paths_random_numbers_or_files() -> None:
     for module in of("methods", "cashflows"):
         problems += takes(module, FILES | RANDOM | TASKS | formats | {"os"})
         problems += opens(module)
-        problems += speaks(module, re.compile(r"^(philox|seed|paths|n_paths|default_rng)$"))
+        problems += speaks(module, re.compile(r"^(ars|seed|paths|n_paths|default_rng)$"))
     fail_with(problems)
 
 

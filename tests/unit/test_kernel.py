@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipvalue.backend import kernels
 from ipvalue.ext import kernel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,24 +119,61 @@ def test_a_stop_request_ends_the_kernels() -> None:
     assert statistics[0, 0] == 20.0
 
 
+@pytest.mark.parametrize("name", ["native", "numba"])
+@pytest.mark.parametrize("single", [True, False])
+def test_paths_in_parts_are_the_paths_of_one_call(name: str, single: bool) -> None:
+    """What lets several workers share one asset: paths, lives and totals of the parts make those of the whole, and so the statistics."""
+    one = kernels(name)
+    how = {"seed": 3, "single": single, "quantiles": (0.1, 0.5), "tail": 0.05, "group": np.zeros(1, np.int32)}
+    vectors = _one_asset(volatility=0.4, survival=(0.8, 0.5))
+    whole_totals = np.zeros((700, 2), np.uint64)
+    whole, _, values = one.simulate(vectors, _NoFactors, paths=700, keep=True, totals=whole_totals, **how)
+    lived, parts, totals = np.zeros(2, np.int64), [], []
+    for first, paths in ((0, 64), (64, 512), (576, 124)):
+        sums = np.zeros((paths, 2), np.uint64)
+        statistics, status, part = one.simulate(vectors, _NoFactors, paths=paths, first=first, lived=lived, keep=True, totals=sums, **how)
+        assert not statistics.any()
+        assert status[0] == 0
+        parts.append(part)
+        totals.append(sums)
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), values)
+    np.testing.assert_array_equal(np.concatenate(totals), whole_totals)
+    assert (lived[0] * 1.0 + lived[1] * 1.0) / 700 == whole[0, 4]
+    again = one.statistics(np.concatenate(parts, axis=1)[0].astype(np.float64), (0.1, 0.5), 0.05)
+    np.testing.assert_array_equal(np.delete(again, 4), np.delete(whole[0], 4))
+    with pytest.raises(ValueError, match="multiple of 64"):
+        one.simulate(vectors, _NoFactors, paths=10, first=63, **how)
+
+
 class _NoFactors:
     matrix = np.zeros((0, 0))
     hashes = np.zeros(0, np.uint64)
 
 
-def _one_asset() -> object:
-    class Vectors:
-        offset = np.array([0, 2])
-        w = np.array([10.0, 10.0])
-        f = salvage = np.zeros(2)
-        survival = rival = np.ones(2)
-        low = high = bound_out = bound_in = None
-        step = np.ones(1)
-        last_delta = np.ones(1)
-        hash = np.array([5], np.uint64)
-        volatility = loading = uncertainty = entry_loss = np.zeros(1)
-        royalty_low = royalty_high = np.ones(1)
-        factor = np.full(1, -1, np.int32)
-        optional = clamped = enters = np.zeros(1, np.uint8)
-
-    return Vectors()
+def _one_asset(volatility: float = 0.0, survival: tuple[float, float] = (1.0, 1.0)) -> object:
+    one, none = np.ones(1), np.zeros(1)
+    return SimpleNamespace(
+        offset=np.array([0, 2]),
+        w=np.array([10.0, 10.0]),
+        f=np.zeros(2),
+        salvage=np.zeros(2),
+        survival=np.array(survival),
+        rival=np.ones(2),
+        low=None,
+        high=None,
+        bound_out=None,
+        bound_in=None,
+        step=one,
+        last_delta=one,
+        hash=np.array([5], np.uint64),
+        volatility=np.array([volatility]),
+        loading=none,
+        uncertainty=none,
+        entry_loss=none,
+        royalty_low=one,
+        royalty_high=one,
+        factor=np.full(1, -1, np.int32),
+        optional=np.zeros(1, np.uint8),
+        clamped=np.zeros(1, np.uint8),
+        enters=np.zeros(1, np.uint8),
+    )

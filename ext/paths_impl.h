@@ -1,0 +1,198 @@
+/* The values of one asset on a few paths, everything kept in registers from the first period to the last. Included by kernel_impl.h.
+ * The order of operations is docs/numerics.md §5. */
+
+/* What all draws share: the keys of the rounds, and what paths add to a counter. */
+typedef struct {
+    OF(round_key) key[ARS_ROUNDS + 1];
+    OF(words) start;      /* key[0] in every lane's counter */
+    OF(words) one, place; /* 1 in the counters' words 0; all bits of their words 1 */
+    OF(words) lane;       /* the path's part of the counters of LANES paths from 0 */
+} FN(source);
+
+/* One period of an asset, rounded to REAL once. */
+typedef struct {
+    REAL w, minus_f, low, high, bound_out, bound_in, salvage;
+    int32_t last, rival_last;
+} FN(period);
+
+/* One asset's numbers, rounded to REAL once. */
+typedef struct {
+    int64_t periods, whole_periods;
+    uint64_t hash;
+    int32_t factor;
+    REAL drift, own, common, level, half_level, entered, range_low, range_high, range_split, range_left, range_right;
+    int moves;
+    uint8_t lapses, general, has_level, has_royalty, optional, clamped; /* general: a start, a royalty range or a rival */
+    FN(period) *period;
+} FN(asset);
+
+enum { FN(GROUP) = OF(LANES) * OF(UNROLL) };
+
+/* Counters of word 0 of a stream, without their path; the key of round 0 is added already. */
+INLINE OF(words) FN(counters)(const FN(source) *source, uint32_t purpose, uint64_t hash) {
+    const uint32_t counter[4] = {purpose << 28, 0, (uint32_t)hash, (uint32_t)(hash >> 32)};
+    OF(words) c = source->start;
+    for (int i = 0; i < OF(LANES); i++) c[i] ^= counter[i % 4];
+    return c;
+}
+/* The same for LANES paths from `path`, a multiple of LANES, so that nothing is carried. */
+INLINE OF(words) FN(at_path)(const FN(source) *source, OF(words) counters, uint32_t path) {
+    return counters ^ (source->place & (path / 4)) ^ source->lane;
+}
+
+/* The level's start and the royalty's draw. */
+INLINE void FN(start)(const FN(asset) *asset, const FN(source) *source, OF(words) counters, uint32_t path, OF(reals) *x, OF(reals) *royalty) {
+    const OF(words) base = FN(at_path)(source, counters, path), two = source->one + source->one;
+    if (asset->has_level) {
+        OF(reals) first, second;
+        OF(normals)(OF(ars)(base, source->key), OF(ars)(base ^ source->one, source->key), &first, &second);
+        *x = OF(fmas)(OF(all)(asset->level), first, OF(all)(asset->half_level));
+    }
+    if (asset->has_royalty) {
+        const OF(words) word = OF(ars)(base ^ two, source->key);
+        const OF(reals) v = OF(uniforms)(word), rest = OF(uniforms)(~word);
+        const OF(reals) left = OF(all)(asset->range_low) + OF(roots)(v * OF(all)(asset->range_left));
+        const OF(reals) right = OF(all)(asset->range_high) - OF(roots)(rest * OF(all)(asset->range_right));
+        *royalty = OF(choose)(OF(below)(v, OF(all)(asset->range_split)), left, right);
+    }
+}
+
+/* GROUP paths on their way, in vectors that stay in registers. */
+typedef struct {
+    OF(words) base[OF(UNROLL)], survival[OF(UNROLL)], rival[OF(UNROLL)];
+    OF(reals) x[OF(UNROLL)], royalty[OF(UNROLL)], value[OF(UNROLL)];
+    OF(mask) live[OF(UNROLL)];
+    uint64_t valid; /* the paths that count */
+} FN(travellers);
+
+INLINE uint32_t FN(valid_lanes)(const FN(travellers) *p, int u) { return (uint32_t)(p->valid >> u * OF(LANES)) & (uint32_t)(((uint64_t)1 << OF(LANES)) - 1); }
+
+/* One period: steps 1 to 4 of model.md §5. common: its factor on these paths. Returns how many paths are alive after step 3. */
+INLINE int FN(step)(const int moves, const int lapses, const int general, const int optional, const int clamped, const FN(asset) *asset,
+                    const FN(period) *now, const OF(reals) *normal, const REAL *common, FN(travellers) *p) {
+    int count = 0;
+#pragma GCC unroll 4
+    for (int u = 0; u < OF(UNROLL); u++) {
+        if (moves != STILL) {
+            OF(reals) moved = p->x[u] + OF(all)(asset->drift);
+            if (moves == WITH_FACTOR) moved = OF(fmas)(OF(all)(asset->common), OF(load)(common + u * OF(LANES)), moved);
+            p->x[u] = OF(fmas)(OF(all)(asset->own), normal[u], moved);
+        }
+        OF(reals) level = OF(exp2s)(p->x[u]);
+        OF(mask) out = p->live[u], here = p->live[u];
+        if (general) {
+            out = OF(within)(p->rival[u], now->rival_last);
+            level = level * p->royalty[u];
+            level = OF(choose)(out, level, level * OF(all)(asset->entered));
+        }
+        OF(reals) cash;
+        if (clamped)
+            cash = OF(least)(OF(all)(now->high), OF(most)(OF(all)(now->low), OF(all)(now->w) * level)) + OF(all)(now->minus_f);
+        else
+            cash = OF(fmas)(OF(all)(now->w), level, OF(all)(now->minus_f));
+        if (lapses) here = OF(within)(p->survival[u], now->last);
+        if (optional) {
+            here = OF(both)(here, p->live[u]);
+            const OF(mask) quits = OF(both)(here, OF(below)(level, OF(choose)(out, OF(all)(now->bound_out), OF(all)(now->bound_in))));
+            here = p->live[u] = OF(without)(here, quits);
+            cash = OF(choose)(quits, OF(all)(now->salvage), OF(only_where)(here, cash));
+            p->value[u] = p->value[u] + cash;
+        } else if (lapses)
+            p->value[u] = OF(add_where)(here, p->value[u], cash);
+        else
+            p->value[u] = p->value[u] + cash;
+        if (lapses) count += __builtin_popcount(OF(lanes_of)(here) & FN(valid_lanes)(p, u));
+    }
+    return lapses ? count : __builtin_popcountll(p->valid);
+}
+
+/* The normals of two periods. */
+INLINE void FN(pair)(const FN(source) *source, const FN(travellers) *p, OF(words) *index, OF(reals) (*normal)[OF(UNROLL)]) {
+    const OF(words) then = *index + source->one;
+#pragma GCC unroll 4
+    for (int u = 0; u < OF(UNROLL); u++)
+        OF(normals)(OF(ars)(p->base[u] ^ *index, source->key), OF(ars)(p->base[u] ^ then, source->key), &normal[0][u], &normal[1][u]);
+    *index = then + source->one;
+}
+
+/* GROUP paths from `path` through all periods into V. The first arguments are constants: each set of them is compiled by itself.
+ * counters: of the streams of paths and levels.  * common: the factor in period 1 on these paths, `stride` numbers before that of period 2. alive[t] takes the number of paths alive. */
+INLINE void FN(group)(const int moves, const int lapses, const int general, const int optional, const int clamped, const FN(asset) *asset,
+                      const FN(source) *source, const OF(words) counters[2], uint32_t path, const REAL *common, int64_t stride, uint64_t valid, REAL *V,
+                      int64_t *alive) {
+    const OF(words) two = source->one + source->one;
+    FN(travellers) p;
+    p.valid = valid;
+#pragma GCC unroll 4
+    for (int u = 0; u < OF(UNROLL); u++) {
+        const uint32_t first = path + (uint32_t)(u * OF(LANES));
+        p.x[u] = p.value[u] = OF(all)((REAL)0);
+        p.royalty[u] = OF(all)((REAL)1);
+        p.base[u] = FN(at_path)(source, counters[0], first);
+        if (general) FN(start)(asset, source, counters[1], first, &p.x[u], &p.royalty[u]);
+        if (lapses) p.survival[u] = OF(ars)(p.base[u], source->key) ^ 0x80000000u;
+        if (general) p.rival[u] = OF(ars)(p.base[u] ^ source->one, source->key) ^ 0x80000000u;
+        p.live[u] = OF(lanes)(FN(valid_lanes)(&p, u));
+    }
+    OF(words) index = two;
+    OF(reals) normal[2][OF(UNROLL)], next[2][OF(UNROLL)];
+    if (moves != STILL) FN(pair)(source, &p, &index, normal);
+    int64_t t = 0;
+    /* the normals of the next two periods are on their way while these two are walked */
+    for (; t + 2 < asset->periods; t += 2) {
+        if (moves != STILL) FN(pair)(source, &p, &index, next);
+        for (int k = 0; k < 2; k++) {
+            alive[t + k] += FN(step)(moves, lapses, general, optional, clamped, asset, asset->period + t + k, normal[k], common, &p);
+            if (moves == WITH_FACTOR) common += stride;
+        }
+        if (moves != STILL) memcpy(normal, next, sizeof next);
+    }
+    for (int k = 0; k < 2; k++) {
+        if (t + k >= asset->periods) break;
+        alive[t + k] += FN(step)(moves, lapses, general, optional, clamped, asset, asset->period + t + k, normal[k], common, &p);
+        if (moves == WITH_FACTOR) common += stride;
+    }
+#pragma GCC unroll 4
+    for (int u = 0; u < OF(UNROLL); u++) OF(store)(V + u * OF(LANES), p.value[u]);
+}
+
+/* n paths from `path`, a multiple of GROUP, into V, which has room for whole groups; so has every row of `common`. */
+#define COMPILED(name, moves, lapses, general, optional, clamped)                                                                                  \
+    static void FN(name)(const FN(asset) *asset, const FN(source) *source, int64_t path, int64_t n, const REAL *common, int64_t stride, REAL *V,    \
+                         int64_t *alive) {                                                                                                         \
+        const OF(words) counters[2] = {FN(counters)(source, PURPOSE_PATH, asset->hash), FN(counters)(source, PURPOSE_LEVEL, asset->hash)};         \
+        for (int64_t i = 0; i < n; i += FN(GROUP)) {                                                                                               \
+            const uint64_t valid = n - i >= FN(GROUP) ? ((uint64_t)1 << FN(GROUP)) - 1 : ((uint64_t)1 << (n - i)) - 1;                             \
+            FN(group)(moves, lapses, general, optional, clamped, asset, source, counters, (uint32_t)(path + i), common + i, stride, valid, V + i, alive);    \
+        }                                                                                                                                          \
+    }
+COMPILED(plain_alone_lasting, ALONE, 0, 0, 0, 0)
+COMPILED(plain_alone, ALONE, 1, 0, 0, 0)
+COMPILED(plain_lasting, WITH_FACTOR, 0, 0, 0, 0)
+COMPILED(plain, WITH_FACTOR, 1, 0, 0, 0)
+COMPILED(still, STILL, 1, 1, 0, 0)
+COMPILED(still_clamped, STILL, 1, 1, 0, 1)
+COMPILED(still_optional, STILL, 1, 1, 1, 0)
+COMPILED(still_both, STILL, 1, 1, 1, 1)
+COMPILED(alone, ALONE, 1, 1, 0, 0)
+COMPILED(alone_clamped, ALONE, 1, 1, 0, 1)
+COMPILED(alone_optional, ALONE, 1, 1, 1, 0)
+COMPILED(alone_both, ALONE, 1, 1, 1, 1)
+COMPILED(factor, WITH_FACTOR, 1, 1, 0, 0)
+COMPILED(factor_clamped, WITH_FACTOR, 1, 1, 0, 1)
+COMPILED(factor_optional, WITH_FACTOR, 1, 1, 1, 0)
+COMPILED(factor_both, WITH_FACTOR, 1, 1, 1, 1)
+#undef COMPILED
+
+typedef void (*FN(walk))(const FN(asset) *, const FN(source) *, int64_t, int64_t, const REAL *, int64_t, REAL *, int64_t *);
+
+static FN(walk) FN(walk_of)(const FN(asset) *asset) {
+    static const FN(walk) plain[2][2] = {{FN(plain_alone_lasting), FN(plain_alone)}, {FN(plain_lasting), FN(plain)}};
+    static const FN(walk) general[3][2][2] = {
+        {{FN(still), FN(still_clamped)}, {FN(still_optional), FN(still_both)}},
+        {{FN(alone), FN(alone_clamped)}, {FN(alone_optional), FN(alone_both)}},
+        {{FN(factor), FN(factor_clamped)}, {FN(factor_optional), FN(factor_both)}},
+    };
+    if (asset->moves == STILL || asset->general || asset->optional || asset->clamped) return general[asset->moves][asset->optional][asset->clamped];
+    return plain[asset->moves == WITH_FACTOR][asset->lapses];
+}

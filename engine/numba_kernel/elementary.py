@@ -158,7 +158,7 @@ def _log_f64(x: Real) -> Real:
     s = f / (2.0 + f)
     z = s * s
     half = 0.5 * f * f
-    rest = fma(s, fma(z, _eight(LOG_F64, z, z * z), half), e * LN2_LO_F64)
+    rest = fma(s, fma(z, eight(LOG_F64, z, z * z), half), e * LN2_LO_F64)
     return fma(e, LN2_HI_F64, f - (half - rest))
 
 

@@ -18,8 +18,8 @@ from scipy.optimize import brentq
 from scipy.stats import multivariate_normal, norm
 from valued import flat, one, result
 
-PATHS = 400_000
-MOST_PATHS = 6_400_000
+PATHS = 110_000
+MOST_PATHS = 64 * PATHS
 SIGMAS = pytest.mark.parametrize("sigma", [0.15, 0.4, 0.8])
 PROJECT_SIGMAS = pytest.mark.parametrize("sigma", [0.2, 0.4, 0.6])
 """Up to five years of them: σ²T stays below 2."""

@@ -27,8 +27,8 @@ from ipvalue.constants import NUMERICS_VERSION  # noqa: E402
 
 PINNED = {
     "portfolio": "ada4fb82b7698a18d343558b5d98f230ac059166d117bad175cd3eb30a62e4a7439d6a93",
-    "1 step a year, single": "1256779677a38b7825e9262f2d72d921c7c36a3293e3b6f98b6822afdbed53cf",
-    "1 step a year, double": "e6c28ebe4c398fe19707e23d90b1a069bbcef9c5c05c6bcb4cf0dcc734393bc9",
+    "1 step a year, single": "6818592c284a33a74ae24f0eef7fbe3e4f447a2c04127720387e17310af2c1c4",
+    "1 step a year, double": "eb3d85973aa58221b81bc3a53412da002ffd801f8c820950f1ca2381c032220e",
     "4 steps a year, single": "6e7635113b123513f764a9fe4b3e389244b0ee09d90b696ed2df169efa2097ba",
     "4 steps a year, double": "cbd377d8ced6a38e2b8cfe652d4d56a4d658cf58d33265e5663b4e0f96be5644",
 }

@@ -56,6 +56,12 @@ $(VENV)/tools: $(VENV)/installed
 	$(PIP) install --quiet --constraint constraints.txt --requirement $(VENV)/tools.txt
 	@touch $@
 
+# the libraries that bench-full compares with
+$(VENV)/peers: $(VENV)/tools
+	$(requirements) bench-peers > $(VENV)/peers.txt
+	$(PIP) install --quiet --constraint constraints.txt --requirement $(VENV)/peers.txt
+	@touch $@
+
 build: $(VENV)/built
 
 # ------------------------------------------------------------------------------------------------ what people type

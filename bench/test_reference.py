@@ -12,93 +12,23 @@ Nothing here asserts a time.
 from __future__ import annotations
 
 import os
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from reference_engine import engine_reference
 
-from ipvalue.backend import Backend, kernels
+from ipvalue.backend import kernels
+from machine import machine, sentence
 from peers.numpy_peer import NumpyPeer
-from workload import PATHS, QUANTILES, SECTORS, TAIL, YEARS, Assets, correlation, reference_assets
+from workload import PATHS, YEARS, reference_assets
 
 FULL = os.environ.get("IPVALUE_BENCH") == "full"
 ASSETS = 512 if FULL else 128
 TURNS = 11 if FULL else 5
-
-
-def engine_reference(assets: Assets, paths: int, backend: Backend = "native") -> Callable[[], np.ndarray]:
-    """Our kernels on the same assets: a function that simulates them all and returns (a, 5 + q) statistics.
-
-    What NumPy gets ready-made (present-value vectors, the factors' loadings) our kernel gets too; drawing the factors
-    is inside our time and outside NumPy's.
-    """
-    kernel = kernels(backend)
-    count = len(assets)
-    flat = lambda vectors: np.ascontiguousarray(vectors, dtype=np.float64).reshape(-1)  # noqa: E731
-    ids = "".join(assets.asset_id).encode()
-    ends = np.cumsum([0, *map(len, assets.asset_id)]).astype(np.int32)
-    names = "".join(SECTORS).encode()
-    name_ends = np.cumsum([0, *map(len, SECTORS)]).astype(np.int32)
-    off = np.zeros(count, np.uint8)
-    vectors = SimpleNamespace(
-        offset=np.arange(count + 1, dtype=np.int64) * YEARS,
-        w=flat(assets.income),
-        f=flat(assets.cost),
-        survival=flat(assets.survival),
-        rival=np.ones(count * YEARS),
-        salvage=np.zeros(count * YEARS),
-        low=None,
-        high=None,
-        bound_out=None,
-        bound_in=None,
-        hash=kernel.hash_strings(np.frombuffer(ids, np.uint8), ends),
-        volatility=assets.volatility,
-        loading=assets.factor_loading,
-        uncertainty=np.zeros(count),
-        entry_loss=np.zeros(count),
-        royalty_low=np.ones(count),
-        royalty_high=np.ones(count),
-        step=np.ones(count),
-        last_delta=np.ones(count),
-        factor=assets.sector.astype(np.int32),
-        optional=off,
-        clamped=off,
-        enters=off,
-    )
-    factors = SimpleNamespace(
-        matrix=kernel.cholesky(correlation()),
-        hashes=kernel.hash_strings(np.frombuffer(names, np.uint8), name_ends),
-    )
-
-    def run() -> np.ndarray:
-        table, _, _ = kernel.simulate(
-            vectors,
-            factors,
-            seed=1,
-            paths=paths,
-            single=True,
-            quantiles=QUANTILES,
-            tail=TAIL,
-            table_bytes=64 << 20,
-        )
-        return np.asarray(table)
-
-    return run
-
-
-def machine() -> str:
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        model = names[0] if names else model
-    return f"{model}, {os.cpu_count()} CPUs, Python {platform.python_version()}, NumPy {np.__version__}"
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -146,7 +76,7 @@ def test_reference_beside_numpy(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         out = sys.stdout
         out.write(f"\nreference workload: {ASSETS} assets, {PATHS} paths, {YEARS} years, all statistics, single precision\n")
-        out.write(f"{machine()}, instruction set {kernels('native').isa()}\n")
+        out.write(f"{sentence(machine())}, instruction set {kernels('native').isa()}\n")
         out.write(f"{'':22}{'M path-years per CPU-second':>30}\n")
         for name, found in speeds.items():
             out.write(f"{name:22}{statistics.median(found):>14.1f}   ({min(found):.1f} to {max(found):.1f})\n")
@@ -159,12 +89,12 @@ def test_kernel_speed(benchmark) -> None:  # type: ignore[no-untyped-def]
     """Our kernel by itself, for pytest-benchmark's tables and comparisons between versions."""
     assets = reference_assets(64)
     run = engine_reference(assets, PATHS)
-    benchmark.extra_info.update(path_years=64 * PATHS * YEARS, machine=machine())
+    benchmark.extra_info.update(path_years=64 * PATHS * YEARS)
     benchmark.pedantic(run, rounds=20 if FULL else 5, warmup_rounds=1)
 
 
 def test_numpy_speed(benchmark) -> None:  # type: ignore[no-untyped-def]
     assets = reference_assets(64)
     peer = NumpyPeer(assets, PATHS)
-    benchmark.extra_info.update(path_years=64 * PATHS * YEARS, machine=machine())
+    benchmark.extra_info.update(path_years=64 * PATHS * YEARS)
     benchmark.pedantic(peer.run, rounds=20 if FULL else 5, warmup_rounds=1)

@@ -1,7 +1,7 @@
 """The reference workload in Numba by hand: the fastest peer we know how to write in Python.
 
-It gives up what our kernels promise: fastmath, a generator whose state goes from asset to asset (so results depend on their order), sums that depend on
-the block and the machine. What decided, in M path-years per CPU-second on an AMD EPYC with AVX-512 (Numba 0.68):
+It gives up what our kernels promise: fastmath, a generator whose state goes from asset to asset (so results depend on their order), sums that
+depend on the block and the machine. What decided, in M path-years per CPU-second on an AMD EPYC with AVX-512 (Numba 0.68):
 
 - the years written out, so that the loop over paths is the innermost and becomes one vector loop: 170 where something in it keeps LLVM from
   vectorising (a lowest and highest kept by `min` and `max`, arrays that might overlap), else 1,400;

@@ -86,8 +86,11 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 bench: $(VENV)/built $(VENV)/tools
 	$(ONE_THREAD) $(PYTEST) bench -s --benchmark-disable-gc $(ARGS)
 
-bench-full: $(VENV)/built $(VENV)/tools
-	$(ONE_THREAD) IPVALUE_BENCH=full $(PYTEST) bench -s --benchmark-disable-gc $(ARGS)
+# all peers, more of everything, and docs/benchmarks.md with its charts
+bench-full: $(VENV)/built $(VENV)/peers
+	@mkdir -p results
+	$(ONE_THREAD) IPVALUE_BENCH=full $(PYTEST) bench -s --benchmark-disable-gc --benchmark-json=results/benchmarks.json $(ARGS)
+	$(BIN)/python bench/make_page.py results/benchmarks.json
 
 # ------------------------------------------------------------------------------------------------ checks
 

@@ -64,16 +64,15 @@ def ratios(case: Mapping[str, Any], against: Mapping[str, Any], clock: Clock = "
     return [one / other for one, other in zip(speeds(case, clock), speeds(against, clock), strict=True)]
 
 
-def scale_of(recorded: Mapping[str, Any], clock: Clock = "cpu") -> tuple[float, str]:
-    """What a benchmark's speeds are told in: a thousand or a million of its unit."""
-    slowest = min(statistics.median(speeds(case, clock)) for case in recorded["cases"].values())
-    return (1e6, f"M {recorded['unit']}") if slowest >= 1e6 else (1e3, f"k {recorded['unit']}")
+def scale_of(recorded: Mapping[str, Any]) -> tuple[float, str]:
+    """What a benchmark's speeds are told in: millions of path-years, thousands of anything else."""
+    return (1e6, "M path-years") if recorded["unit"] == "path-years" else (1e3, f"k {recorded['unit']}")
 
 
 def table(recorded: Mapping[str, Any], clock: Clock = "cpu") -> str:
     """A benchmark's cases as text: median speed, least and greatest, and the ratio."""
     cases, against = recorded["cases"], recorded["against"]
-    scale, unit = scale_of(recorded, clock)
+    scale, unit = scale_of(recorded)
     width = max(map(len, cases)) + 2
     second = "CPU-second" if clock == "cpu" else "second"
     lines = [f"\n{recorded['title']}", f"{'':{width}}{unit} per {second}" + (f", times {against}" if against else "")]

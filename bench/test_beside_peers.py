@@ -9,11 +9,11 @@ import sys
 from typing import Any
 
 import pytest
-from reference_engine import engine_reference
 
 from measuring import FULL, Case, take_turns
 from peers.peer import Precision
 from peers.registry import DEFAULT, PEERS, Entry
+from reference_engine import engine_reference
 from workload import PATHS, YEARS, reference_assets
 
 ASSETS = 512 if FULL else 128

@@ -19,11 +19,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from reference_engine import engine_reference
 
 from ipvalue.backend import kernels
 from machine import machine, sentence
 from peers.numpy_peer import NumpyPeer
+from reference_engine import engine_reference
 from workload import PATHS, YEARS, reference_assets
 
 FULL = os.environ.get("IPVALUE_BENCH") == "full"

@@ -14,7 +14,6 @@ import numpy as np
 
 from peers.numba_elementary import FAST, higher, inlined, loop, lower
 from peers.numba_statistics import BUCKETS, bucket_of, count, gather, insertion_sort, locate, sum_below
-from peers.peer import wanted_ranks, worst
 from workload import YEARS
 
 assert YEARS == 10, "the years are written out"
@@ -72,15 +71,13 @@ def path_loop(functions: SimpleNamespace) -> Any:
     return block
 
 
-def asset_kernel(block: Any, real: Any, paths: int) -> Any:
+def asset_kernel(block: Any, real: Any) -> Any:
     """One asset's simulation and statistics, around a loop over the paths of a block."""
-    ranks = np.array(wanted_ranks(paths))
-    tail = worst(paths)
-    tail_rank = int(np.flatnonzero(ranks == tail - 1)[0])
 
     @numba.njit(**FAST)
-    def asset(state: Any, factor: Any, vectors: Any, share: Any, own: Any, scratch: Any, out: Any) -> None:
-        """out: mean, standard deviation, losses, path-years lived, sum of the lowest values, then the values of the wanted ranks."""
+    def asset(state: Any, factor: Any, vectors: Any, share: Any, own: Any, scratch: Any, ranks: Any, tail: int, out: Any) -> None:
+        """out: mean, standard deviation, losses, path-years lived, sum of the `tail` lowest values, then the values of the wanted ranks, of which
+        tail − 1 is one."""
         values, bucket, counts, marked, gathered = scratch
         centre = values[0] - values[0]
         for t in range(vectors.shape[1]):
@@ -104,12 +101,13 @@ def asset_kernel(block: Any, real: Any, paths: int) -> Any:
         found = locate(counts, ranks, wanted, first, place)
         kept = gather(values, bucket, wanted, found, marked, gathered)
         insertion_sort(gathered, kept)
-        ends, before = 0, 0
+        ends, last = 0, 0
         while ends + 1 < found and first[ends + 1] < tail:
             ends += 1
-        before = place[tail_rank] - (tail - 1 - first[ends])
+        while ranks[last] < tail - 1:
+            last += 1
         worst_sum = float(sum_below(values, bucket, wanted[ends]))
-        for i in range(before, place[tail_rank] + 1):
+        for i in range(place[last] - (tail - 1 - first[ends]), place[last] + 1):
             worst_sum += gathered[i]
         out[4] = worst_sum
         for r in range(ranks.size):

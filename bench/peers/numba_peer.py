@@ -21,7 +21,7 @@ from peers import numba_svml
 from peers.numba_elementary import elementary
 from peers.numba_kernel import asset_kernel, path_loop
 from peers.numba_statistics import BUCKETS
-from peers.peer import REAL, Precision, Row, draw_factors, inputs, make_row, wanted_ranks
+from peers.peer import REAL, Precision, Row, draw_factors, inputs, make_row, wanted_ranks, worst
 from workload import Assets
 
 Functions = Literal["own", "svml"]
@@ -31,10 +31,10 @@ BLOCK = 400
 
 
 @cache
-def _compiled(precision: Precision, functions: Functions, paths: int) -> Any:
+def _compiled(precision: Precision, functions: Functions) -> Any:
     real = REAL[precision]
     library = numba_svml.functions(real) if functions == "svml" else None
-    return asset_kernel(path_loop(elementary(real, library)), real, paths)
+    return asset_kernel(path_loop(elementary(real, library)), real)
 
 
 class NumbaPeer:
@@ -57,18 +57,18 @@ class NumbaPeer:
         self.state = bits.random_raw(4 * size * word().itemsize // 8).view(word).reshape(4, size)
         values, gathered = np.zeros(paths, real), np.zeros(paths + 1, real)
         self.scratch = (values, np.zeros(paths, np.uint16), np.zeros((2, BUCKETS), np.uint16), np.zeros(BUCKETS, np.uint8), gathered)
-        self.ranks = wanted_ranks(paths)
+        self.ranks, self.tail = np.array(wanted_ranks(paths)), worst(paths)
         self.out = np.zeros(5 + len(self.ranks))
-        self.kernel = _compiled(precision, functions, paths)
+        self.kernel = _compiled(precision, functions)
         self.row(0)
 
     def row(self, asset: int) -> Row:
         """Simulates one asset and takes its statistics."""
         out = self.out
         factor = self.factors[self.inputs.sector[asset]]
-        self.kernel(self.state, factor, self.vectors[asset], self.share[asset], self.own[asset], self.scratch, out)
+        self.kernel(self.state, factor, self.vectors[asset], self.share[asset], self.own[asset], self.scratch, self.ranks, self.tail, out)
         mean, deviation, losses, life, tail_sum = out[:5].tolist()
-        values = dict(zip(self.ranks, out[5:].tolist()))
+        values = dict(zip(self.ranks.tolist(), out[5:].tolist()))
         return make_row(values.__getitem__, self.paths, mean, deviation, tail_sum, losses, life)
 
     def run(self, start: int = 0, stop: int | None = None) -> list[Row]:

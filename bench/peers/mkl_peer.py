@@ -55,20 +55,19 @@ class MklPeer(NumpyPeer):
         self.stream = ctypes.c_void_p()
         if mkl.vslNewStream(ctypes.byref(self.stream), ctypes.c_int(BRNG[stream]), ctypes.c_uint(seed)):
             raise RuntimeError(f"oneMKL makes no stream of {stream}")
-        self.flat = self.normal.reshape(-1)
-        self.address = {id(array): array.ctypes.data for array in (self.flat, self.lapse, self.moved, self.cash)}
+        self.address = {id(array): array.ctypes.data for array in (self.level, self.lapse, self.moved)}
         self.exp: Callable[..., Reals] = self.mkl_exp if exp == "mkl" else np.exp
 
     def draw_lapse(self) -> None:
-        self._checked(self.uniform(UNIFORM_STD, self.stream, self.paths, self.address[id(self.lapse)], 0.0, 1.0))
+        self._checked(self.uniform(UNIFORM_STD, self.stream, self.tile, self.address[id(self.lapse)], 0.0, 1.0))
 
     def draw(self, scale: float) -> Reals:
-        """(p) independent normals with standard deviation `scale`; overwritten by the next call."""
-        self._checked(self.gaussian(GAUSSIAN_ICDF, self.stream, self.paths, self.address[id(self.flat)], 0.0, scale))
-        return self.flat
+        """Fills `level` (t,p) with independent normals of standard deviation `scale`."""
+        self._checked(self.gaussian(GAUSSIAN_ICDF, self.stream, self.level.size, self.address[id(self.level)], 0.0, scale))
+        return self.level
 
     def mkl_exp(self, x: Reals, out: Reals) -> Reals:
-        self.vector_exp(self.paths, self.address[id(x)], self.address[id(out)], HIGH_ACCURACY)
+        self.vector_exp(x.size, self.address[id(x)], self.address[id(out)], HIGH_ACCURACY)
         return out
 
     @staticmethod

@@ -1,29 +1,24 @@
 """The reference workload in NumPy, as fast as we could make it: what our kernel's speed is measured against.
 
-One asset at a time, 10,000 paths in a block: every array is 40 kB and stays in the cache from birth to the quantiles;
-every operation works in place on arrays made once; one precision throughout. The factors are drawn once and shared
-by all assets. The trend of the level is folded into the income and the asset's share of the volatility into the
-normals' radius, so that neither costs an operation of its own.
+One asset at a time, all its years in one array of 400 kB, which stays in the second cache from birth to the values; every operation works in place on
+arrays made once; one precision throughout. The factors are drawn once and shared by all assets. The trend of the level is folded into the income and
+the asset's share of the volatility into the normals' radius, so that neither costs an operation of its own.
 
-Kept after measuring (one core of an AMD EPYC without AVX-512, NumPy 2.4; the same code differs by a quarter from run to
-run, by more when the machine is busy):
+Kept after measuring, in M path-years per CPU-second on one core of an AMD EPYC with AVX-512 (family 26, NumPy 2.4):
 
-- normals by Box-Muller over NumPy's vectorised log, sin and cos, 70 to 74 M path-years per CPU-second, where the
-  ziggurat of `standard_normal`, which makes each normal by itself, gives 50 to 54 (kept as `ziggurat`, since most
-  would write it);
-- its uniforms out of the generator's raw 64-bit words, two from each, by setting the exponent bits, where
-  `random(dtype=float32)` costs almost twice as much;
-- one sort (65 µs for 10,000 values), where `partition` at the ten order statistics takes 268, three nested partitions
-  71, `np.quantile` 405;
-- lapse by multiplying with the mask (5 µs), where `where=` takes 62 and masking the sign bits takes three operations.
+- all years at once, 312, where a year at a time gives 244: a call costs most of a microsecond. Smaller tiles lose: 5,000 paths 283, 2,500 paths 241;
+  in double precision 5,000 paths win, 135, before 10,000 (126) and 2,500 (115);
+- normals by Box-Muller over NumPy's vectorised log, sin and cos: a year at a time 247, where the ziggurat of `standard_normal`, which makes each
+  normal by itself, gives 116 (kept as `ziggurat`, since most would write it);
+- in double precision NumPy's sine and cosine are not vectorised (45): with a polynomial for the sine of half the angle 118; the ziggurat 104;
+- one sort, 15 µs for 10,000 values, where three nested partitions take 18 and `partition` at the ten order statistics 97.
 
-Lost as well: all years at once in tiles of 1,000 to 10,000 paths with the sums taken along an axis; reading the value
-at the year of lapse out of running sums (gathering costs more than masking); PCG64, Philox and MT19937 (as fast as
-SFC64 within the noise, or slower).
+On an older core without AVX-512 a year at a time was the faster, 70 to 74, the ziggurat 50 to 54; measured there, and not since:
 
-With AVX-512 (AMD EPYC, family 26) the same order: Box-Muller 247 M path-years per CPU-second, ziggurat 116; a sort takes 15 µs, three nested
-partitions 18, `partition` at ten places 97. In double precision NumPy's sine and cosine are not vectorised (45 M); with a polynomial for the sine of
-half the angle Box-Muller comes to 118 M, the ziggurat to 104.
+- uniforms out of the generator's raw 64-bit words, two from each, by setting the exponent bits: `random(dtype=float32)` costs almost twice as much;
+- lapse by multiplying with the mask (5 µs), where `where=` takes 62 and masking the sign bits takes three operations;
+- lost: reading the value at the year of lapse out of running sums (gathering costs more than masking); PCG64, Philox and MT19937 (as fast as SFC64
+  within the noise, or slower).
 
 a = assets, t = years, p = paths, s = sectors.
 """
@@ -32,7 +27,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -47,6 +42,9 @@ SINE = fit(sine_by_y, 0.0, 1.0, 8).tolist()
 class NumpyPeer:
     """Simulates assets one after another; all scratch memory is taken once."""
 
+    TILE: ClassVar[dict[Precision, int]] = {"single": 10_000, "double": 5_000}
+    """Paths whose years are worked on together: an array of them and of all years is 400 kB."""
+
     def __init__(self, assets: Assets, paths: int, seed: int = 1, normals: Normals = "box_muller", precision: Precision = "single") -> None:
         if paths < 4 or paths % 4:
             raise ValueError("the peer wants a multiple of four paths")
@@ -56,37 +54,41 @@ class NumpyPeer:
         self.generator = np.random.Generator(self.bits)
         self.inputs = inputs(assets, precision)
         self.factors = draw_factors(self.generator, paths, precision)  # (s,t,p)
+        self.tile = tile = self.TILE[precision] if paths % self.TILE[precision] == 0 else paths
+        by_tile = self.factors.reshape(*self.factors.shape[:2], paths // tile, tile)
+        self.tiles = np.ascontiguousarray(by_tile.transpose(0, 2, 1, 3))  # (s,tile,t,p)
 
-        self.level, self.cash, self.value, self.lapse, self.moved = (np.empty(paths, real) for _ in range(5))
-        self.normal = np.empty((2, paths // 2), real)
-        self.radius, self.angle, self.square = (np.empty(paths // 2, real) for _ in range(3))
-        self.alive = np.empty(paths, np.bool_)
+        self.value, self.away = (np.empty(paths, real) for _ in range(2))
+        self.lapse, self.loss = np.empty(tile, real), np.empty(paths, np.bool_)
+        self.level, self.moved = (np.empty((YEARS, tile), real) for _ in range(2))
+        self.alive = np.empty((YEARS, tile), np.bool_)
+        self.normal = self.level.reshape(2, -1)
+        self.radius, self.angle, self.square = (np.empty(YEARS * tile // 2, real) for _ in range(3))
         self.exp: Callable[..., Reals] = np.exp
 
-    def uniforms(self) -> Reals:
-        """(p), in [1, 2): the exponent of 1 over 23 random bits, in double over 52."""
+    def uniforms(self, count: int) -> Reals:
+        """So many in [1, 2): the exponent of 1 over 23 random bits, in double over 52."""
         if self.real is np.float64:
-            words = self.bits.random_raw(self.paths)
+            words = self.bits.random_raw(count)
             np.right_shift(words, np.uint64(12), out=words)
             np.bitwise_or(words, np.uint64(0x3FF0000000000000), out=words)
             return words.view(np.float64)
-        words = self.bits.random_raw(self.paths // 2).view(np.uint32)
+        words = self.bits.random_raw(count // 2).view(np.uint32)
         np.right_shift(words, 9, out=words)
         np.bitwise_or(words, 0x3F800000, out=words)
         return words.view(np.float32)
 
     def draw_lapse(self) -> None:
-        """(p) uniforms, below which survival means life."""
-        np.subtract(self.uniforms(), self.real(1), out=self.lapse)
+        """A tile's uniforms, below which survival means life."""
+        np.subtract(self.uniforms(self.tile), self.real(1), out=self.lapse)
 
     def draw(self, scale: float) -> Reals:
-        """(p) independent normals with standard deviation `scale`; overwritten by the next call."""
-        flat = self.normal.reshape(-1)
+        """Fills `level` (t,p) with independent normals of standard deviation `scale`."""
         if self.normals == "ziggurat":
-            self.generator.standard_normal(out=flat, dtype=self.real)
-            np.multiply(flat, self.real(scale), out=flat)
-            return flat
-        first, second = self.uniforms().reshape(2, -1)
+            self.generator.standard_normal(out=self.level, dtype=self.real)
+            np.multiply(self.level, self.real(scale), out=self.level)
+            return self.level
+        first, second = self.uniforms(self.level.size).reshape(2, -1)
         np.subtract(self.real(2), first, out=self.radius)  # (0, 1]
         np.log(self.radius, out=self.radius)
         np.multiply(self.radius, self.real(-2 * scale * scale), out=self.radius)
@@ -98,7 +100,7 @@ class NumpyPeer:
             np.cos(self.angle, out=self.normal[0])
             np.sin(self.angle, out=self.normal[1])
         np.multiply(self.normal, self.radius, out=self.normal)
-        return flat
+        return self.level
 
     def turn_double(self, uniform: Reals) -> None:
         """Cosine and sine of 2π times a uniform in [1, 2), by way of half the angle: NumPy's own in double are not vectorised."""
@@ -122,35 +124,34 @@ class NumpyPeer:
         np.add(cosine, 1, out=cosine)
 
     def row(self, asset: int) -> Row:
-        """Simulates one asset and takes its statistics."""
-        level, cash, value, alive, moved = self.level, self.cash, self.value, self.alive, self.moved
-        factor = self.factors[self.assets.sector[asset]]
-        given = self.inputs
+        """Simulates one asset, a tile of paths after the other, and takes its statistics."""
+        level, moved, alive, given = self.level, self.moved, self.alive, self.inputs
         share, scale = given.factor_share[asset], float(given.own_share[asset])
-        self.draw_lapse()
-        level.fill(0)
-        value.fill(0)
+        income, cost, survival = (vector[asset, :, None] for vector in (given.income, given.cost, given.survival))
         life = 0
-        for year in range(YEARS):
-            np.add(level, self.draw(scale), out=level)
-            np.multiply(factor[year], share, out=moved)
+        for tile, factor in enumerate(self.tiles[given.sector[asset]]):
+            self.draw_lapse()
+            self.draw(scale)
+            for year in range(1, YEARS):
+                np.add(level[year], level[year - 1], out=level[year])
+            np.multiply(factor, share, out=moved)
             np.add(moved, level, out=moved)
-            self.exp(moved, out=cash)
-            np.multiply(cash, given.income[asset, year], out=cash)
-            np.subtract(cash, given.cost[asset, year], out=cash)
-            np.less(self.lapse, given.survival[asset, year], out=alive)
+            self.exp(moved, out=moved)
+            np.multiply(moved, income, out=moved)
+            np.subtract(moved, cost, out=moved)
+            np.less(self.lapse, survival, out=alive)
             life += np.count_nonzero(alive)
-            np.multiply(cash, alive, out=cash)
-            np.add(value, cash, out=value)
+            np.multiply(moved, alive, out=moved)
+            np.add.reduce(moved, axis=0, out=self.value[tile * self.tile : (tile + 1) * self.tile])
         return self.statistics(life)
 
     def statistics(self, life: int) -> Row:
         """One row from `value` (p), which is sorted on the way."""
         value, n = self.value, self.paths
         mean = float(value.sum()) / n
-        np.subtract(value, self.real(mean), out=self.moved)
-        deviation = math.sqrt(float(np.dot(self.moved, self.moved)) / (n - 1))
-        losses = np.count_nonzero(np.less(value, 0, out=self.alive))
+        np.subtract(value, self.real(mean), out=self.away)
+        deviation = math.sqrt(float(np.dot(self.away, self.away)) / (n - 1))
+        losses = np.count_nonzero(np.less(value, 0, out=self.loss))
         value.sort()
         return row_of_sorted(value, mean, deviation, losses, life)
 

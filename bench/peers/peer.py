@@ -9,7 +9,7 @@ a = assets, t = years, p = paths, s = sectors.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -81,6 +81,19 @@ def draw_factors(generator: np.random.Generator, paths: int, precision: Precisio
     lower = np.linalg.cholesky(correlation())
     independent = generator.standard_normal((len(SECTORS), YEARS, paths))
     return np.cumsum(np.einsum("sk,ktp->stp", lower, independent), axis=1).astype(REAL[precision])
+
+
+def quantiles_agree(found: Sequence[float], ordered: Reals) -> bool:
+    """Whether quantiles are those of another draw's values (p,), ascending: each between the other's at shares five standard errors of the difference
+    apart, so that a jump of the distribution beside it does not matter."""
+    paths = len(ordered)
+    for q, one in zip(QUANTILES, found, strict=True):
+        away = 5 * math.sqrt(2 * q * (1 - q) / paths)
+        low, high = np.quantile(ordered, [q - away, q + away])
+        rounding = 1e-6 * max(abs(low), abs(high))
+        if not low - rounding <= one <= high + rounding:
+            return False
+    return True
 
 
 def between(q: float, paths: int) -> tuple[int, int, float]:

@@ -24,27 +24,25 @@ class TorchPeer:
         self.paths, self.inputs = paths, inputs(assets, precision)
         self.generator = torch.Generator().manual_seed(seed)
         self.factors = torch.from_numpy(draw_factors(np.random.default_rng(seed), paths, precision))  # (s,t,p)
-        self.level, self.cash, self.value, self.lapse, self.normal = (torch.empty(paths, dtype=REAL[precision]) for _ in range(5))
+        self.value, self.lapse = (torch.empty(paths, dtype=REAL[precision]) for _ in range(2))
+        self.level, self.cash = (torch.empty(YEARS, paths, dtype=REAL[precision]) for _ in range(2))
 
     def row(self, asset: int) -> Row:
         """Simulates one asset and takes its statistics."""
-        given, level, cash, value, lapse = self.inputs, self.level, self.cash, self.value, self.lapse
+        given, level, cash, value = self.inputs, self.level, self.cash, self.value
         factor = self.factors[int(given.sector[asset])]
         share, own = float(given.factor_share[asset]), float(given.own_share[asset])
-        income, cost, survival = (vector[asset].tolist() for vector in (given.income, given.cost, given.survival))
-        lapse.uniform_(generator=self.generator)
-        level.zero_()
-        value.zero_()
-        life = 0
-        for year in range(YEARS):
-            level.add_(self.normal.normal_(0.0, own, generator=self.generator))
-            torch.add(level, factor[year], alpha=share, out=cash)
-            cash.exp_().mul_(income[year]).sub_(cost[year])
-            alive = lapse < survival[year]
-            life += int(torch.count_nonzero(alive))
-            value.addcmul_(cash, alive.to(cash.dtype))
+        income, cost, survival = (torch.from_numpy(vector[asset, :, None]) for vector in (given.income, given.cost, given.survival))
+        self.lapse.uniform_(generator=self.generator)
+        level.normal_(0.0, own, generator=self.generator)
+        for year in range(1, YEARS):
+            level[year].add_(level[year - 1])
+        torch.add(level, factor, alpha=share, out=cash)
+        cash.exp_().mul_(income).sub_(cost)
+        alive = self.lapse < survival
+        torch.sum(cash.mul_(alive), dim=0, out=value)
         deviation, mean = torch.std_mean(value)
-        losses = int(torch.count_nonzero(value < 0))
+        losses, life = int(torch.count_nonzero(value < 0)), int(torch.count_nonzero(alive))
         ordered = value.numpy()
         ordered.sort()
         return row_of_sorted(ordered, mean.item(), deviation.item(), losses, life)

@@ -25,12 +25,13 @@ CONSTANTS = Path("engine/constants.py")
 HEADER = Path("ext/constants.h")
 
 # What may change a value is not here: no -ffast-math nor any part of it that reorders, fuses, approximates or flushes.
-# Contraction is off, fma is written out. -fno-math-errno and -fno-trapping-math change no value; they let the compiler
-# vectorise square roots and selections. Instruction sets are chosen inside the C files; the build is for the baseline.
+# Contraction is off, fma is written out; integers wrap. -fno-math-errno and -fno-trapping-math change no value; they let
+# the compiler vectorise square roots and selections. Instruction sets are chosen inside the C files; the build is for the baseline.
 COMPILE = [
     "-O3",
     "-std=c11",
     "-ffp-contract=off",
+    "-fwrapv",
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fschedule-insns",

@@ -114,7 +114,7 @@ class Job(Strict):
         before anything is computed."""
         limit = parse_memory(self.memory) if self.memory else available_memory()
         workers = self.threads if self.scheduler in ("threads", "processes") else 1
-        # a worker also holds the values of one asset, their keys twice and their buckets; Numba's kernels, made of NumPy's in part, copies of them
+        # a worker also holds the values of one asset and their keys three times; Numba's kernels, made of NumPy's in part, copies of them
         a_path = 130 if self.backend == "numba" else 32 if self.precision == "double" else 20
         need = totals_bytes(groups + bool(self.group_by), self.paths, workers) + workers * self.paths * a_path
         if methods:

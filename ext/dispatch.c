@@ -17,7 +17,7 @@ const kernel_table *kernel_by_name(const char *name) {
 int kernel_runs_here(const char *name) {
     if (kernel_by_name(name) == NULL) return 0;
 #if defined(__x86_64__)
-    if (strcmp(name, "v3") == 0) return HAS("avx2") && HAS("fma") && HAS("aes") && HAS("bmi2") && HAS("popcnt");
+    if (strcmp(name, "v3") == 0) return HAS("avx2") && HAS("fma") && HAS("aes") && HAS("bmi") && HAS("bmi2") && HAS("popcnt");
     if (strcmp(name, "v4") == 0)
         return kernel_runs_here("v3") && HAS("avx512f") && HAS("avx512bw") && HAS("avx512dq") && HAS("avx512vl") && HAS("vaes");
 #endif

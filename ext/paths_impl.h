@@ -65,7 +65,9 @@ typedef struct {
     uint64_t valid; /* the paths that count */
 } FN(travellers);
 
-INLINE uint32_t FN(valid_lanes)(const FN(travellers) *p, int u) { return (uint32_t)(p->valid >> u * OF(LANES)) & (uint32_t)(((uint64_t)1 << OF(LANES)) - 1); }
+INLINE uint32_t FN(valid_lanes)(const FN(travellers) *p, int u) {
+    return (uint32_t)(p->valid >> u * OF(LANES)) & (uint32_t)(((uint64_t)1 << OF(LANES)) - 1);
+}
 
 /* One period: steps 1 to 4 of model.md §5. common: its factor on these paths. Returns how many paths are alive after step 3. */
 INLINE int FN(step)(const int moves, const int lapses, const int general, const int optional, const int clamped, const FN(asset) *asset,
@@ -116,7 +118,8 @@ INLINE void FN(pair)(const FN(source) *source, const FN(travellers) *p, OF(words
 }
 
 /* GROUP paths from `path` through all periods into V. The first arguments are constants: each set of them is compiled by itself.
- * counters: of the streams of paths and levels.  * common: the factor in period 1 on these paths, `stride` numbers before that of period 2. alive[t] takes the number of paths alive. */
+ * counters: of the streams of paths and levels. common: the factor in period 1 on these paths, `stride` numbers before that of period 2.
+ * alive[t] takes the number of paths alive. */
 INLINE void FN(group)(const int moves, const int lapses, const int general, const int optional, const int clamped, const FN(asset) *asset,
                       const FN(source) *source, const OF(words) counters[2], uint32_t path, const REAL *common, int64_t stride, uint64_t valid, REAL *V,
                       int64_t *alive) {
@@ -157,14 +160,15 @@ INLINE void FN(group)(const int moves, const int lapses, const int general, cons
 }
 
 /* n paths from `path`, a multiple of GROUP, into V, which has room for whole groups; so has every row of `common`. */
-#define COMPILED(name, moves, lapses, general, optional, clamped)                                                                                  \
-    static void FN(name)(const FN(asset) *asset, const FN(source) *source, int64_t path, int64_t n, const REAL *common, int64_t stride, REAL *V,    \
-                         int64_t *alive) {                                                                                                         \
-        const OF(words) counters[2] = {FN(counters)(source, PURPOSE_PATH, asset->hash), FN(counters)(source, PURPOSE_LEVEL, asset->hash)};         \
-        for (int64_t i = 0; i < n; i += FN(GROUP)) {                                                                                               \
-            const uint64_t valid = n - i >= FN(GROUP) ? ((uint64_t)1 << FN(GROUP)) - 1 : ((uint64_t)1 << (n - i)) - 1;                             \
-            FN(group)(moves, lapses, general, optional, clamped, asset, source, counters, (uint32_t)(path + i), common + i, stride, valid, V + i, alive);    \
-        }                                                                                                                                          \
+#define COMPILED(name, moves, lapses, general, optional, clamped)                                                                               \
+    static void FN(name)(const FN(asset) *asset, const FN(source) *source, int64_t path, int64_t n, const REAL *common, int64_t stride, REAL *V, \
+                         int64_t *alive) {                                                                                                      \
+        const OF(words) counters[2] = {FN(counters)(source, PURPOSE_PATH, asset->hash), FN(counters)(source, PURPOSE_LEVEL, asset->hash)};      \
+        for (int64_t i = 0; i < n; i += FN(GROUP)) {                                                                                            \
+            const uint64_t valid = ((uint64_t)1 << (n - i < FN(GROUP) ? n - i : FN(GROUP))) - 1;                                                \
+            FN(group)(moves, lapses, general, optional, clamped, asset, source, counters, (uint32_t)(path + i), common + i, stride, valid,      \
+                      V + i, alive);                                                                                                            \
+        }                                                                                                                                       \
     }
 COMPILED(plain_alone_lasting, ALONE, 0, 0, 0, 0)
 COMPILED(plain_alone, ALONE, 1, 0, 0, 0)

@@ -34,24 +34,29 @@ static void FN(make_keys)(const REAL *values, int64_t n, KEY *keys, KEY *least, 
     }
 }
 
-/* The keys of keys[0..n) from `low` to `high`, moved together into `into` (which may be `keys`); returns how many, *below: how many are less than low. */
+/* The keys of keys[0..n) from `low` to `high`, moved together into `into` (which may be `keys`).
+ * Returns how many there are; *below: how many keys are less than low. */
 static int64_t FN(part)(const KEY *keys, int64_t n, KEY low, KEY high, KEY *into, int64_t *below) {
-    const OF(bits) first = OF(all_keys)(low), last = OF(all_keys)(high);
-    int64_t less = 0, m = 0, i = 0;
+    /* low <= k <= high is one comparison: low is moved to the end of the signed range, whatever wraps */
+    const UKEY moved = (UKEY)low - (UKEY)(-KEY_MOST - 1);
+    const OF(bits) first = OF(all_keys)(low), base = OF(all_keys)((KEY)moved), top = OF(all_keys)((KEY)((UKEY)high - moved));
+    OF(bits) less = OF(all_keys)(0);
+    int64_t m = 0, i = 0;
     for (; i + OF(LANES) <= n; i += OF(LANES)) {
         const OF(bits) k = OF(load_keys)(keys + i);
-        const uint32_t under = OF(keys_below)(k, first), in = ~(under | OF(keys_below)(last, k)) & (uint32_t)(((uint64_t)1 << OF(LANES)) - 1);
-        less += __builtin_popcount(under);
+        const uint32_t in = OF(keys_upto)(k - base, top);
+        less = OF(count_below)(less, k, first);
         OF(pack_keys)(into + m, in, k);
         m += __builtin_popcount(in);
     }
+    *below = 0;
+    for (int lane = 0; lane < OF(LANES); lane++) *below += less[lane];
     for (; i < n; i++) {
         const KEY k = keys[i];
-        less += k < low;
+        *below += k < low;
         into[m] = k;
         m += k >= low && k <= high;
     }
-    *below = less;
     return m;
 }
 
@@ -152,7 +157,8 @@ static void FN(take_sample)(const KEY *keys, int64_t n, KEY *sorted) {
     for (int i = 1; i < FN(SAMPLE); i++) sorted[i] = sorted[i] < sorted[i - 1] ? sorted[i - 1] : sorted[i];
 }
 
-/* out[2 r], out[2 r + 1] = the keys of ranks[r] and of the one above, where there is one. keys stays, unless there are many ranks; work: 2 (n + a vector). */
+/* out[2 r], out[2 r + 1] = the keys of ranks[r] and of the one above, where there is one. keys stays, unless there are many ranks.
+ * work: 2 (n + a vector). */
 static void FN(select)(KEY *keys, int64_t n, KEY least, KEY most, const int64_t *ranks, int64_t count, KEY *out, KEY *work) {
     const int64_t room = n + OF(LANES);
     if (count > FN(MANY_RANKS)) {

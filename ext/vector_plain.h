@@ -55,6 +55,9 @@ typedef round_key_f32 round_key_f64;
     INLINE void store_keys_##S(INT *at, bits_##S x) { memcpy(at, &x, sizeof x); }                                                      \
     INLINE bits_##S all_keys_##S(INT x) { return (bits_##S){x, x, x, x}; }                                                             \
     INLINE uint32_t keys_below_##S(bits_##S a, bits_##S b) { return lanes_of_##S((mask_##S)(a < b)); }                                 \
+    INLINE uint32_t keys_upto_##S(bits_##S a, bits_##S b) { return lanes_of_##S((mask_##S)(a <= b)); }                                 \
+    /* each lane's count and one more where a < b */                                                                                   \
+    INLINE bits_##S count_below_##S(bits_##S count, bits_##S a, bits_##S b) { return count - (bits_##S)(a < b); }                      \
     INLINE bits_##S most_keys_##S(bits_##S a, bits_##S b) { const bits_##S m = (bits_##S)(a > b); return (m & a) | (~m & b); }         \
     INLINE bits_##S least_keys_##S(bits_##S a, bits_##S b) { const bits_##S m = (bits_##S)(a < b); return (m & a) | (~m & b); }        \
     INLINE bits_##S order_##S(bits_##S b) { return b ^ ((bits_##S)(b < 0) & (INT)(~(INT)0 ^ (INT)((u##INT)1 << (sizeof(INT) * 8 - 1)))); } \

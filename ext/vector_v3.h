@@ -75,6 +75,10 @@ INLINE bits_f32 all_keys_f32(int32_t x) { return (bits_f32)_mm256_set1_epi32(x);
 INLINE bits_f64 all_keys_f64(int64_t x) { return (bits_f64)_mm256_set1_epi64x(x); }
 INLINE uint32_t keys_below_f32(bits_f32 a, bits_f32 b) { return (uint32_t)_mm256_movemask_ps((__m256)_mm256_cmpgt_epi32((__m256i)b, (__m256i)a)); }
 INLINE uint32_t keys_below_f64(bits_f64 a, bits_f64 b) { return (uint32_t)_mm256_movemask_pd((__m256d)_mm256_cmpgt_epi64((__m256i)b, (__m256i)a)); }
+INLINE uint32_t keys_upto_f32(bits_f32 a, bits_f32 b) { return ~keys_below_f32(b, a) & 0xff; }
+INLINE uint32_t keys_upto_f64(bits_f64 a, bits_f64 b) { return ~keys_below_f64(b, a) & 0xf; }
+INLINE bits_f32 count_below_f32(bits_f32 count, bits_f32 a, bits_f32 b) { return count - (bits_f32)_mm256_cmpgt_epi32((__m256i)b, (__m256i)a); }
+INLINE bits_f64 count_below_f64(bits_f64 count, bits_f64 a, bits_f64 b) { return count - (bits_f64)_mm256_cmpgt_epi64((__m256i)b, (__m256i)a); }
 INLINE bits_f32 most_keys_f32(bits_f32 a, bits_f32 b) { return (bits_f32)_mm256_max_epi32((__m256i)a, (__m256i)b); }
 INLINE bits_f64 most_keys_f64(bits_f64 a, bits_f64 b) {
     return (bits_f64)_mm256_blendv_pd((__m256d)a, (__m256d)b, (__m256d)_mm256_cmpgt_epi64((__m256i)b, (__m256i)a));

@@ -66,6 +66,16 @@ INLINE bits_f32 all_keys_f32(int32_t x) { return (bits_f32)_mm512_set1_epi32(x);
 INLINE bits_f64 all_keys_f64(int64_t x) { return (bits_f64)_mm512_set1_epi64(x); }
 INLINE uint32_t keys_below_f32(bits_f32 a, bits_f32 b) { return _mm512_cmplt_epi32_mask((__m512i)a, (__m512i)b); }
 INLINE uint32_t keys_below_f64(bits_f64 a, bits_f64 b) { return _mm512_cmplt_epi64_mask((__m512i)a, (__m512i)b); }
+INLINE uint32_t keys_upto_f32(bits_f32 a, bits_f32 b) { return _mm512_cmple_epi32_mask((__m512i)a, (__m512i)b); }
+INLINE uint32_t keys_upto_f64(bits_f64 a, bits_f64 b) { return _mm512_cmple_epi64_mask((__m512i)a, (__m512i)b); }
+INLINE bits_f32 count_below_f32(bits_f32 count, bits_f32 a, bits_f32 b) {
+    const __m512i n = (__m512i)count;
+    return (bits_f32)_mm512_mask_sub_epi32(n, _mm512_cmplt_epi32_mask((__m512i)a, (__m512i)b), n, _mm512_set1_epi32(-1));
+}
+INLINE bits_f64 count_below_f64(bits_f64 count, bits_f64 a, bits_f64 b) {
+    const __m512i n = (__m512i)count;
+    return (bits_f64)_mm512_mask_sub_epi64(n, _mm512_cmplt_epi64_mask((__m512i)a, (__m512i)b), n, _mm512_set1_epi64(-1));
+}
 INLINE bits_f32 most_keys_f32(bits_f32 a, bits_f32 b) { return (bits_f32)_mm512_max_epi32((__m512i)a, (__m512i)b); }
 INLINE bits_f64 most_keys_f64(bits_f64 a, bits_f64 b) { return (bits_f64)_mm512_max_epi64((__m512i)a, (__m512i)b); }
 INLINE bits_f32 least_keys_f32(bits_f32 a, bits_f32 b) { return (bits_f32)_mm512_min_epi32((__m512i)a, (__m512i)b); }

@@ -69,7 +69,7 @@ def simulated(market: dict[str, Any], **cells: Any) -> dict[str, Any]:
         found = one(market, options={"paths": paths, "precision": "single", "quantiles": (0.0, 0.5, 1.0)}, **cells)
         assert found["closed_form"] is None
         assert found["status"] == "ok"
-        if 0 < found["standard_error"] < 0.006 * found["mean"]:
+        if 0 < found["standard_error"] < 0.005 * found["mean"]:
             return found
         assert paths < MOST_PATHS, (found["mean"], found["standard_error"])
         paths *= 4

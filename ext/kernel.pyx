@@ -19,6 +19,57 @@ cdef extern from "<fenv.h>" nogil:
     int fegetenv(fenv_t *)
     int fesetenv(const fenv_t *)
 
+cdef extern from "vectors.h":
+    ctypedef struct pairs:
+        const int64_t *start
+        const double *x
+        const double *y
+    ctypedef struct vector_job:
+        int64_t assets
+        int steps, mid_period
+        const double *drivers
+        const int32_t *curve
+        const int32_t *survival_curve
+        const int32_t *schedule
+        const uint8_t *indefinite
+        const uint8_t *limited
+        const int64_t *path_start
+        const double *path
+        const int64_t *stage_start
+        const double *stage_cost
+        const double *stage_years
+        const double *stage_probability
+        pairs curves, survivals, schedules
+        const double *every
+        const double *mean_fee
+        const int64_t *offset
+        double *w
+        double *f
+        double *survival
+        double *rival
+        double *salvage
+        double *low
+        double *high
+        double *last_delta
+        double *tab_factor
+        double *premise_factor
+        int8_t *status
+    ctypedef struct closed_job:
+        int64_t assets
+        const int64_t *offset
+        const double *w
+        const double *f
+        const double *survival
+        const double *rival
+        const double *volatility
+        const double *uncertainty
+        const double *entry_loss
+        const double *royalty_low
+        const double *royalty_high
+        const double *step
+        double *mean
+        double *variance
+
 cdef extern from "simulate.h":
     ctypedef struct int128_t:
         pass
@@ -94,6 +145,9 @@ cdef extern from "simulate.h":
         void (*elementary_f32)(int, const float *, int64_t, float *) nogil
         void (*elementary_f64)(int, const double *, int64_t, double *) nogil
         int (*boundaries)(const stopping *) nogil
+        void (*count_periods)(const vector_job *, int64_t *) nogil
+        int (*fill_vectors)(const vector_job *) nogil
+        void (*closed_forms)(const closed_job *) nogil
         double (*canary)(double, double, double) nogil
 
 cdef extern from "dispatch.h":
@@ -102,60 +156,6 @@ cdef extern from "dispatch.h":
     void accumulate(int128_t *totals, const int32_t *group, int64_t n, int64_t width, const double *values) nogil
     void add_totals(int128_t *into, const int128_t *other, int64_t n) nogil
     void totals_as_double(const int128_t *totals, int64_t n, double *out) nogil
-
-cdef extern from "vectors.h":
-    ctypedef struct pairs:
-        const int64_t *start
-        const double *x
-        const double *y
-    ctypedef struct vector_job:
-        int64_t assets
-        int steps, mid_period
-        const double *drivers
-        const int32_t *curve
-        const int32_t *survival_curve
-        const int32_t *schedule
-        const uint8_t *indefinite
-        const uint8_t *limited
-        const int64_t *path_start
-        const double *path
-        const int64_t *stage_start
-        const double *stage_cost
-        const double *stage_years
-        const double *stage_probability
-        pairs curves, survivals, schedules
-        const double *every
-        const double *mean_fee
-        const int64_t *offset
-        double *w
-        double *f
-        double *survival
-        double *rival
-        double *salvage
-        double *low
-        double *high
-        double *last_delta
-        double *tab_factor
-        double *premise_factor
-        int8_t *status
-    ctypedef struct closed_job:
-        int64_t assets
-        const int64_t *offset
-        const double *w
-        const double *f
-        const double *survival
-        const double *rival
-        const double *volatility
-        const double *uncertainty
-        const double *entry_loss
-        const double *royalty_low
-        const double *royalty_high
-        const double *step
-        double *mean
-        double *variance
-    void count_periods(const vector_job *, int64_t *) nogil
-    void fill_vectors(const vector_job *) nogil
-    void closed_forms_c "closed_forms"(const closed_job *) nogil
 
 cdef extern from "hash.h":
     void hash_strings_c "hash_strings"(const uint8_t *, const int32_t *, int64_t, uint64_t *) nogil
@@ -406,7 +406,7 @@ def periods(drivers, market):
     cdef int64_t[::1] view = out
     if call.job.assets:
         with nogil:
-            count_periods(&call.job, &view[0])
+            table.count_periods(&call.job, &view[0])
     return out
 
 
@@ -415,6 +415,7 @@ def vectors(drivers, market, offset, bint clamps):
     last_delta, tab_factor, premise_factor (a,) float64 and status (a,) int8 (0, or a VECTOR_ code of vectors.h)."""
     cdef VectorJob call = VectorJob(drivers, market)
     cdef Py_ssize_t n = call.job.assets, size = offset[n]
+    cdef int result
     out = {name: np.empty(size) for name in ("w", "f", "survival", "rival", "salvage")}
     out.update(low=np.empty(size) if clamps else None, high=np.empty(size) if clamps else None)
     out.update(last_delta=np.ones(n), tab_factor=np.ones(n), premise_factor=np.ones(n), status=np.zeros(n, np.int8))
@@ -433,7 +434,8 @@ def vectors(drivers, market, offset, bint clamps):
     if n:
         call.job.status = &status[0]
         with nogil:
-            fill_vectors(&call.job)
+            result = table.fill_vectors(&call.job)
+        _check(result)
     return out
 
 
@@ -458,7 +460,7 @@ def closed_form(v):
     job.variance = <double *>doubles(variance, n)
     if n:
         with nogil:
-            closed_forms_c(&job)
+            table.closed_forms(&job)
     return mean, variance
 
 

@@ -17,6 +17,7 @@ INLINE uint64_t threshold(double s) {
 INLINE int32_t last_word(uint64_t limit) { return (int32_t)((uint32_t)(limit - 1) ^ 0x80000000u); }
 
 #include "stopping_impl.h"
+#include "vectors_impl.h"
 
 /* How an asset's level moves: not, by itself, or with a factor too. */
 enum { STILL, ALONE, WITH_FACTOR };
@@ -74,6 +75,7 @@ static void NAMED(statistics, ISA)(const double *values, int64_t n, const double
     NAMED(describe_f64, ISA)(values, n, quantiles, count, tail, out, scratch, least, most, scratch + n + LANES_f64);
 }
 static int NAMED(enter_boundaries, ISA)(const stopping *job) { IN_DEFAULT_MODE(boundaries(job)); }
+static int NAMED(enter_vectors, ISA)(const vector_job *job) { IN_DEFAULT_MODE(fill_vectors(job)); }
 static double NAMED(canary, ISA)(double a, double b, double c) { return a * b - c; }
 
 const kernel_table NAMED(kernel, ISA) = {
@@ -84,5 +86,8 @@ const kernel_table NAMED(kernel, ISA) = {
     elementary_f32,
     elementary_f64,
     NAMED(enter_boundaries, ISA),
+    count_periods,
+    NAMED(enter_vectors, ISA),
+    closed_forms,
     NAMED(canary, ISA),
 };

@@ -3,6 +3,7 @@
 #ifndef IPVALUE_SIMULATE_H
 #define IPVALUE_SIMULATE_H
 #include <stdint.h>
+#include "vectors.h"
 
 /* Arrays of them come from NumPy, which promises 8 bytes of alignment, not 16. */
 __extension__ typedef __int128 int128_t __attribute__((aligned(8)));
@@ -60,6 +61,9 @@ typedef struct {
     void (*elementary_f32)(int function, const float *x, int64_t n, float *out);
     void (*elementary_f64)(int function, const double *x, int64_t n, double *out);
     int (*boundaries)(const stopping *);
+    void (*count_periods)(const vector_job *, int64_t *periods);
+    int (*fill_vectors)(const vector_job *);
+    void (*closed_forms)(const closed_job *);
     double (*canary)(double a, double b, double c);
 } kernel_table;
 

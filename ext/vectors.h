@@ -41,9 +41,6 @@ typedef struct {
     int8_t *status;
 } vector_job;
 
-void count_periods(const vector_job *job, int64_t *periods);
-void fill_vectors(const vector_job *job);
-
 typedef struct {
     int64_t assets;
     const int64_t *offset;
@@ -51,6 +48,4 @@ typedef struct {
     const double *volatility, *uncertainty, *entry_loss, *royalty_low, *royalty_high, *step;
     double *mean, *variance;      /* out, (a) */
 } closed_job;
-
-void closed_forms(const closed_job *job);
 #endif

@@ -1,6 +1,5 @@
-/* The period vectors: model.md §2, §4, §6, §7. Every line is + − × ÷, our exp and pow, so the bits do not depend on the processor. */
-#include "vectors.h"
-#include "elementary.h"
+/* The period vectors: model.md §2, §4, §6, §7. Included by kernel_isa.h. Every line is + − × ÷, our exp and pow, so the bits do not depend on the
+ * processor; what needs exp or pow for every period stands in a loop by itself, which takes vectors. */
 
 typedef struct {
     const double *d;
@@ -10,30 +9,50 @@ typedef struct {
 
 INLINE int later(double x, double y) { return x > y + TIME_EPSILON; }
 
-/* Linear between the points, flat outside. */
-static double interpolate(const pairs *table, int32_t item, double x) {
+/* Linear between the points, flat outside. `place` is where the last x stood, and makes an ascending walk of it; at first that of the item. */
+static double interpolate(const pairs *table, int32_t item, double x, int64_t *place) {
     const int64_t first = table->start[item], last = table->start[item + 1] - 1;
     if (x <= table->x[first]) return table->y[first];
     if (x >= table->x[last]) return table->y[last];
-    int64_t low = first, high = last;
-    while (high - low > 1) {
-        const int64_t middle = (low + high) / 2;
-        if (table->x[middle] <= x) low = middle;
-        else high = middle;
-    }
-    return table->y[low] + (table->y[high] - table->y[low]) * ((x - table->x[low]) / (table->x[high] - table->x[low]));
+    int64_t low = *place >= first && *place < last && table->x[*place] <= x ? *place : first;
+    while (table->x[low + 1] <= x) low++;
+    *place = low;
+    return table->y[low] + (table->y[low + 1] - table->y[low]) * ((x - table->x[low]) / (table->x[low + 1] - table->x[low]));
 }
 
 /* 1 + k(u), and DF(u) = (1 + k(u))^-u, not a number where the rate is -100 % or less */
-static double gross_rate(const vector_job *job, int32_t curve, double premium, double u) { return 1.0 + interpolate(&job->curves, curve, u) + premium; }
+static double gross_rate(const vector_job *job, int32_t curve, double premium, double u) {
+    int64_t place = 0;
+    return 1.0 + interpolate(&job->curves, curve, u, &place) + premium;
+}
 static double discount(const vector_job *job, int32_t curve, double premium, double u) {
     const double gross = gross_rate(job, curve, premium, u);
     return gross > 0.0 ? pow_f64(gross, -u) : NAN;
 }
+/* The same at n ascending times; room: n numbers. */
+static void discounts(const vector_job *job, int32_t curve, double premium, const double *restrict u, int64_t n, double *restrict gross, double *restrict out) {
+    int64_t place = 0;
+    for (int64_t i = 0; i < n; i++) gross[i] = 1.0 + interpolate(&job->curves, curve, u[i], &place) + premium;
+    for (int64_t i = 0; i < n; i++) {
+        const double power = pow_f64(gross[i], -u[i]);
+        out[i] = gross[i] > 0.0 ? power : NAN;
+    }
+}
+/* out = e^(-rate·time): 1 at a rate of 0. */
+static void decays(double rate, const double *restrict time, int64_t n, double *restrict out) {
+    if (rate == 0.0)
+        for (int64_t i = 0; i < n; i++) out[i] = 1.0;
+    else
+        for (int64_t i = 0; i < n; i++) out[i] = exp_f64(-rate * time[i]);
+}
+/* out = base^time */
+static void powers(double base, const double *restrict time, int64_t n, double *restrict out) {
+    for (int64_t i = 0; i < n; i++) out[i] = pow_f64(base, time[i]);
+}
 
 /* S without the grant: exp(-hazard·e)·T(age + e)/T(age) is split so that T(age) is looked up once. */
-static double surviving(const vector_job *job, int32_t curve, double age) {
-    return curve < 0 || age < 0.0 ? 1.0 : interpolate(&job->survivals, curve, age);
+static double surviving(const vector_job *job, int32_t curve, double age, int64_t *place) {
+    return curve < 0 || age < 0.0 ? 1.0 : interpolate(&job->survivals, curve, age, place);
 }
 
 static double whole_years(double x) { return __builtin_ceil(x - TIME_EPSILON); }
@@ -46,7 +65,7 @@ static double stages_end(const vector_job *job, int64_t a) {
     return end;
 }
 
-void count_periods(const vector_job *job, int64_t *periods) {
+static void count_periods(const vector_job *job, int64_t *periods) {
     for (int64_t a = 0; a < job->assets; a++) {
         const row here = {job->drivers, job->assets, a}, *r = &here;
         double life = GET(life);
@@ -131,78 +150,99 @@ static int8_t add_perpetuity(const vector_job *job, const row *r, int64_t period
     return VECTOR_OK;
 }
 
-static int8_t fill_asset(const vector_job *job, int64_t a, double *end, double *cost) {
+/* Room for the periods of one asset. */
+typedef struct {
+    double *end, *middle, *df, *df_end, *aging, *lasting, *running, *fees, *cost, *annual, *room;
+} fill_space;
+enum { FILL_ARRAYS = sizeof(fill_space) / sizeof(double *) };
+
+/* The revenue of each year from 1, into annual; returns the growth of the last. With a path, growth counts from the path's end. */
+static double revenues(const row *r, const double *path, int64_t given, int64_t years, double *restrict annual, double *restrict room) {
+    const double level = GET(growth_long), extra = GET(growth) - GET(growth_long), fade = GET(growth_fade);
+    for (int64_t i = given; i < years; i++) room[i] = level + extra * exp_f64(-fade * (double)(i - given));
+    double now = GET(revenue), growth = 0.0;
+    for (int64_t i = 0; i < years; i++) {
+        if (i < given) now = path[i];
+        else {
+            growth = room[i];
+            now *= 1.0 + growth;
+        }
+        annual[i] = now;
+    }
+    return growth;
+}
+
+static int8_t fill_asset(const vector_job *job, int64_t a, const fill_space *s) {
     const row here = {job->drivers, job->assets, a}, *r = &here;
-    const int64_t start = job->offset[a], periods = job->offset[a + 1] - start, years_given = job->path_start[a + 1] - job->path_start[a];
-    const double *path = job->path + job->path_start[a];
-    double *w = job->w + start, *f = job->f + start, *survival = job->survival + start;
-    const int32_t curve = job->curve[a], survival_curve = job->survival_curve[a];
-    const double life = job->indefinite[a] ? (double)periods / job->steps : GET(life), premium = GET(discount_premium), net = 1.0 - GET(tax_rate);
-    const double grant_lag = GET(grant_lag), probability = GET(grant_probability), staged = stages_end(job, a), launch = greater(GET(launch_lag), staged), ramp_years = GET(ramp_years);
+    const int64_t start = job->offset[a], periods = job->offset[a + 1] - start;
+    double *w = job->w + start, *f = job->f + start, *survival = job->survival + start, *rival = job->rival + start, *salvage = job->salvage + start;
+    const int32_t curve = job->curve[a], survival_curve = job->survival_curve[a], schedule = job->schedule[a];
+    const int endless = job->indefinite[a], limited = job->limited[a], staged_at_all = job->stage_start[a + 1] > job->stage_start[a];
+    const double life = endless ? (double)periods / job->steps : GET(life), premium = GET(discount_premium), net = 1.0 - GET(tax_rate);
+    const double grant_lag = GET(grant_lag), probability = GET(grant_probability), staged = stages_end(job, a);
+    const double launch = greater(GET(launch_lag), staged), ramp_years = GET(ramp_years), age = GET(survival_age), fx = GET(fx);
+    const double rate = GET(rate), share = GET(revenue_share), annual_cost = GET(annual_cost), sold_for = GET(salvage);
     const int pending = probability < 1.0 || later(grant_lag, 0.0);
-    const double age = GET(survival_age), age_survival = surviving(job, survival_curve, age), fx = GET(fx);
+    int64_t place = 0;
+    const double age_survival = surviving(job, survival_curve, age, &place);
     if (age_survival <= 0.0) return VECTOR_SURVIVAL_ZERO;
 
     for (int64_t t = 0; t < periods; t++) {
         const double e = (double)(t + 1) / job->steps;
-        end[t] = e < life ? e : life;
+        s->end[t] = e < life ? e : life;
         f[t] = 0.0;
     }
-    job->last_delta[a] = end[periods - 1] - (periods > 1 ? end[periods - 2] : 0.0);
-    add_fees(job, r, end, periods, f);
-    add_stages(job, r, end, periods, f);
+    for (int64_t t = 0; t < periods; t++) s->middle[t] = job->mid_period ? ((t ? s->end[t - 1] : 0.0) + s->end[t]) / 2.0 : s->end[t];
+    job->last_delta[a] = s->end[periods - 1] - (periods > 1 ? s->end[periods - 2] : 0.0);
+    add_fees(job, r, s->end, periods, f);
+    add_stages(job, r, s->end, periods, f);
+    discounts(job, curve, premium, s->middle, periods, s->room, s->df);
+    if (sold_for > 0.0) discounts(job, curve, premium, s->end, periods, s->room, s->df_end);
+    decays(GET(obsolescence), s->end, periods, s->aging);
+    decays(GET(hazard), s->end, periods, s->lasting);
+    decays(GET(entry_hazard), s->end, periods, rival);
+    if (annual_cost > 0.0) powers(1.0 + GET(cost_inflation), s->middle, periods, s->running);
+    if (endless && schedule >= 0) powers(1.0 + GET(fee_inflation), s->middle, periods, s->fees);
+    const double growth = revenues(r, job->path + job->path_start[a], job->path_start[a + 1] - job->path_start[a],
+                                   (int64_t)whole_years(s->end[periods - 1]), s->annual, s->room);
 
-    double annual = GET(revenue), growth = 0.0, year = 0.0, middle = 0.0, previous = 1.0;
+    double previous = 1.0;
+    int64_t year = 0;
     for (int64_t t = 0; t < periods; t++) {
-        const double before = t ? end[t - 1] : 0.0, e = end[t], length = e - before;
-        middle = job->mid_period ? (before + e) / 2.0 : e;
-        for (; year < whole_years(e); year += 1.0) {
-            /* the growth of year j; with a path, j counts from the path's end */
-            const double j = year + 1.0 - (double)years_given;
-            if (j < 1.0) {
-                annual = path[(int64_t)year];
-                continue;
-            }
-            growth = GET(growth_long) + (GET(growth) - GET(growth_long)) * exp_f64(-GET(growth_fade) * (j - 1.0));
-            annual *= 1.0 + growth;
-        }
-        const double df = discount(job, curve, premium, middle);
-        const double since = e - launch;
+        const double before = t ? s->end[t - 1] : 0.0, e = s->end[t], length = e - before, df = s->df[t], since = e - launch;
+        while ((double)(year + 1) < whole_years(e)) year++;
         const double ramp = !later(e, launch) ? 0.0 : ramp_years > 0.0 && since < ramp_years ? since / ramp_years : 1.0;
         const int granted = later(e, grant_lag), sells = ramp > 0.0 && (granted || !pending) && !later(staged, before);
-        w[t] = sells ? df * net * GET(rate) * annual * GET(revenue_share) * length * exp_f64(-GET(obsolescence) * e) * ramp * fx : 0.0;
-        const double running = GET(annual_cost) > 0.0 ? GET(annual_cost) * length * pow_f64(1.0 + GET(cost_inflation), middle) * fx : 0.0;
+        w[t] = sells ? df * net * rate * s->annual[year] * share * length * s->aging[t] * ramp * fx : 0.0;
+        const double running = annual_cost > 0.0 ? annual_cost * length * s->running[t] * fx : 0.0;
         f[t] = df * net * (running + f[t]);
-        if (job->indefinite[a]) {
-            const double mean_fee = job->schedule[a] >= 0 ? job->mean_fee[job->schedule[a]] * length * pow_f64(1.0 + GET(fee_inflation), middle) : 0.0;
-            cost[t] = df * net * (running + mean_fee);
-        }
-        double s = (granted ? probability : 1.0) * exp_f64(-GET(hazard) * e) * succeeded(job, a, before);
-        if (survival_curve >= 0) s *= surviving(job, survival_curve, age + e) / age_survival;
-        survival[t] = s < previous ? s : previous;
+        if (endless) s->cost[t] = df * net * (running + (schedule >= 0 ? job->mean_fee[schedule] * length * s->fees[t] : 0.0));
+        double living = (granted ? probability : 1.0) * s->lasting[t] * (staged_at_all ? succeeded(job, a, before) : 1.0);
+        if (survival_curve >= 0) living *= surviving(job, survival_curve, age + e, &place) / age_survival;
+        survival[t] = living < previous ? living : previous;
         previous = survival[t];
-        job->rival[start + t] = GET(entry_hazard) > 0.0 ? exp_f64(-GET(entry_hazard) * e) : 1.0;
-        job->salvage[start + t] = GET(salvage) > 0.0 ? discount(job, curve, premium, e) * GET(salvage) * fx : 0.0;
-        if (df != df || job->salvage[start + t] != job->salvage[start + t]) return VECTOR_RATE;
+        salvage[t] = sold_for > 0.0 ? s->df_end[t] * sold_for * fx : 0.0;
+        if (df != df || salvage[t] != salvage[t]) return VECTOR_RATE;
         if (job->low) {
-            const int bounded = job->limited[a] && sells;
-            job->low[start + t] = bounded ? df * net * GET(minimum_guarantee) * length * fx : job->limited[a] ? 0.0 : -INFINITY;
+            const int bounded = limited && sells;
+            job->low[start + t] = bounded ? df * net * GET(minimum_guarantee) * length * fx : limited ? 0.0 : -INFINITY;
             job->high[start + t] = bounded ? df * net * GET(cap) * length * fx : INFINITY;
         }
         if (!(w[t] - w[t] == 0.0) || !(f[t] - f[t] == 0.0)) return VECTOR_INFINITE;
     }
-    if (!job->indefinite[a]) return VECTOR_OK;
-    return add_perpetuity(job, r, periods, middle, growth, w, cost, survival, &w[periods - 1], &f[periods - 1]);
+    if (!endless) return VECTOR_OK;
+    return add_perpetuity(job, r, periods, s->middle[periods - 1], growth, w, s->cost, survival, &w[periods - 1], &f[periods - 1]);
 }
 
-/* 1/(1 − tax/n·ΣDF), model.md §7; 1 without tab_years. */
-static double tab_factor(const vector_job *job, int64_t a) {
+/* 1/(1 − tax/n·ΣDF), model.md §7; 1 without tab_years. Room for n numbers in three of the arrays. */
+static double tab_factor(const vector_job *job, int64_t a, const fill_space *s) {
     const row here = {job->drivers, job->assets, a}, *r = &here;
     const int64_t n = (int64_t)GET(tab_years);
     if (n <= 0) return 1.0;
+    for (int64_t j = 0; j < n; j++) s->middle[j] = job->mid_period ? (double)(j + 1) - 0.5 : (double)(j + 1);
+    discounts(job, job->curve[a], GET(discount_premium), s->middle, n, s->room, s->df);
     double sum = 0.0;
-    for (int64_t j = 1; j <= n; j++)
-        sum += discount(job, job->curve[a], GET(discount_premium), job->mid_period ? (double)j - 0.5 : (double)j);
+    for (int64_t j = 0; j < n; j++) sum += s->df[j];
     return 1.0 / (1.0 - GET(tax_rate) / (double)n * sum); /* not positive where the relief alone is worth the price */
 }
 
@@ -212,16 +252,24 @@ static double premise_factor(const vector_job *job, int64_t a) {
     return (1.0 - GET(premise_discount)) * discount(job, job->curve[a], GET(discount_premium), GET(time_to_sell));
 }
 
-void fill_vectors(const vector_job *job) {
-    static _Thread_local double end[MAX_HORIZON_YEARS * MAX_STEPS_PER_YEAR + 2 * MAX_STEPS_PER_YEAR], cost[sizeof end / sizeof end[0]];
+static int fill_vectors(const vector_job *job) {
+    int64_t most = MAX_HORIZON_YEARS; /* of tab_years */
+    for (int64_t a = 0; a < job->assets; a++) most = job->offset[a + 1] - job->offset[a] > most ? job->offset[a + 1] - job->offset[a] : most;
+    double *memory = malloc((size_t)(FILL_ARRAYS * most) * sizeof(double)), *arrays[FILL_ARRAYS];
+    if (!memory) return RUN_NO_MEMORY;
+    for (int i = 0; i < FILL_ARRAYS; i++) arrays[i] = memory + i * most;
+    fill_space space;
+    memcpy(&space, arrays, sizeof space);
     for (int64_t a = 0; a < job->assets; a++) {
-        job->status[a] = fill_asset(job, a, end, cost);
-        job->tab_factor[a] = job->status[a] == VECTOR_OK ? tab_factor(job, a) : 1.0;
+        job->status[a] = fill_asset(job, a, &space);
+        job->tab_factor[a] = job->status[a] == VECTOR_OK ? tab_factor(job, a, &space) : 1.0;
         job->premise_factor[a] = job->status[a] == VECTOR_OK ? premise_factor(job, a) : 1.0;
         if (job->status[a] != VECTOR_OK) continue;
         if (!(job->tab_factor[a] >= 1.0 && job->tab_factor[a] <= GREATEST_FACTOR)) job->status[a] = VECTOR_TAX_BENEFIT;
         else if (!(job->premise_factor[a] * job->tab_factor[a] <= GREATEST_FACTOR)) job->status[a] = VECTOR_PREMISE;
     }
+    free(memory);
+    return RUN_OK;
 }
 
 /* E[V] and Var[V] of one asset whose cash is neither clamped nor optional: model.md §6. The second moment needs one pass, because
@@ -252,6 +300,6 @@ static void closed_form(const closed_job *job, int64_t a) {
     job->variance[a] = square - mean * mean;
 }
 
-void closed_forms(const closed_job *job) {
+static void closed_forms(const closed_job *job) {
     for (int64_t a = 0; a < job->assets; a++) closed_form(job, a);
 }

@@ -19,7 +19,7 @@ from ipvalue.simulate import Sampling
 from ipvalue.totals import totals_bytes
 
 SECONDS_A_TASK = 3.0
-PATH_PERIODS_A_SECOND = 1e8
+PATH_PERIODS_A_SECOND = 1e9
 """Order of magnitude of one core; only the size of tasks follows from it, never a number."""
 TYPICAL_YEARS = 15
 MOST_TASKS = 20_000

@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cashflows", "doubts"),
     ("methods",),
     ("compiled",),
-    ("stopping", "totals"),
+    ("stopping", "totals", "sobol", "replicates"),
     ("simulate",),
     ("summary",),
     ("reconcile",),

@@ -942,6 +942,31 @@ def boundary(v: Vectors, asset: Asset | None = None, market: Market | None = Non
 
 
 @dataclass
+class Draws:
+    """What is random of one asset on each path (section 3): a sampler's work."""
+
+    survival: Array  # (p,) uint64 word of U
+    rival: Array  # (p,) uint64 word of U'
+    level: Array | None  # (p,) Z_0, where the level is uncertain
+    royalty: Array | None  # (p,) uint32 word, where there is a range
+    shocks: list[Array]  # E_t, t = 1...N, each (p,), where there is volatility
+    factors: list[Array]  # F_t of the asset's sector, where it loads on it
+
+
+def random_draws(asset: Asset, market: Market, v: Vectors, seed: int, paths: Array) -> Draws:
+    """The sampler `random` (numerics.md sections 1 and 2)."""
+    own = xxh64(str(asset["asset_id"]).encode())
+    return Draws(
+        survival=word(seed, own, PURPOSE_PATH, 0, paths).astype(np.uint64),
+        rival=word(seed, own, PURPOSE_PATH, 1, paths).astype(np.uint64),
+        level=normals(seed, own, PURPOSE_LEVEL, 0, 1, paths)[0] if v.s0 > 0 else None,
+        royalty=word(seed, own, PURPOSE_LEVEL, 2, paths) if v.m_high > v.m_low else None,
+        shocks=normals(seed, own, PURPOSE_PATH, 2, v.periods, paths) if v.sigma > 0 else [],
+        factors=factor_normals(market, str(asset["sector"]), seed, paths, v.periods) if v.sigma > 0 and v.beta != 0 else [],
+    )
+
+
+@dataclass
 class Paths:
     """V and lifetimes of one asset on paths path_from ... path_from + p - 1."""
 
@@ -951,6 +976,8 @@ class Paths:
     alive_counts: Array  # (t,) paths alive after step 3
     abandoned: Array  # (p,) period of abandonment, 0 where never
     delta: Array  # (t,)
+    given_levels: Array  # (p,) V's expectation given all but U (numerics.md section 14)
+    control: Array  # (p,) the same of V without option and bounds, and without costs
 
     @property
     def expected_life(self) -> float:
@@ -982,52 +1009,49 @@ def simulate(
     path_from: int = 0,
     boundary: tuple[Array, Array] | None = None,
     vectors: Vectors | None = None,
+    draws: Draws | None = None,
 ) -> Paths:
-    """V on each path. `boundary` (b0, b1) replaces the one solved here; `vectors` those compiled here."""
+    """V on each path. `boundary` (b0, b1) replaces the one solved here; `vectors` those compiled here; `draws` those of the sampler `random`."""
     v = vectors if vectors is not None else compile_asset(asset, market, schedules, curves)
     if boundary is None:
         boundary = boundary_of(v) if v.optional else (np.zeros(v.periods), np.zeros(v.periods))
-    index = np.arange(path_from, path_from + paths)
-    own = xxh64(str(asset["asset_id"]).encode())
-
-    survival_word = word(seed, own, PURPOSE_PATH, 0, index).astype(np.uint64)
-    rival_word = word(seed, own, PURPOSE_PATH, 1, index).astype(np.uint64)
-    shocks = normals(seed, own, PURPOSE_PATH, 2, v.periods, index) if v.sigma > 0 else []
-    factors = factor_normals(market, str(asset["sector"]), seed, index, v.periods) if v.sigma > 0 and v.beta != 0 else []
-    x = np.zeros(paths)
-    if v.s0 > 0:
-        x = v.s0 * normals(seed, own, PURPOSE_LEVEL, 0, 1, index)[0] - 0.5 * v.s0**2
-    m = np.ones(paths)
-    if v.m_high > v.m_low:
-        k = word(seed, own, PURPOSE_LEVEL, 2, index)
-        m = triangular(v, uniform(k), uniform(np.uint32(MASK32) - k))
+    if draws is None:
+        draws = random_draws(asset, market, v, seed, np.arange(path_from, path_from + paths))
+    x = np.zeros(paths) if draws.level is None else v.s0 * draws.level - 0.5 * v.s0**2
+    m = np.ones(paths) if draws.royalty is None else triangular(v, uniform(draws.royalty), uniform(np.uint32(MASK32) - draws.royalty))
 
     values, alive_counts = np.zeros(paths), np.zeros(v.periods, int)
     alive, alive_time, abandoned = np.zeros(paths, int), np.zeros(paths), np.zeros(paths, int)
-    ended = np.zeros(paths, bool)
+    given_levels, control = np.zeros(paths), np.zeros(paths)
+    ended, given_up = np.zeros(paths, bool), np.zeros(paths, bool)
     for t in range(v.periods):
         # 1. X_t and c_t are seen.
         if v.sigma > 0:
-            z = math.sqrt(1 - v.beta**2) * shocks[t]
-            if factors:
-                z = z + v.beta * factors[t]
+            z = math.sqrt(1 - v.beta**2) * draws.shocks[t]
+            if draws.factors:
+                z = z + v.beta * draws.factors[t]
             x = x - 0.5 * v.sigma**2 * v.step + v.sigma * math.sqrt(v.step) * z
-        entered = rival_word >= max(1, threshold(v.C[t]))
+        entered = draws.rival >= max(1, threshold(v.C[t]))
         level = np.exp(x) * m * np.where(entered, v.keep, 1.0)
         # 2. Has the right ended?
-        ended |= survival_word >= threshold(v.S[t])
+        ended |= draws.survival >= threshold(v.S[t])
         # 3. Does the owner abandon?
         if v.decision[t]:
-            gives_up = ~ended & (level < np.where(entered, boundary[1][t], boundary[0][t]))
+            gives_up = ~given_up & (level < np.where(entered, boundary[1][t], boundary[0][t]))
+            given_levels[gives_up] += v.S[t] * v.salvage[t]
+            given_up |= gives_up
+            gives_up &= ~ended
             values[gives_up] += v.salvage[t]
             abandoned[gives_up] = t + 1
             ended |= gives_up
         # 4. Else it earns.
         values += np.where(ended, 0.0, v.cash(t, level))
+        given_levels += np.where(given_up, 0.0, v.S[t] * v.cash(t, level))
+        control += v.S[t] * v.w[t] * level
         alive += ~ended
         alive_time += np.where(ended, 0.0, v.delta[t])
         alive_counts[t] = np.count_nonzero(~ended)
-    return Paths(values, alive, alive_time, alive_counts, abandoned, v.delta)
+    return Paths(values, alive, alive_time, alive_counts, abandoned, v.delta, given_levels, control)
 
 
 compile_asset, boundary_of = vectors, boundary  # for `simulate`, whose arguments have the same names

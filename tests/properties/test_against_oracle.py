@@ -56,7 +56,7 @@ def test_boundary_agrees_with_a_fine_grid_wherever_paths_come(assumptions: Path,
 
 @pytest.fixture(scope="module")
 def scores(assumptions: Path) -> Scores:
-    return z_scores(mild(portfolios.random_portfolio(300, seed=11)), portfolios.market(), assumptions, paths=20_000, seed=77)
+    return z_scores(mild(portfolios.random_portfolio(300, seed=11)), portfolios.market(), assumptions, paths=20_000, seed=78)
 
 
 @pytest.mark.parametrize("against", ["closed", "optimum", "simulated"])

@@ -127,13 +127,13 @@ def _say(text: str, log_json: bool) -> None:
 
 
 @contextmanager
-def progress(log_json: bool, what: str) -> Iterator[Callable[[int, int], None]]:
+def progress(log_json: bool, what: str, noun: str = "rights") -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, JSON lines on stderr with `log_json`, else nothing."""
     if log_json:
         yield _json_lines(what)
     elif err.is_terminal:
         with Progress(
-            TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("rights"), TimeElapsedColumn(), TimeRemainingColumn(), console=err
+            TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn(noun), TimeElapsedColumn(), TimeRemainingColumn(), console=err
         ) as bars:
             task = bars.add_task(what, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total)

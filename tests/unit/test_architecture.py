@@ -37,7 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("job", "store", "spread"),
     ("execute",),
     ("valuation",),
-    ("sensitivities", "explain"),
+    ("sensitivities", "explain", "speed"),
     ("report",),
     ("__init__",),
     ("cli",),

@@ -15,11 +15,11 @@ from ipvalue.numba_kernel.describe import statistics
 from ipvalue.numba_kernel.elementary import elementary
 from ipvalue.numba_kernel.exact import add_exact, exact_as_float, merge_exact
 from ipvalue.numba_kernel.hash import hash_strings
-from ipvalue.numba_kernel.random import ars
 from ipvalue.numba_kernel.simulate import simulate
 from ipvalue.numba_kernel.stop import Stopped, clear_stop, request_stop
 from ipvalue.numba_kernel.stopping import boundary
 from ipvalue.numba_kernel.vectors import periods, vectors
+from ipvalue.numba_kernel.words import ars
 
 DRIVERS: tuple[str, ...] = constants.DRIVERS
 STATISTICS: tuple[str, ...] = constants.STATISTICS

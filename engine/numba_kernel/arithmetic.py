@@ -17,7 +17,7 @@ _INTEGER = {types.float32: types.int32, types.float64: types.int64}
 _REAL = {integer: real for real, integer in _INTEGER.items()}
 
 
-def _intrinsic(generator: Any) -> Any:
+def new_intrinsic(generator: Any) -> Any:
     """A function that compiled functions call, from what types it and generates its code."""
     return intrinsic(generator)
 
@@ -27,7 +27,7 @@ def _one_precision(*kinds: Any) -> None:
         raise TypingError(f"all must be of one precision, not {', '.join(map(str, kinds))}")
 
 
-@_intrinsic
+@new_intrinsic
 def fma(context: Any, a: Any, b: Any, c: Any) -> Any:
     """a·b + c with one rounding: the processor's instruction, or where it has none the C library's fma, which is exact too."""
     _one_precision(a, b, c)
@@ -45,7 +45,7 @@ def _exact(name: str) -> Any:
 
         return x(x), generate
 
-    return _intrinsic(typed)
+    return new_intrinsic(typed)
 
 
 sqrt = _exact("llvm.sqrt")
@@ -55,14 +55,14 @@ rint = _exact("llvm.rint")
 """To the nearest integer, ties to even."""
 
 
-@_intrinsic
+@new_intrinsic
 def bits_of(context: Any, x: Any) -> Any:
     """The bits of a number as a signed integer of its size."""
     _one_precision(x)
     return _INTEGER[x](x), _bitcast
 
 
-@_intrinsic
+@new_intrinsic
 def real_of(context: Any, bits: Any) -> Any:
     """The number with these bits."""
     if bits not in _REAL:
@@ -74,7 +74,7 @@ def _bitcast(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     return builder.bitcast(values[0], context.get_value_type(signature.return_type))
 
 
-@_intrinsic
+@new_intrinsic
 def raised(context: Any, flag: Any) -> Any:
     """Whether a flag, (1,) int32, is set. It is read afresh each time: another thread may set it while a kernel runs."""
 

@@ -19,6 +19,7 @@ os.environ.setdefault("NUMBA_DISABLE_INTEL_SVML", "1")
 
 import numba
 from llvmlite.binding import get_host_cpu_name
+from numba.core.codegen import get_host_cpu_features
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.extending import overload
 
@@ -109,6 +110,12 @@ isa_fault: str | None = (
 def isa() -> str:
     """The processor that Numba compiles for, as LLVM calls it."""
     return str(numba.config.CPU_NAME or get_host_cpu_name())
+
+
+def cpu_features() -> str:
+    """What that processor has beside its name, as LLVM writes it: "+aes,+avx2,…"."""
+    told = numba.config.CPU_FEATURES
+    return str(get_host_cpu_features() if told is None else told)
 
 
 def instruction_sets() -> list[str]:

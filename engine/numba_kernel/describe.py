@@ -1,7 +1,6 @@
-"""Exact order statistics and the statistics of path values: docs/numerics.md §7.
+"""The statistics of path values: docs/numerics.md §7.
 
-a = assets, p = paths, q = quantiles, m = wanted ranks. Order statistics are read from sorted integers, whose order no processor changes; sums are
-compiled, because NumPy does not promise the order of its own.
+a = assets, p = paths, q = quantiles, m = wanted ranks. Sums run in 16 stripes, which LLVM keeps in vectors.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ipvalue.constants import MAX_QUANTILES, MONEY_LIMIT, STATISTICS
-from ipvalue.numba_kernel.arithmetic import DefaultArithmetic
-from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, inlined
+from ipvalue.numba_kernel.arithmetic import DefaultArithmetic, bits_of, real_of, sqrt
+from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, by_precision, inlined, loop
+from ipvalue.numba_kernel.select import Work, new_work, order_statistics
 
 f4, f8, i1, i4, i8 = np.float32, np.float64, np.int8, np.int32, np.int64
 
@@ -24,18 +24,22 @@ Codes = npt.NDArray[np.int8]
 
 _OK, _NOT_FINITE, _TOO_LARGE = i1(0), i1(1), i1(2)
 """STATUS_ in ext/simulate.h."""
-_ALL, _SQUARES, _BELOW = range(3)
+_MOST_F32, _MOST_F64 = i4(2**31 - 1), i8(2**63 - 1)
+_MEAN, _DEVIATION, _SHORTFALL, _LOSS, _LIFE = range(len(STATISTICS))
 
 
 class Wanted(NamedTuple):
     """Which order statistics of n values the quantiles and the shortfall need."""
 
-    ranks: npt.NDArray[np.int64]  # (m) ascending, from 0; the first and the last value are among them
+    values: int  # n
+    ranks: npt.NDArray[np.int64]  # (m) ascending, from 0
     below: npt.NDArray[np.int64]  # (q) places in `ranks` of the two that each quantile lies between
     above: npt.NDArray[np.int64]
     part: Floats  # (q) how far it lies from the one to the other
     tail: int  # place in `ranks` of the greatest value of the tail
     tail_count: int
+    found: Floats  # (m) room for their values
+    stripes: Floats  # (16) and for sums
 
 
 def wanted_of(n: int, quantiles: Sequence[float], tail: float) -> Wanted:
@@ -47,92 +51,114 @@ def wanted_of(n: int, quantiles: Sequence[float], tail: float) -> Wanted:
     below = place.astype(i8)
     above = np.minimum(below + 1, n - 1)
     tail_count = min(max(math.ceil(tail * n - 1e-9), 1), n)
-    ranks = np.unique(np.concatenate([[0, n - 1, tail_count - 1], below, above]))
+    ranks = np.unique(np.concatenate([[tail_count - 1], below, above]))
     places = (np.searchsorted(ranks, rank) for rank in (below, above, tail_count - 1))
-    return Wanted(ranks, next(places), next(places), place - below, int(next(places)), tail_count)
+    return Wanted(n, ranks, next(places), next(places), place - below, int(next(places)), tail_count, np.empty(len(ranks)), np.empty(16))
 
 
-def describe(values: npt.NDArray[Any], wide: Floats, wanted: Wanted) -> tuple[Floats, Codes]:
-    """Statistics (a, 5 + q) of values (a, p) of either precision, expected_life left 0, and why values cannot be summed (a,), 0 where they can.
-
-    wide: the values in double.
-    """
-    found = _order_statistics(values, wanted.ranks)
-    low, high, c = found[:, 0], found[:, -1], found[:, wanted.tail]
-    greatest = np.maximum(-low, high)
-    status = np.where(np.isfinite(low) & np.isfinite(high), np.where(greatest < MONEY_LIMIT, _OK, _TOO_LARGE), _NOT_FINITE)
-    n, tail = f8(values.shape[1]), f8(wanted.tail_count)
-    mean = _sums(wide, _ALL, c) / n
-    columns = {
-        "mean": mean,
-        "standard_deviation": np.sqrt(_sums(wide, _SQUARES, mean) / (n - 1.0)) if n > 1.0 else np.zeros(len(values)),
-        "expected_shortfall": (_sums(wide, _BELOW, c) + (tail - _count_below(values, c)) * c) / tail,
-        "probability_of_loss": _count_below(values, np.zeros(len(values))) / n,
-        "expected_life": np.zeros(len(values)),
-    }
-    a, b, g = found[:, wanted.below], found[:, wanted.above], wanted.part
-    quantiles = np.where(g >= 0.5, b - (b - a) * (1.0 - g), a + (b - a) * g)
-    return np.concatenate([np.stack([columns[name] for name in STATISTICS], axis=1), quantiles], axis=1), status
+def describe(values: npt.NDArray[np.float32] | Floats, wanted: Wanted, work: Work, bare: bool) -> tuple[Floats, Codes]:
+    """Statistics (a, 5 + q) of the first `wanted.values` of values (a, p), expected_life left 0, and why values cannot be summed (a,), 0 where
+    they can. bare: the latter alone."""
+    out, status = np.zeros((len(values), len(STATISTICS) + len(wanted.part))), np.empty(len(values), i1)
+    _describe(values, wanted, work, 31 if values.dtype == f4 else 63, bare, out, status)
+    return out, status
 
 
-def _count_below(values: npt.NDArray[Any], limit: Floats) -> Floats:
-    """(a,) how many values are below a limit, a number of their precision."""
-    found: Floats = np.count_nonzero(values < limit[:, None].astype(values.dtype), axis=1).astype(f8)
-    return found
+@Kernel
+def _describe(values: Array, wanted: Wanted, work: Work, top: Whole, bare: bool, out: Array, status: Array) -> None:
+    n = wanted.values
+    for a in range(len(values)):
+        one, row = values[a][:n], out[a]
+        greatest = _greatest(one)
+        finite = np.isfinite(greatest)
+        status[a] = (_OK if f8(greatest) < MONEY_LIMIT else _TOO_LARGE) if finite else _NOT_FINITE
+        if bare:
+            continue
+        mean = _sum(one, 0.0, wanted.stripes) / f8(n)
+        row[_MEAN] = mean
+        row[_DEVIATION] = sqrt(_sum_squares(one, mean, wanted.stripes) / f8(n - 1)) if n > 1 else 0.0
+        order_statistics(one, finite, wanted.ranks, top, work, wanted.found)
+        c = wanted.found[wanted.tail]
+        rest = f8(wanted.tail_count - _count_below(one, one.dtype.type(c))) * c
+        row[_SHORTFALL] = (_sum_below(one, c, wanted.stripes) + rest) / f8(wanted.tail_count)
+        row[_LOSS] = f8(_count_below(one, one.dtype.type(0.0))) / f8(n)
+        for q in range(wanted.part.size):
+            low, high, g = wanted.found[wanted.below[q]], wanted.found[wanted.above[q]], wanted.part[q]
+            row[_LIFE + 1 + q] = high - (high - low) * (1.0 - g) if g >= 0.5 else low + (high - low) * g
 
 
-def _order_statistics(values: npt.NDArray[Any], ranks: npt.NDArray[np.int64]) -> Floats:
-    """(a, m) the values of these ranks. Sorted are integers with the order of the numbers they stand for, −0 below 0."""
-    keys = _ordered(values.view(i4 if values.dtype == f4 else i8))
-    keys.sort(axis=1)
-    return _ordered(keys[:, ranks]).view(values.dtype).astype(f8)
+def _size_f32(x: Real) -> Real:
+    return i4(bits_of(x) & _MOST_F32)
 
 
-def _ordered(bits: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Bits to keys, and keys to bits."""
-    mask = bits >> (8 * bits.itemsize - 1)
-    mask &= np.iinfo(bits.dtype).max
-    mask ^= bits
-    return mask
+def _size_f64(x: Real) -> Real:
+    return bits_of(x) & _MOST_F64
+
+
+_size = by_precision(_size_f32, _size_f64)
+"""The bits of a number without its sign, which have the order of the sizes."""
+
+
+@loop
+def _greatest(values: Array) -> Real:
+    """The greatest size of a value; infinite or none where one is."""
+    greatest = _size(values[0])
+    for i in range(values.size):
+        size = _size(values[i])
+        greatest = size if size > greatest else greatest
+    return real_of(greatest)
 
 
 # ----------------------------------------------------------------------------------------------------------------- sums
 
 
-def _sums(values: Floats, mode: int, c: Floats) -> Floats:
-    """(a,) sums of f(V_p) in 16 stripes, then a binary tree. mode 0: V; 1: (V − c)²; 2: V where V < c."""
-    out = np.empty(len(values))
-    _striped(values, mode, c, np.empty(16), out)
-    return out
-
-
-@Kernel
-def _striped(values: Array, mode: Whole, c: Array, stripe: Array, out: Array) -> None:
-    n = values.shape[1]
-    whole = n & ~15
-    for a in range(len(values)):
-        for j in range(16):
-            stripe[j] = 0.0
-        for i in range(0, whole, 16):
-            for j in range(16):
-                stripe[j] += _term(values[a, i + j], mode, c[a])
-        for i in range(whole, n):
-            stripe[i - whole] += _term(values[a, i], mode, c[a])
-        half = 8
-        while half:
-            for j in range(half):
-                stripe[j] += stripe[j + half]
-            half //= 2
-        out[a] = stripe[0]
+@inlined
+def _all(v: Real, c: Real) -> Real:
+    return v
 
 
 @inlined
-def _term(v: Real, mode: Whole, c: Real) -> Real:
-    if mode == _ALL:
-        return v
-    if mode == _SQUARES:
-        return (v - c) * (v - c)
+def _square(v: Real, c: Real) -> Real:
+    return (v - c) * (v - c)
+
+
+@inlined
+def _if_below(v: Real, c: Real) -> Real:
     return v if v < c else 0.0
+
+
+def _striped(term: Any) -> Any:
+    """Σ term(V, c) in 16 stripes, then a binary tree."""
+
+    @loop
+    def total(values: Array, c: Real, stripes: Array) -> Real:
+        stripes[:] = 0.0
+        whole = values.size & ~63
+        for i in range(0, whole, 64):  # four of each stripe at once, as a stripe waits for its last sum
+            for j in range(16):
+                two = (stripes[j] + term(f8(values[i + j]), c)) + term(f8(values[i + 16 + j]), c)
+                stripes[j] = (two + term(f8(values[i + 32 + j]), c)) + term(f8(values[i + 48 + j]), c)
+        for i in range(whole, values.size):
+            stripes[i & 15] += term(f8(values[i]), c)
+        half = 8
+        while half:
+            for j in range(half):
+                stripes[j] += stripes[j + half]
+            half //= 2
+        return stripes[0]
+
+    return total
+
+
+_sum, _sum_squares, _sum_below = map(_striped, (_all, _square, _if_below))
+
+
+@loop
+def _count_below(values: Array, c: Real) -> Whole:
+    count = i4(0)
+    for i in range(values.size):
+        count = i4(count + (values[i] < c))
+    return count
 
 
 # ------------------------------------------------------------------------------------------------------- called from Python
@@ -144,5 +170,5 @@ def statistics(values: Floats, quantiles: Sequence[float], tail: float) -> Float
     if values.ndim != 1 or not len(values):
         raise ValueError(f"expected a row of values, got shape {values.shape}")
     with DefaultArithmetic():
-        found: Floats = describe(values[None], values[None], wanted_of(len(values), quantiles, tail))[0][0]
+        found: Floats = describe(values[None], wanted_of(len(values), quantiles, tail), new_work(len(values), f8), False)[0][0]
     return found

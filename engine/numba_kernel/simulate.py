@@ -16,14 +16,17 @@ from ipvalue.numba_kernel.arithmetic import DefaultArithmetic
 from ipvalue.numba_kernel.arrays import Words, row, sums
 from ipvalue.numba_kernel.describe import describe, wanted_of
 from ipvalue.numba_kernel.exact import add_exact
-from ipvalue.numba_kernel.paths import Factors, fill_values, new_block
+from ipvalue.numba_kernel.factors import factors_of, fill_table
+from ipvalue.numba_kernel.paths import fill_values, new_block
 from ipvalue.numba_kernel.records import asset_records, period_records
+from ipvalue.numba_kernel.select import new_work
 from ipvalue.numba_kernel.stop import FLAG, stopped_if
 
 f4, f8, i1, i4, i8, u8 = np.float32, np.float64, np.int8, np.int32, np.int64, np.uint64
 
 _VALUES_AT_ONCE = 1 << 18
 """Path values that are made before they are described: a few assets, or one, so that they stay in the cache."""
+_LIFE = STATISTICS.index("expected_life")
 
 
 def simulate(
@@ -62,35 +65,44 @@ def simulate(
     with DefaultArithmetic():
         assets = asset_records(v, real)
         periods = period_records(v, assets, real)
-        shared = _shared_factors(assets, factors, paths, real, table_bytes)
-        wanted, block, alive = wanted_of(paths, quantiles, tail), new_block(real), np.zeros(int(assets["whole_periods"].max()), i8)
-        counts = np.zeros(0, i8) if lived is None else row(lived, i8, int(v.offset[n]))
-        at_once = max(1, _VALUES_AT_ONCE // paths)
-        made, life = np.empty((min(at_once, n), paths), real), np.empty(n)
+        wanted, block, counts = wanted_of(paths, quantiles, tail), new_block(real), None if lived is None else row(lived, i8, int(v.offset[n]))
+        shared = factors_of(assets, factors, paths, real, table_bytes)
+        if shared.tabled:
+            stopped_if(fill_table(shared, u8(seed), u8(first), FLAG))
+        room = -(-paths // BLOCK_PATHS) * BLOCK_PATHS
+        at_once = min(max(1, _VALUES_AT_ONCE // room), n)
+        made, work = np.empty((at_once, room), real), new_work(paths, real)
         for start in range(0, n, at_once):
             here = slice(start, min(start + at_once, n))
-            values = made[: here.stop - start] if kept is None else kept[here]
-            stopped_if(fill_values(assets[here], periods, shared, u8(seed), u8(first), block, alive, values, life[here], counts, FLAG))
-            shared = shared._replace(used=shared.used[:0])
-            wide = values.astype(f8, copy=False)
-            statistics[here], status[here] = describe(values, wide, wanted)
-            good = status[here] == 0
+            some = assets[here]
+            alive = np.zeros((len(some), int(some["whole_periods"].max())), i8)
+            drawn = shared if shared.tabled else factors_of(some, factors, paths, real, 0)
+            stopped_if(fill_values(some, periods, drawn, u8(seed), u8(first), paths, block, made, alive, FLAG))
+            values = made[: len(some), :paths]
+            if kept is not None:
+                kept[here] = values
+            statistics[here], status[here] = describe(made[: len(some)], wanted, work, counts is not None)
+            if counts is not None:
+                _add_counts(alive, some, counts)
+            statistics[here, _LIFE] = _years(alive, some) / f8(paths)
             if totals is not None:
-                add_exact(totals, group[here][good], wide[good])
-    statistics[:, STATISTICS.index("expected_life")] = life / f8(paths)
+                good = status[here] == 0
+                add_exact(totals, group[here][good], values[good].astype(f8))
     statistics[status != 0] = 0.0
     if lived is not None:
         statistics[:] = 0.0
     return statistics, status, kept
 
 
-def _shared_factors(assets: npt.NDArray[Any], factors: Any, paths: int, real: Any, table_bytes: int) -> Factors:
-    """The factors; those that move anything here are to be tabled where `table_bytes` allows."""
-    matrix = np.ascontiguousarray(factors.matrix, f8)
-    used = np.unique(assets["factor"][assets["has_factor"] & (assets["factor"] >= 0)])
-    slot = np.full(max(1, len(matrix)), -1, i8)
-    slot[used] = np.arange(len(used))
-    shape = (len(used), int(assets["whole_periods"].max()), -(-paths // BLOCK_PATHS) * BLOCK_PATHS)
-    tabled = 0 < shape[0] * shape[1] * shape[2] * np.dtype(real).itemsize <= table_bytes
-    table = np.empty(shape if tabled else (0, 0, 0), real)
-    return Factors(matrix.astype(real), row(factors.hashes, u8, len(matrix)), slot, table, tabled, used if tabled else used[:0])
+def _years(alive: npt.NDArray[np.int64], assets: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """(a,) the years lived on all paths together, summed in the order of time. alive: (a, t) paths alive in each period."""
+    years = np.zeros(len(assets))
+    for t in range(alive.shape[1]):
+        years += np.where(t + 1 < assets["whole_periods"], assets["step"], assets["last_delta"]) * alive[:, t].astype(f8)
+    return years
+
+
+def _add_counts(alive: npt.NDArray[np.int64], assets: npt.NDArray[Any], counts: npt.NDArray[np.int64]) -> None:
+    for one, asset in zip(alive, assets, strict=True):
+        start, periods = int(asset["start"]), int(asset["whole_periods"])
+        counts[start : start + periods] += one[:periods]

@@ -31,10 +31,11 @@ from numba.core.errors import TypingError
 from portfolios import random_methods, random_portfolio
 
 from ipvalue import backend, numba_kernel, simulate
-from ipvalue.constants import DRIVERS
+from ipvalue.constants import BLOCK_PATHS, DRIVERS
 from ipvalue.ext import kernel as native
 from ipvalue.numba_kernel.arithmetic import fma
-from ipvalue.numba_kernel.compiler import Kernel
+from ipvalue.numba_kernel.compiler import Kernel, cpu_features
+from ipvalue.numba_kernel.words import draw_word_by_table, drawn_by_instruction, words_at_once
 from ipvalue.valuation import Result
 
 __all__ = ["here"]
@@ -229,6 +230,36 @@ def test_elementary_functions_where_they_are_used(name: str) -> None:
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=8, max_size=8), st.integers(1, 10))
 def test_ars(words: list[int], rounds: int) -> None:
     assert numba_kernel.ars(words[:4], words[4:], rounds) == native.ars(words[:4], words[4:], rounds)
+
+
+@pytest.mark.parametrize("at_once", [4, 8, 16])
+def test_words_by_instruction_and_by_table(at_once: int) -> None:
+    """Of every width that this processor has; the look-up is what other processors use."""
+    if at_once > words_at_once(cpu_features(), platform.machine()):
+        pytest.skip(f"no AES instruction for {at_once} words here")
+    by_instruction = drawn_by_instruction(at_once)
+
+    @Kernel
+    def both(counter: Any, path: Any, hash_: Any, seed: Any, one: Any, other: Any) -> None:
+        by_instruction(counter, path, hash_, seed, one)
+        draw_word_by_table(counter, path, hash_, seed, other)
+
+    random = np.random.default_rng(at_once)
+    for path in (0, 64, 512, 2**30 - 512):
+        counter, hash_, seed = (np.uint64(x) for x in (1 << 28 | int(random.integers(2**20)), *random.integers(2**64, size=2, dtype=np.uint64)))
+        one, other = (np.zeros(BLOCK_PATHS, np.uint32) for _ in range(2))
+        both(counter, np.uint64(path), hash_, seed, one, other)
+        same_bits(one, other, f"words of path {path}")
+        key = [int(seed) & 0xFFFFFFFF, int(seed) >> 32, 0, 0]
+        assert other[4:8].tolist() == list(native.ars([int(counter), path // 4 + 1, int(hash_) & 0xFFFFFFFF, int(hash_) >> 32], key))
+
+
+def test_which_instruction_is_taken() -> None:
+    """The widest that the processor has; none where AES is missing or was masked."""
+    assert words_at_once("+aes,+vaes,+avx2,+avx512f", "x86_64") == 16
+    assert words_at_once("+aes,+vaes,+avx2,-avx512f", "x86_64") == 8
+    assert words_at_once("+aes,-vaes,+avx2,+avx512f", "AMD64") == 4
+    assert words_at_once("+sse2", "x86_64") == words_at_once("", "x86_64") == words_at_once("+aes,+neon", "aarch64") == 0
 
 
 numbers = st.floats(width=64) | st.sampled_from([0.0, -0.0, 1.0, -1.0, 5e-324, 1e300])
@@ -431,7 +462,7 @@ def long_work() -> Iterator[Callable[[], Any]]:
     """A call that takes some seconds, compiled before; the flag is taken down afterwards."""
     vectors = batch([0, 40] + [40 * i for i in range(2, 41)])
     simulated(numba_kernel, vectors, 10, True)
-    yield lambda: simulated(numba_kernel, vectors, 100_000, True, keep=False)
+    yield lambda: simulated(numba_kernel, vectors, 1_000_000, True, keep=False)
     numba_kernel.clear_stop()
 
 

@@ -1,0 +1,84 @@
+"""The factors' paths, which all assets share: docs/numerics.md §4.
+
+t = periods, p = paths, n = paths of a block, s = factors, c = those of them that are drawn
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ipvalue.constants import BLOCK_PATHS, PURPOSE_FACTOR
+from ipvalue.numba_kernel.arithmetic import fma, raised
+from ipvalue.numba_kernel.arrays import row
+from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, device, loop
+from ipvalue.numba_kernel.random import draw_normals
+from ipvalue.numba_kernel.words import draw_word
+
+u4, u8, i8, f8 = np.uint32, np.uint64, np.int64, np.float64
+
+_FACTOR = u8(PURPOSE_FACTOR) << u8(28)
+
+
+class Factors(NamedTuple):
+    """The factors that move some assets, and their paths: of all paths, or of one block at a time."""
+
+    weights: Any  # (s, s) REAL, lower triangle
+    hashes: npt.NDArray[np.uint64]  # (s)
+    used: npt.NDArray[np.int64]  # (c) ascending
+    slot: npt.NDArray[np.int64]  # (s) a factor's place in the table, 0 where it has none; of −1 too
+    table: Any  # (c, t, p of whole blocks) or (c, t, n) REAL
+    tabled: bool
+    word: npt.NDArray[np.uint32]  # (2, n) work space
+    independent: Any  # (2, n) REAL
+
+
+def factors_of(assets: npt.NDArray[Any], factors: Any, paths: int, real: Any, table_bytes: int) -> Factors:
+    """Room for the factors that move these assets, for all paths where `table_bytes` allows. factors: matrix (s, s), hashes (s,)."""
+    matrix = np.ascontiguousarray(factors.matrix, f8)
+    used = np.unique(assets["factor"][assets["has_factor"] & (assets["factor"] >= 0)])
+    slot = np.zeros(len(matrix) + 1, i8)
+    slot[used] = np.arange(len(used))
+    whole = -(-paths // BLOCK_PATHS) * BLOCK_PATHS
+    drawn = len(used), int(assets["whole_periods"].max())
+    tabled = 0 < drawn[0] * drawn[1] * whole * np.dtype(real).itemsize <= table_bytes
+    table = np.zeros((max(1, drawn[0]), drawn[1], whole if tabled else BLOCK_PATHS), real)
+    word, independent = np.zeros((2, BLOCK_PATHS), u4), np.zeros((2, BLOCK_PATHS), real)
+    return Factors(matrix.astype(real), row(factors.hashes, u8, len(matrix)), used, slot, table, tabled, word, independent)
+
+
+@loop
+def _add(weight: Real, independent: Array, first: bool, common: Array) -> None:
+    """common (n,) += weight·independent."""
+    for i in range(BLOCK_PATHS):
+        common[i] = weight * independent[i] if first else fma(weight, independent[i], common[i])
+
+
+@device
+def draw_factors(factors: Factors, path: Whole, seed: Whole, column: Whole) -> None:
+    """A block of the table from this column, of the paths from `path`: each independent factor is drawn once for all of them."""
+    if not len(factors.used):
+        return
+    periods = factors.table.shape[1]
+    for t in range(0, periods, 2):
+        for j in range(factors.used[-1] + 1):
+            draw_word(_FACTOR + u8(t), path, factors.hashes[j], seed, factors.word[0])
+            draw_word(_FACTOR + u8(t + 1), path, factors.hashes[j], seed, factors.word[1])
+            draw_normals(factors.word[0], factors.word[1], factors.independent[0], factors.independent[1])
+            for c in range(len(factors.used)):
+                for k in range(2):
+                    if j <= factors.used[c] and t + k < periods:
+                        common = factors.table[c, t + k][column:]
+                        _add(factors.weights[factors.used[c], j], factors.independent[k], j == 0, common)
+
+
+@Kernel
+def fill_table(factors: Factors, seed: Whole, origin: Whole, flag: Array) -> bool:
+    """The whole table, of the paths from number `origin`. True where the flag ended it early."""
+    for first in range(0, factors.table.shape[2], BLOCK_PATHS):
+        if raised(flag):
+            return True
+        draw_factors(factors, origin + u8(first), seed, first)
+    return False

@@ -95,7 +95,7 @@ def doubts(rows: Rows, tables: Tables) -> Doubts:
     found.add(SAME_DECLINE, rows, income & decline & ~(_filled(rows, "growth") & _filled(rows, "obsolescence")))
     found.add(BEFORE_TAX, rows, income & (premium > 0.0) & premium_is_ours & (rows.floats("tax_rate") == 0.0))
     found.add(LIFE_AS_TAX_LIFE, rows, income & _life_as_tax_life(rows, tables))
-    found.add(STAGES_OUTLIVE, rows, rows.valued_by(["project"]) & _stages_outlive(rows, tables))
+    found.add(STAGES_OUTLIVE, rows, rows.valued_by(["project"]) & _stages_outlive(rows, tables) & ~_filled(rows, "stage_years"))
     return found
 
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +69,8 @@ class Kernels(Protocol):
         table_bytes: int = 0,
         first: int = 0,
         lived: _Longs | None = None,
+        sobol: Any = None,
+        sums: _Doubles | None = None,
     ) -> tuple[_Doubles, npt.NDArray[np.int8], Any]: ...
     def statistics(self, values: _Doubles, quantiles: Sequence[float], tail: float) -> _Doubles: ...
     def add_exact(self, totals: _Words, group: _Ints, values: _Doubles) -> None: ...
@@ -100,7 +102,7 @@ def _native() -> Kernels:
 def _numba() -> Kernels:
     from ipvalue import numba_kernel
 
-    return numba_kernel
+    return cast(Kernels, numba_kernel)  # but for `sobol`, which a job refuses with it
 
 
 def default_backend() -> Backend:

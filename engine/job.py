@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ipvalue.backend import Backend, default_backend, kernels
 from ipvalue.constants import MAX_PATHS, MAX_QUANTILES
 from ipvalue.reconcile import MOST_BYTES, row_bytes
 from ipvalue.schema import PORTFOLIO, InputError, Strict, did_you_mean, validate
-from ipvalue.simulate import Sampling
+from ipvalue.simulate import Sampler, Sampling
+from ipvalue.sobol import points_of
 from ipvalue.totals import totals_bytes
 
 SECONDS_A_TASK = 3.0
@@ -34,6 +35,7 @@ class Job(Strict):
 
     paths: Annotated[int, Field(ge=1, le=MAX_PATHS)] = 10_000
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 1
+    sampler: Sampler = "random"
     precision: Literal["single", "double"] = "single"
     quantiles: Annotated[tuple[float, ...], Field(strict=False)] = (0.05, 0.25, 0.5, 0.75, 0.95)
     tail: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.05
@@ -88,10 +90,18 @@ class Job(Strict):
             parse_memory(value)
         return value
 
+    @model_validator(mode="after")
+    def _check_sampler(self) -> Job:
+        if self.sampler == "sobol":
+            points_of(self.paths)
+            if self.backend != "native":
+                raise ValueError("sampler sobol needs the C kernels for now: use --backend native, or --sampler random")
+        return self
+
     @property
     def sampling(self) -> Sampling:
         """What the simulation needs of it."""
-        return Sampling(self.paths, self.seed, self.precision, tuple(sorted(self.quantiles)), self.tail, self.backend)
+        return Sampling(self.paths, self.seed, self.precision, tuple(sorted(self.quantiles)), self.tail, self.backend, self.sampler)
 
     @property
     def threads(self) -> int:

@@ -17,7 +17,7 @@ from ipvalue.compiled import Compiled
 from ipvalue.constants import MONEY_LIMIT, STATISTICS
 from ipvalue.rows import Floats, Longs, Mask
 from ipvalue.simulate import NOT_FINITE, TOO_LARGE, Factors, Precision, Reals, Sampling, simulate
-from ipvalue.summary import Figures, figures_of
+from ipvalue.summary import Evidence, Figures, estimated, evidence_of, figures_of
 from ipvalue.totals import Totals
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -103,12 +103,18 @@ def _reconciled(
     closed, heavy = _weighted(parts.closed_form, compiled), np.logical_or.reduceat(parts.heavy, compiled.start[:-1])
     # a deviation of a sum is at most the sum of the deviations, and nearly so where all follow one path
     at_most = _weighted(parts.standard_error, compiled)
+    mean = statistics[:, STATISTICS.index("mean")]
+    error = np.where(heavy & ~np.isnan(closed), at_most, deviation / np.sqrt(np.float64(sampling.paths)))
+    if simulated.sums is not None:
+        of_parts = vars(evidence_of(compiled.vectors, simulated, parts.closed_form, sampling))
+        mean, error = estimated(Evidence(**{name: _weighted(numbers, compiled) for name, numbers in of_parts.items()}))
     figures = Figures(
         statistics=statistics,
         status=status,
         values=rounded if keep_paths else None,
         closed_form=closed,
-        standard_error=np.where(heavy & ~np.isnan(closed), at_most, deviation / np.sqrt(np.float64(sampling.paths))),
+        mean=mean,
+        standard_error=error,
         heavy=heavy,
         expected_life=_life(parts.expected_life, compiled),
         tab=_weighted(parts.tab, compiled),

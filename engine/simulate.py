@@ -6,18 +6,21 @@ a = assets, p = paths, q = quantiles, s = factors
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.backend import DEFAULT, Backend, kernel, kernels
+from ipvalue.backend import DEFAULT, Backend, kernels
+from ipvalue.backend import kernel as any_kernel
 from ipvalue.cashflows import Vectors
-from ipvalue.constants import FACTOR_TABLE_BYTES
+from ipvalue.constants import FACTOR_TABLE_BYTES, MONEY_LIMIT, REPLICATES
 from ipvalue.market import Market
+from ipvalue.sobol import plan
 from ipvalue.totals import Totals
 
 Precision = Literal["single", "double"]
+Sampler = Literal["random", "sobol"]
 Reals = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 NOT_FINITE, TOO_LARGE = 1, 2
@@ -26,18 +29,20 @@ NOT_FINITE, TOO_LARGE = 1, 2
 
 @dataclass(frozen=True)
 class Factors:
-    """The factors that all assets share: `matrix` (s, s) lower triangle of their correlation, `hashes` (s,) of their names, in the market's order."""
+    """The factors that all assets share: `matrix` (s, s) lower triangle of their correlation, `hashes` (s,) of their names, in the market's order;
+    `steps_per_year` of the market, after which the sampler sobol bridges them."""
 
     matrix: npt.NDArray[np.float64]
     hashes: npt.NDArray[np.uint64]
+    steps_per_year: int = 1
 
 
 def make_factors(market: Market) -> Factors:
     """The market's factors for the kernel (docs/numerics.md §4)."""
     names = [name.encode() for name in market.factor_order]
     offsets = np.cumsum([0, *map(len, names)]).astype(np.int32)
-    hashes = kernel.hash_strings(np.frombuffer(b"".join(names), np.uint8), offsets)
-    return Factors(market.cholesky(), hashes)
+    hashes = any_kernel.hash_strings(np.frombuffer(b"".join(names), np.uint8), offsets)
+    return Factors(market.cholesky(), hashes, market.steps_per_year)
 
 
 @dataclass(frozen=True)
@@ -50,15 +55,18 @@ class Sampling:
     quantiles: tuple[float, ...]
     tail: float
     backend: Backend = DEFAULT
+    sampler: Sampler = "random"
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """statistics (a, 5 + q): constants.STATISTICS, then the quantiles; status (a,) int8: 0, or why a row has no value; values (a, p) or None."""
+    """statistics (a, 5 + q): constants.STATISTICS, then the quantiles; status (a,) int8: 0, or why a row has no value; values (a, p) or None;
+    sums (2, a, 16) of G and K by replicate (docs/numerics.md §14), None where paths are random."""
 
     statistics: npt.NDArray[np.float64]
     status: npt.NDArray[np.int8]
     values: Reals | None
+    sums: npt.NDArray[np.float64] | None = None
 
 
 def simulate(
@@ -71,7 +79,16 @@ def simulate(
     keep_paths: bool = False,
 ) -> Simulated:
     """Simulates every asset; `totals`, where given, takes its path values into its `group` (a,). Raises kernel.Stopped when asked to stop."""
-    statistics, status, values = kernels(sampling.backend).simulate(
+    kernel = kernels(sampling.backend)
+    sums, beyond = None, np.zeros(len(vectors.hash), np.bool_)
+    more: dict[str, Any] = {}
+    if sampling.sampler == "sobol":
+        # the mean is the closed form, or is controlled by it
+        beyond = ~(np.abs(kernel.closed_form(vectors)[0]) < MONEY_LIMIT)
+        group = None if group is None else np.where(beyond, np.int32(-1), group)
+        sums = np.zeros((2, len(beyond), REPLICATES))
+        more = {"sobol": plan(sampling.seed, sampling.paths, factors.steps_per_year), "sums": sums}
+    statistics, status, values = kernel.simulate(
         vectors,
         factors,
         seed=sampling.seed,
@@ -83,5 +100,7 @@ def simulate(
         totals=None if totals is None else totals.sums,
         keep=keep_paths,
         table_bytes=FACTOR_TABLE_BYTES,
+        **more,
     )
-    return Simulated(statistics, status, values)
+    status[beyond & (status == 0)] = TOO_LARGE
+    return Simulated(statistics, status, values, sums)

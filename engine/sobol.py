@@ -6,26 +6,36 @@ d = dimensions, k = digits of six bits, c = the bridge's coordinates
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.constants import BRIDGE_MAX_PERIODS, BRIDGE_YEARS, REPLICATES, SOBOL_BITS, SOBOL_DIMENSIONS
+from ipvalue.backend import kernel
+from ipvalue.constants import (
+    BRIDGE_MAX_PERIODS,
+    BRIDGE_YEARS,
+    PURPOSE_SCRAMBLE,
+    REPLICATES,
+    SOBOL_BITS,
+    SOBOL_DIGIT_BITS,
+    SOBOL_DIMENSIONS,
+)
 
 Words = npt.NDArray[np.uint32]
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
-DIGIT_BITS = 6
 _TABLE = Path(__file__).parent / "data" / "sobol.txt"
 
 
 def points_of(paths: int) -> int:
     """The points of each replicate. ValueError where they would differ in number."""
     if paths % REPLICATES or paths < REPLICATES:
-        raise ValueError(f"paths is {paths}: the sobol sampler takes a multiple of {REPLICATES}, best a power of two")
+        below = paths // REPLICATES * REPLICATES
+        near = f"{below:,} or {below + REPLICATES:,}" if below > 0 else f"{REPLICATES}"
+        raise ValueError(f"paths is {paths:,}: the sobol sampler takes a multiple of {REPLICATES}, so {near}, best a power of two")
     return paths // REPLICATES
 
 
@@ -70,12 +80,12 @@ def _parity(x: Words) -> Words:
 def digit_tables(numbers: Words, points: int) -> Words:
     """(d, k, 64): the XOR of the direction numbers that digit k of an index picks, so that a point is the XOR of one entry of each digit."""
     bits = max((points - 1).bit_length(), 1)
-    digits = -(-bits // DIGIT_BITS)
-    found = np.zeros((len(numbers), digits, 1 << DIGIT_BITS), np.uint32)
+    digits = -(-bits // SOBOL_DIGIT_BITS)
+    found = np.zeros((len(numbers), digits, 1 << SOBOL_DIGIT_BITS), np.uint32)
     for k in range(digits):
-        for bit in range(min(DIGIT_BITS, SOBOL_BITS - k * DIGIT_BITS)):
+        for bit in range(min(SOBOL_DIGIT_BITS, SOBOL_BITS - k * SOBOL_DIGIT_BITS)):
             size = 1 << bit
-            found[:, k, size : 2 * size] = found[:, k, :size] ^ numbers[:, k * DIGIT_BITS + bit, None]
+            found[:, k, size : 2 * size] = found[:, k, :size] ^ numbers[:, k * SOBOL_DIGIT_BITS + bit, None]
     return found
 
 
@@ -121,3 +131,31 @@ def bridge(steps_per_year: int) -> Bridge:
 
 def _root(x: float) -> float:
     return float(np.sqrt(np.float64(x)))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all assets and factors of a run share: `points` of each replicate, their `table` (d, k, 64) scrambled by the seed, the bridge."""
+
+    points: int
+    table: Words
+    bridge: Bridge
+
+
+@lru_cache(maxsize=4)
+def plan(seed: int, paths: int, steps_per_year: int) -> Plan:
+    """The Plan of a run; made once in each process. ValueError where replicates would differ in number."""
+    points = points_of(paths)
+    table = digit_tables(_numbers(seed), points)
+    table.setflags(write=False)
+    return Plan(points, table, bridge(steps_per_year))
+
+
+@lru_cache(maxsize=4)
+def _numbers(seed: int) -> Words:
+    """(d, 32) the table's direction numbers as the seed scrambles them."""
+    key = (seed & 0xFFFFFFFF, seed >> 32, 0, 0)
+    words = [
+        [kernel.ars(((PURPOSE_SCRAMBLE << 28) + d, four, 0, 0), key) for four in range(SOBOL_BITS // 4)] for d in range(SOBOL_DIMENSIONS)
+    ]  # a counter makes the words of four neighbouring paths, here rows
+    return scrambled(np.array(words, np.uint32).reshape(SOBOL_DIMENSIONS, SOBOL_BITS))

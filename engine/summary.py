@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from ipvalue.backend import Backend, kernels
 from ipvalue.cashflows import Vectors
-from ipvalue.constants import HEAVY_TAIL_VARIANCE, MONEY_LIMIT, STATISTICS
+from ipvalue.constants import HEAVY_TAIL_VARIANCE, MONEY_LIMIT, REPLICATES, STATISTICS
+from ipvalue.replicates import controlled, standard_error
 from ipvalue.rows import Rows
 from ipvalue.simulate import Reals, Sampling, Simulated
 from ipvalue.totals import Totals
@@ -58,13 +59,14 @@ def reject_unusable(rows: Rows, figures: Figures) -> None:
 
 @dataclass(frozen=True)
 class Figures:
-    """All that the results say of an asset, and of its path values: Simulated's fields, and (a,) closed_form (NaN: there is none), standard_error
-    (NaN: not known), heavy (whether the tail is), expected_life, tab and value."""
+    """All that the results say of an asset, and of its path values: Simulated's fields, and (a,) closed_form (NaN: there is none), mean (the
+    best estimate), standard_error (NaN: not known), heavy (whether the tail is), expected_life, tab and value."""
 
     statistics: Floats
     status: npt.NDArray[np.int8]
     values: Reals | None
     closed_form: Floats
+    mean: Floats
     standard_error: Floats
     heavy: npt.NDArray[np.bool_]
     expected_life: Floats
@@ -79,17 +81,50 @@ def figures_of(vectors: Vectors, simulated: Simulated, sampling: Sampling) -> Fi
     variance = vectors.volatility * vectors.volatility * np.diff(vectors.offset) * vectors.step + vectors.uncertainty * vectors.uncertainty
     heavy = variance > HEAVY_TAIL_VARIANCE
     deviation = np.where(heavy & ~np.isnan(closed), analytic, raw["standard_deviation"])
-    mean = raw["mean"]
+    mean, error = raw["mean"], deviation / np.sqrt(np.float64(sampling.paths))
+    if simulated.sums is not None:
+        mean, error = estimated(evidence_of(vectors, simulated, closed, sampling))
     gross = np.where(mean > 0.0, mean * vectors.tab_factor, mean)
     return Figures(
-        **vars(simulated),
+        simulated.statistics,
+        simulated.status,
+        simulated.values,
         closed_form=closed,
-        standard_error=deviation / np.sqrt(np.float64(sampling.paths)),
+        mean=mean,
+        standard_error=error,
         heavy=heavy,
         expected_life=raw["expected_life"],
         tab=gross - mean,
         value=gross * vectors.premise_factor,
     )
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the mean of a row under sobol is made from (docs/numerics.md §14): what is `known` of it (a,), and for the rest the replicate means of
+    G and K, `values` and `control` (a, 16), and K's `expectation` (a,)."""
+
+    known: Floats
+    values: Floats
+    control: Floats
+    expectation: Floats
+
+
+def evidence_of(vectors: Vectors, simulated: Simulated, closed: Floats, sampling: Sampling) -> Evidence:
+    """The Evidence of assets (a,) by one method each, whose closed forms are `closed` (a,), NaN where there is none."""
+    assert simulated.sums is not None
+    exact = ~np.isnan(closed)
+    values, control = simulated.sums / np.float64(sampling.paths // REPLICATES)
+    asset = np.repeat(np.arange(len(closed)), np.diff(vectors.offset))
+    costs = np.bincount(asset, vectors.survival * vectors.f, len(closed))
+    expectation = kernels(sampling.backend).closed_form(vectors)[0] + costs
+    return Evidence(np.where(exact, closed, 0.0), values, control, np.where(exact, 0.0, expectation))
+
+
+def estimated(evidence: Evidence) -> tuple[Floats, Floats]:
+    """(a,) mean and standard error."""
+    mean, error = controlled(evidence.values, evidence.control, evidence.expectation)
+    return evidence.known + mean, error
 
 
 def with_method_shown(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -110,7 +145,7 @@ def describe_assets(rows: Rows, figures: Figures, method_values: pa.Array, sampl
         "asset_id": rows.batch["asset_id"],
         "method": with_method_shown(rows.batch)["method"],
         "status": np.where(figures.heavy, "heavy_tail", "ok"),
-        "mean": raw["mean"],
+        "mean": figures.mean,
         "mean_raw": raw["mean"],
         "standard_error": pa.array(figures.standard_error, mask=np.isnan(figures.standard_error)),
         "standard_deviation": raw["standard_deviation"],
@@ -152,8 +187,12 @@ def describe_groups(totals: Totals, sampling: Sampling) -> pa.Table:
     records: list[Mapping[str, object]] = []
     kernel = kernels(sampling.backend)
     for key, count, sums, extras in totals.ordered():
-        found = kernel.statistics(kernel.exact_as_float(sums), sampling.quantiles, sampling.tail)
+        on_paths = kernel.exact_as_float(sums)
+        found = kernel.statistics(on_paths, sampling.quantiles, sampling.tail)
         mean, deviation, shortfall = found[:3]
+        error = deviation / np.sqrt(np.float64(sampling.paths))
+        if sampling.sampler == "sobol":
+            error = standard_error(on_paths.reshape(1, -1, REPLICATES).sum(axis=1) / np.float64(sampling.paths // REPLICATES))[0]
         quantiles = found[len(STATISTICS) :]
         alone = extras[EXTRA_COLUMNS:]
         records.append({
@@ -161,7 +200,7 @@ def describe_groups(totals: Totals, sampling: Sampling) -> pa.Table:
             "assets": count,
             "value": extras[0],
             "mean": mean,
-            "standard_error": deviation / np.sqrt(np.float64(sampling.paths)),
+            "standard_error": error,
             "standard_deviation": deviation,
             **dict(zip(names, quantiles, strict=True)),
             "expected_shortfall": shortfall,

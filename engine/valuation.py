@@ -99,7 +99,7 @@ def value(
 
     portfolio: a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or any table with `__arrow_c_stream__` (pandas, polars, …).
     market: path, mapping or Market, else market.toml beside the portfolio. out: results directory; without it the result is kept in memory.
-    options: those of ipvalue.job.Job, named as the command's flags: paths, seed, precision, quantiles, tail, group_by, premise, keep_paths,
+    options: those of ipvalue.job.Job, named as the command's flags: paths, seed, sampler, precision, quantiles, tail, group_by, premise, keep_paths,
     workers, scheduler, memory, backend. Raises InputError (bad input, nothing written) and RunError (the run failed, nothing left behind).
     """
     if out is not None:

@@ -8,7 +8,7 @@ import os
 
 import numpy as np
 
-from ipvalue.constants import DRIVERS, MAX_PATHS, STATISTICS
+from ipvalue.constants import BRIDGE_MAX_PERIODS, DIMENSION_SHOCKS, DRIVERS, MAX_PATHS, REPLICATES, SOBOL_DIGIT_BITS, STATISTICS
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
@@ -75,9 +75,21 @@ cdef extern from "simulate.h":
         pass
     enum:
         STAT_QUANTILES, TILE_STEP, RUN_OK, RUN_STOPPED, RUN_NO_MEMORY
+    ctypedef struct sobol_points:
+        int64_t points, dimensions, digits, periods
+        const uint32_t *table
+        const int32_t *middle
+        const int32_t *left
+        const int32_t *right
+        const double *left_weight
+        const double *right_weight
+        const double *scale
+        double *given
+        double *control
     ctypedef struct simulation:
         int64_t assets, paths, first
         uint64_t seed
+        const sobol_points *sobol
         const int64_t *offset
         const double *w
         const double *f
@@ -505,16 +517,44 @@ def boundary(v):
     return out, entered
 
 
+cdef void for_points(sobol_points *out, object plan, int64_t first, int64_t paths) except *:
+    cdef const uint32_t[:, :, ::1] table = plan.table
+    cdef Py_ssize_t c = plan.bridge.periods
+    places = np.stack([plan.bridge.middle, plan.bridge.left, plan.bridge.right])
+    digits = (plan.points - 1).bit_length()
+    if first % REPLICATES or paths % REPLICATES or first + paths > plan.points * REPLICATES:
+        raise ValueError(f"paths {first} to {first + paths} are not whole points of the {plan.points} of {REPLICATES} replicates")
+    if not 1 <= c <= BRIDGE_MAX_PERIODS or places.min() < 0 or places.max() > c:
+        raise ValueError(f"a bridge of {c} periods")
+    if table.shape[0] < DIMENSION_SHOCKS or table.shape[1] * SOBOL_DIGIT_BITS < digits or table.shape[2] != 1 << SOBOL_DIGIT_BITS:
+        raise ValueError(f"a table of {table.shape[0]} dimensions and {table.shape[1]} digits for {plan.points} points")
+    out.points = plan.points
+    out.dimensions = table.shape[0]
+    out.digits = table.shape[1]
+    out.periods = c
+    out.table = &table[0, 0, 0]
+    out.middle = ints(plan.bridge.middle, c)
+    out.left = ints(plan.bridge.left, c)
+    out.right = ints(plan.bridge.right, c)
+    out.left_weight = doubles(plan.bridge.left_weight, c)
+    out.right_weight = doubles(plan.bridge.right_weight, c)
+    out.scale = doubles(plan.bridge.scale, c)
+
+
 def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double tail, group=None, totals=None,
-             bint keep=False, int64_t table_bytes=0, int64_t first=0, lived=None):
+             bint keep=False, int64_t table_bytes=0, int64_t first=0, lived=None, sobol=None, sums=None):
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
     v: ipvalue.cashflows.Vectors with boundaries; factors: ipvalue.simulate.Factors (matrix (s, s), hashes (s,)); totals: (g·p, 2) uint64 words
-    of 128-bit sums that are added to, group (a,) int32 its rows. The factors' paths are tabled once if `table_bytes` allows, else made tile by tile.
+    of 128-bit sums that are added to, group (a,) int32 its rows (-1: none). The factors' paths are tabled once if `table_bytes` allows, else made tile by tile.
 
     first: the number of the first path, a multiple of 64: a part of many paths, where several calls share one asset. lived, (offset[a],) int64,
     takes the number of paths alive in each period; then no statistics are made but of all parts together, by `statistics`.
+
+    sobol: ipvalue.sobol.Plan, None for random words. sums, (2, a, 16) float64, is added to: under sobol the sums of G and K over the paths of each
+    replicate, of assets that are clamped or optional (0 of the others). numerics.md §14.
     """
+    cdef sobol_points points
     cdef simulation job
     cdef Py_ssize_t n = v.offset.shape[0] - 1, size = v.offset[n], q = len(quantiles), i
     cdef int result = RUN_OK
@@ -530,6 +570,13 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
     job.first = first
     job.lived = <int64_t *>longs(lived, size)
     job.seed = seed
+    job.sobol = NULL
+    if sobol is not None:
+        for_points(&points, sobol, first, paths)
+        sums = np.zeros((2, n, REPLICATES)) if sums is None else sums
+        points.given = <double *>doubles(sums[0].reshape(-1), n * REPLICATES)
+        points.control = <double *>doubles(sums[1].reshape(-1), n * REPLICATES)
+        job.sobol = &points
     job.offset = longs(v.offset, n + 1)
     job.w = doubles(v.w, size)
     job.f = doubles(v.f, size)

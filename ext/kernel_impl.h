@@ -25,7 +25,15 @@ static FN(source) FN(make_source)(uint64_t seed) {
     return source;
 }
 
-static void FN(prepare)(const simulation *job, int64_t a, FN(asset) *asset) {
+static int64_t FN(rounded_up)(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/* The dimensions of the table that an asset of so many periods reads. */
+static int64_t FN(dimensions_of)(const sobol_points *points, int64_t periods) {
+    const int64_t all = DIMENSION_SHOCKS + FN(rounded_up)(periods, points->periods);
+    return all < points->dimensions ? all : points->dimensions;
+}
+
+static void FN(prepare)(const simulation *job, const FN(source) *source, int64_t a, FN(asset) *asset, uint32_t *shift, uint32_t *index) {
     const double sigma = job->volatility[a], beta = job->loading[a], step = job->step[a], scaled = sigma * sqrt_f64(step), s = job->uncertainty[a];
     const double low = job->royalty_low[a], high = job->royalty_high[a], width = high - low;
     const int64_t offset = job->offset[a];
@@ -62,10 +70,20 @@ static void FN(prepare)(const simulation *job, int64_t a, FN(asset) *asset) {
         p->bound_out = asset->optional ? (REAL)job->bound_out[at] : (REAL)0;
         p->bound_in = asset->optional ? (REAL)job->bound_in[at] : (REAL)0;
         p->salvage = asset->optional ? (REAL)job->salvage[at] : (REAL)0;
+        p->chance = (REAL)job->survival[at];
+        p->control = (REAL)(job->survival[at] * job->w[at]);
         const uint64_t enter = rival ? threshold(job->rival[at]) : (uint64_t)1 << 32;
         p->last = last_word(threshold(job->survival[at]));
         p->rival_last = last_word(enter ? enter : 1);
     }
+    if (!job->sobol) return;
+    const int64_t dimensions = FN(dimensions_of)(job->sobol, asset->moves == STILL ? 0 : asset->periods);
+    for (int64_t d = 0; d < dimensions; d++) FN(make_shifts)(source, asset->hash, d, shift + d * REPLICATES);
+    FN(pair_points)(source, asset->hash, job->sobol->points, index);
+    asset->shift = shift;
+    asset->index = index;
+    asset->given = job->sobol->given + a * REPLICATES;
+    asset->control = job->sobol->control + a * REPLICATES;
 }
 
 /* Factors of a tile of paths: rows[slot][t][p]. */
@@ -74,30 +92,46 @@ typedef struct {
     int32_t *used;                  /* (count) their rows in the matrix, ascending */
     int32_t *slot;                  /* (s) place of a factor in `used` */
     REAL *rows;
+    uint32_t *shift;                /* of sobol: (dimension, REPLICATES) */
 } FN(factors);
 
+/* Takes independent factor j in period t into the factors it has a part in, in the columns of a vector from `column`. */
+INLINE void FN(spread)(const simulation *job, const FN(factors) *f, int64_t j, int64_t t, int64_t column, OF(reals) normal) {
+    for (int64_t c = 0; c < f->count; c++) {
+        if (j > f->used[c]) continue;
+        const OF(reals) weight = OF(all)((REAL)job->factor_matrix[f->used[c] * job->factors + j]);
+        REAL *row = f->rows + (c * f->periods + t) * f->stride + column;
+        if (j == 0)
+            OF(store)(row, weight * normal);
+        else
+            OF(store)(row, OF(fmas)(weight, normal, OF(load)(row)));
+    }
+}
+
 /* The factors in use on n paths from `path`, into rows from column `at`: each independent factor is drawn once for all of them. */
-static void FN(draw_factors)(const simulation *job, const FN(source) *source, const FN(factors) *f, int64_t path, int64_t n, int64_t at) {
+static void FN(draw_factors)(const simulation *job, const FN(source) *source, const FN(bridge) *bridge, const FN(factors) *f, int64_t path, int64_t n,
+                             int64_t at) {
     if (!f->count) return;
     for (int64_t i = 0; i < n; i += OF(LANES))
         for (int64_t j = 0; j <= f->used[f->count - 1]; j++) {
             const OF(words) base = FN(at_path)(source, FN(counters)(source, PURPOSE_FACTOR, job->factor_hash[j]), (uint32_t)(path + i));
+            if (job->sobol) {
+                const FN(feed) feed = {f->shift, j, job->factors, 0};
+                const uint32_t point = (uint32_t)((path + i) / REPLICATES);
+                OF(reals) walk[BRIDGE_MAX_PERIODS + 1][OF(UNROLL)];
+                for (int64_t start = 0; start < f->periods; start += bridge->periods) {
+                    const int64_t reach = f->periods - start < bridge->periods ? f->periods - start : bridge->periods;
+                    FN(walk_bridge)(1, bridge, &feed, source, start, reach, &point, &base, (uint32_t)(path + i), walk);
+                    for (int64_t t = 0; t < reach; t++) FN(spread)(job, f, j, start + t, at + i, walk[t + 1][0] - walk[t][0]);
+                }
+                continue;
+            }
             OF(words) index = {0};
             for (int64_t t = 0; t < f->periods; t += 2) {
                 OF(reals) normal[2];
                 OF(normals)(OF(ars)(base ^ index, source->key), OF(ars)(base ^ (index + source->one), source->key), &normal[0], &normal[1]);
                 index += source->one + source->one;
-                for (int64_t c = 0; c < f->count; c++) {
-                    if (j > f->used[c]) continue;
-                    const OF(reals) weight = OF(all)((REAL)job->factor_matrix[f->used[c] * job->factors + j]);
-                    REAL *row = f->rows + (c * f->periods + t) * f->stride + at + i;
-                    for (int k = 0; k < 2 && t + k < f->periods; k++, row += f->stride) {
-                        if (j == 0)
-                            OF(store)(row, weight * normal[k]);
-                        else
-                            OF(store)(row, OF(fmas)(weight, normal[k], OF(load)(row)));
-                    }
-                }
+                for (int k = 0; k < 2 && t + k < f->periods; k++) FN(spread)(job, f, j, t + k, at + i, normal[k]);
             }
         }
 }
@@ -107,6 +141,17 @@ static int8_t FN(status_of)(KEY least, KEY most) {
     const double low = (double)FN(value)(least), high = (double)FN(value)(most), greatest = high > -low ? high : -low;
     if (!(greatest - greatest == 0.0) || !(low - low == 0.0)) return STATUS_NOT_FINITE;
     return greatest >= MONEY_LIMIT ? STATUS_TOO_LARGE : STATUS_OK;
+}
+
+/* The same of the sums of G and K: they hold what a path would have brought had the right lived on, which V may not. */
+static int8_t FN(status_of_sums)(const FN(asset) *asset, int64_t points) {
+    int8_t status = STATUS_OK;
+    for (int r = 0; r < REPLICATES; r++) {
+        const double given = fabs(asset->given[r]), control = fabs(asset->control[r]);
+        if (!(given <= DBL_MAX) || !(control <= DBL_MAX)) return STATUS_NOT_FINITE;
+        if (given >= MONEY_LIMIT * (double)points || control >= MONEY_LIMIT * (double)points) status = STATUS_TOO_LARGE;
+    }
+    return status;
 }
 
 /* Adds V·10^6 to the group's exact sums. */
@@ -133,6 +178,9 @@ typedef struct {
     int64_t *alive;            /* (batch, longest) */
     REAL *values;              /* (batch, room) */
     KEY *keys;                 /* (3, room) */
+    int64_t dimensions, points; /* of sobol: of an asset's own; of each replicate, with room for whole groups */
+    uint32_t *shift;           /* (batch, dimensions, REPLICATES) */
+    uint32_t *index;           /* (batch, points) */
     FN(factors) factors;
 } FN(space);
 
@@ -142,12 +190,13 @@ static void FN(release)(FN(space) *s) {
     free(s->alive);
     free(s->values);
     free(s->keys);
+    free(s->shift);
+    free(s->index);
+    free(s->factors.shift);
     free(s->factors.used);
     free(s->factors.slot);
     free(s->factors.rows);
 }
-
-static int64_t FN(rounded_up)(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 static int FN(allocate)(const simulation *job, FN(space) *s) {
     const int64_t n = job->paths;
@@ -173,7 +222,12 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
     s->tabled = whole * row_bytes <= job->table_bytes;
     while (!s->tabled && s->tile > TILE_STEP && s->tile * row_bytes > TILE_BYTES) s->tile -= TILE_STEP;
     f->stride = s->tabled ? whole : s->tile;
-    const int64_t asset_bytes = s->room * (int64_t)sizeof(REAL) + s->longest * (int64_t)(sizeof(FN(period)) + sizeof(int64_t));
+    int64_t asset_bytes = s->room * (int64_t)sizeof(REAL) + s->longest * (int64_t)(sizeof(FN(period)) + sizeof(int64_t));
+    if (job->sobol) {
+        s->dimensions = FN(dimensions_of)(job->sobol, s->longest);
+        s->points = job->sobol->points + TILE_STEP / REPLICATES;
+        asset_bytes += (s->dimensions * REPLICATES + s->points) * (int64_t)sizeof(uint32_t);
+    }
     s->batch = BATCH_BYTES / asset_bytes;
     s->batch = s->batch < 1 ? 1 : s->batch > job->assets ? job->assets : s->batch;
     s->assets = malloc((size_t)s->batch * sizeof *s->assets);
@@ -182,6 +236,12 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
     s->values = malloc((size_t)(s->batch * s->room) * sizeof *s->values);
     s->keys = malloc((size_t)(3 * s->room) * sizeof *s->keys);
     f->rows = malloc((size_t)(f->stride * row_bytes) + sizeof(REAL));
+    if (job->sobol) {
+        s->shift = aligned_alloc(REPLICATES * sizeof(uint32_t), (size_t)(s->batch * s->dimensions) * REPLICATES * sizeof(uint32_t));
+        s->index = calloc((size_t)(s->batch * s->points), sizeof *s->index);
+        f->shift = aligned_alloc(REPLICATES * sizeof(uint32_t), (size_t)job->sobol->dimensions * REPLICATES * sizeof(uint32_t));
+        if (!s->shift || !s->index || !f->shift) return RUN_NO_MEMORY;
+    }
     return s->assets && s->periods && s->alive && s->values && s->keys && f->rows ? RUN_OK : RUN_NO_MEMORY;
 }
 
@@ -195,9 +255,10 @@ static void FN(finish)(const simulation *job, int64_t a, const FN(asset) *asset,
     if (job->values) memcpy((REAL *)job->values + a * n, values, (size_t)n * sizeof(REAL));
     FN(make_keys)(values, n, keys, &least, &most);
     job->status[a] = FN(status_of)(least, most);
+    if (job->status[a] == STATUS_OK && job->sobol && (asset->optional || asset->clamped)) job->status[a] = FN(status_of_sums)(asset, job->sobol->points);
     if (job->status[a] != STATUS_OK) return;
     const double low = (double)FN(value)(least), high = (double)FN(value)(most);
-    if (job->totals) FN(add)(values, n, high > -low ? high : -low, job->totals + (int64_t)job->group[a] * n);
+    if (job->totals && job->group[a] >= 0) FN(add)(values, n, high > -low ? high : -low, job->totals + (int64_t)job->group[a] * n);
     if (job->lived) return;
     FN(describe)(values, n, job->quantiles, job->quantile_count, job->tail, row, keys, least, most, keys + room);
     double life = 0.0;
@@ -205,22 +266,23 @@ static void FN(finish)(const simulation *job, int64_t a, const FN(asset) *asset,
     row[STAT_LIFE] = life / (double)n;
 }
 
-static int FN(run_batch)(const simulation *job, const FN(source) *source, FN(space) *s, int64_t first, int64_t count) {
+static int FN(run_batch)(const simulation *job, const FN(source) *source, const FN(bridge) *bridge, FN(space) *s, int64_t first, int64_t count) {
     const FN(factors) *f = &s->factors;
     memset(s->alive, 0, (size_t)(count * s->longest) * sizeof *s->alive);
     for (int64_t b = 0; b < count; b++) {
         s->assets[b].period = s->periods + b * s->longest;
-        FN(prepare)(job, first + b, &s->assets[b]);
+        FN(prepare)(job, source, first + b, &s->assets[b], s->shift + b * s->dimensions * REPLICATES, s->index + b * s->points);
     }
     for (int64_t path = 0; path < job->paths; path += s->tile) {
         const int64_t n = job->paths - path < s->tile ? job->paths - path : s->tile;
-        if (!s->tabled) FN(draw_factors)(job, source, f, job->first + path, n, 0);
+        if (!s->tabled) FN(draw_factors)(job, source, bridge, f, job->first + path, n, 0);
         for (int64_t b = 0; b < count; b++) {
             const FN(asset) *asset = &s->assets[b];
             const REAL *common = f->rows;
             if (*job->stop) return RUN_STOPPED;
             if (asset->moves == WITH_FACTOR) common += f->slot[asset->factor] * f->periods * f->stride + (s->tabled ? path : 0);
-            FN(walk_of)(asset)(asset, source, job->first + path, n, common, f->stride, s->values + b * s->room + path, s->alive + b * s->longest);
+            FN(walk_of)(asset, job->sobol != NULL)(asset, source, bridge, job->first + path, n, common, f->stride, s->values + b * s->room + path,
+                                                   s->alive + b * s->longest);
         }
     }
     for (int64_t b = 0; b < count; b++)
@@ -231,10 +293,14 @@ static int FN(run_batch)(const simulation *job, const FN(source) *source, FN(spa
 static int FN(run)(const simulation *job) {
     FN(space) s = {0};
     const FN(source) source = FN(make_source)(job->seed);
+    FN(bridge) bridge;
+    FN(make_bridge)(job->sobol, &bridge);
     int result = FN(allocate)(job, &s);
-    if (result == RUN_OK && s.tabled) FN(draw_factors)(job, &source, &s.factors, job->first, job->paths, 0);
+    for (int64_t d = 0; result == RUN_OK && job->sobol && job->factors && d < job->sobol->dimensions; d++)
+        FN(make_shifts)(&source, job->factor_hash[d % job->factors], d, s.factors.shift + d * REPLICATES);
+    if (result == RUN_OK && s.tabled) FN(draw_factors)(job, &source, &bridge, &s.factors, job->first, job->paths, 0);
     for (int64_t first = 0; first < job->assets && result == RUN_OK; first += s.batch)
-        result = FN(run_batch)(job, &source, &s, first, job->assets - first < s.batch ? job->assets - first : s.batch);
+        result = FN(run_batch)(job, &source, &bridge, &s, first, job->assets - first < s.batch ? job->assets - first : s.batch);
     FN(release)(&s);
     return result;
 }

@@ -12,6 +12,7 @@ typedef struct {
 /* One period of an asset, rounded to REAL once. */
 typedef struct {
     REAL w, minus_f, low, high, bound_out, bound_in, salvage;
+    REAL chance, control; /* S_t and S_t·w_t, numerics.md §14 */
     int32_t last, rival_last;
 } FN(period);
 
@@ -24,6 +25,8 @@ typedef struct {
     int moves;
     uint8_t lapses, general, has_level, has_royalty, optional, clamped; /* general: a start, a royalty range or a rival */
     FN(period) *period;
+    const uint32_t *shift, *index; /* of sobol: (dimension, REPLICATES) digital shifts, (points) the indices of its own dimensions */
+    double *given, *control;       /* of sobol: (REPLICATES) sums of G and K */
 } FN(asset);
 
 enum { FN(GROUP) = OF(LANES) * OF(UNROLL) };
@@ -40,6 +43,16 @@ INLINE OF(words) FN(at_path)(const FN(source) *source, OF(words) counters, uint3
     return counters ^ (source->place & (path / 4)) ^ source->lane;
 }
 
+#include "sobol_impl.h"
+
+/* The royalty of a word. */
+INLINE OF(reals) FN(royalty_of)(const FN(asset) *asset, OF(words) word) {
+    const OF(reals) v = OF(uniforms)(word), rest = OF(uniforms)(~word);
+    const OF(reals) left = OF(all)(asset->range_low) + OF(roots)(v * OF(all)(asset->range_left));
+    const OF(reals) right = OF(all)(asset->range_high) - OF(roots)(rest * OF(all)(asset->range_right));
+    return OF(choose)(OF(below)(v, OF(all)(asset->range_split)), left, right);
+}
+
 /* The level's start and the royalty's draw. */
 INLINE void FN(start)(const FN(asset) *asset, const FN(source) *source, OF(words) counters, uint32_t path, OF(reals) *x, OF(reals) *royalty) {
     const OF(words) base = FN(at_path)(source, counters, path), two = source->one + source->one;
@@ -48,20 +61,16 @@ INLINE void FN(start)(const FN(asset) *asset, const FN(source) *source, OF(words
         OF(normals)(OF(ars)(base, source->key), OF(ars)(base ^ source->one, source->key), &first, &second);
         *x = OF(fmas)(OF(all)(asset->level), first, OF(all)(asset->half_level));
     }
-    if (asset->has_royalty) {
-        const OF(words) word = OF(ars)(base ^ two, source->key);
-        const OF(reals) v = OF(uniforms)(word), rest = OF(uniforms)(~word);
-        const OF(reals) left = OF(all)(asset->range_low) + OF(roots)(v * OF(all)(asset->range_left));
-        const OF(reals) right = OF(all)(asset->range_high) - OF(roots)(rest * OF(all)(asset->range_right));
-        *royalty = OF(choose)(OF(below)(v, OF(all)(asset->range_split)), left, right);
-    }
+    if (asset->has_royalty) *royalty = FN(royalty_of)(asset, OF(ars)(base ^ two, source->key));
 }
 
 /* GROUP paths on their way, in vectors that stay in registers. */
 typedef struct {
     OF(words) base[OF(UNROLL)], survival[OF(UNROLL)], rival[OF(UNROLL)];
     OF(reals) x[OF(UNROLL)], royalty[OF(UNROLL)], value[OF(UNROLL)];
-    OF(mask) live[OF(UNROLL)];
+    OF(reals) given[OF(UNROLL)], control[OF(UNROLL)]; /* of sobol: G and K */
+    OF(mask) live[OF(UNROLL)]; /* alive and not given up; of sobol: not given up, alive or not */
+    uint32_t index[OF(UNROLL)]; /* of sobol: of the point */
     uint64_t valid; /* the paths that count */
 } FN(travellers);
 
@@ -70,8 +79,8 @@ INLINE uint32_t FN(valid_lanes)(const FN(travellers) *p, int u) {
 }
 
 /* One period: steps 1 to 4 of model.md §5. common: its factor on these paths. Returns how many paths are alive after step 3. */
-INLINE int FN(step)(const int moves, const int lapses, const int general, const int optional, const int clamped, const FN(asset) *asset,
-                    const FN(period) *now, const OF(reals) *normal, const REAL *common, FN(travellers) *p) {
+INLINE int FN(step)(const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
+                    const FN(asset) *asset, const FN(period) *now, const OF(reals) *normal, const REAL *common, FN(travellers) *p) {
     int count = 0;
 #pragma GCC unroll 4
     for (int u = 0; u < OF(UNROLL); u++) {
@@ -93,7 +102,14 @@ INLINE int FN(step)(const int moves, const int lapses, const int general, const 
         else
             cash = OF(fmas)(OF(all)(now->w), level, OF(all)(now->minus_f));
         if (lapses) here = OF(within)(p->survival[u], now->last);
-        if (optional) {
+        if (sobol && optional) {
+            const OF(mask) quits = OF(both)(p->live[u], OF(below)(level, OF(choose)(out, OF(all)(now->bound_out), OF(all)(now->bound_in))));
+            const OF(mask) kept = OF(without)(p->live[u], quits);
+            cash = OF(choose)(quits, OF(all)(now->salvage), OF(only_where)(kept, cash));
+            p->value[u] = OF(add_where)(here, p->value[u], cash);
+            p->live[u] = kept;
+            here = OF(both)(here, kept);
+        } else if (optional) {
             here = OF(both)(here, p->live[u]);
             const OF(mask) quits = OF(both)(here, OF(below)(level, OF(choose)(out, OF(all)(now->bound_out), OF(all)(now->bound_in))));
             here = p->live[u] = OF(without)(here, quits);
@@ -103,6 +119,10 @@ INLINE int FN(step)(const int moves, const int lapses, const int general, const 
             p->value[u] = OF(add_where)(here, p->value[u], cash);
         else
             p->value[u] = p->value[u] + cash;
+        if (sobol && (optional || clamped)) {
+            p->given[u] = OF(fmas)(OF(all)(now->chance), cash, p->given[u]);
+            p->control[u] = OF(fmas)(OF(all)(now->control), level, p->control[u]);
+        }
         if (lapses) count += __builtin_popcount(OF(lanes_of)(here) & FN(valid_lanes)(p, u));
     }
     return lapses ? count : __builtin_popcountll(p->valid);
@@ -120,8 +140,8 @@ INLINE void FN(pair)(const FN(source) *source, const FN(travellers) *p, OF(words
 /* GROUP paths from `path` through all periods into V. The first arguments are constants: each set of them is compiled by itself.
  * counters: of the streams of paths and levels. common: the factor in period 1 on these paths, `stride` numbers before that of period 2.
  * alive[t] takes the number of paths alive. */
-INLINE void FN(group)(const int moves, const int lapses, const int general, const int optional, const int clamped, const FN(asset) *asset,
-                      const FN(source) *source, const OF(words) counters[2], uint32_t path, const REAL *common, int64_t stride, uint64_t valid, REAL *V,
+INLINE void FN(group)(const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
+                      const FN(asset) *asset, const FN(source) *source, const FN(bridge) *bridge, const OF(words) counters[2], uint32_t path, const REAL *common, int64_t stride, uint64_t valid, REAL *V,
                       int64_t *alive) {
     const OF(words) two = source->one + source->one;
     FN(travellers) p;
@@ -132,10 +152,41 @@ INLINE void FN(group)(const int moves, const int lapses, const int general, cons
         p.x[u] = p.value[u] = OF(all)((REAL)0);
         p.royalty[u] = OF(all)((REAL)1);
         p.base[u] = FN(at_path)(source, counters[0], first);
+        p.live[u] = OF(lanes)(FN(valid_lanes)(&p, u));
+        if (sobol) {
+            p.given[u] = p.control[u] = OF(all)((REAL)0);
+            p.index[u] = asset->index[first / REPLICATES];
+#define WORD(dimension) FN(point)(bridge->points, asset->shift, DIMENSION_##dimension, p.index[u], first % REPLICATES)
+            if (general && asset->has_level) p.x[u] = OF(fmas)(OF(all)(asset->level), OF(inverses)(WORD(LEVEL)), OF(all)(asset->half_level));
+            if (general && asset->has_royalty) p.royalty[u] = FN(royalty_of)(asset, WORD(ROYALTY));
+            if (lapses) p.survival[u] = WORD(SURVIVAL) ^ 0x80000000u;
+            if (general) p.rival[u] = WORD(RIVAL) ^ 0x80000000u;
+#undef WORD
+            continue;
+        }
         if (general) FN(start)(asset, source, counters[1], first, &p.x[u], &p.royalty[u]);
         if (lapses) p.survival[u] = OF(ars)(p.base[u], source->key) ^ 0x80000000u;
         if (general) p.rival[u] = OF(ars)(p.base[u] ^ source->one, source->key) ^ 0x80000000u;
-        p.live[u] = OF(lanes)(FN(valid_lanes)(&p, u));
+    }
+    if (sobol) {
+        const FN(feed) feed = {asset->shift, DIMENSION_SHOCKS, 1, 2};
+        OF(reals) walk[BRIDGE_MAX_PERIODS + 1][OF(UNROLL)];
+        for (int64_t start = 0; start < asset->periods; start += bridge->periods) {
+            const int64_t reach = asset->periods - start < bridge->periods ? asset->periods - start : bridge->periods;
+            if (moves != STILL) FN(walk_bridge)(OF(UNROLL), bridge, &feed, source, start, reach, p.index, p.base, path, walk);
+            for (int64_t t = 0; t < reach; t++) {
+                OF(reals) normal[OF(UNROLL)];
+#pragma GCC unroll 4
+                for (int u = 0; u < OF(UNROLL); u++)
+                    if (moves != STILL) normal[u] = walk[t + 1][u] - walk[t][u];
+                alive[start + t] += FN(step)(1, moves, lapses, general, optional, clamped, asset, asset->period + start + t, normal, common, &p);
+                if (moves == WITH_FACTOR) common += stride;
+            }
+        }
+#pragma GCC unroll 4
+        for (int u = 0; u < OF(UNROLL); u++) OF(store)(V + u * OF(LANES), p.value[u]);
+        if (optional || clamped) FN(add_to_replicates)(asset, path, &p.valid, p.given, p.control);
+        return;
     }
     OF(words) index = two;
     OF(reals) normal[2][OF(UNROLL)], next[2][OF(UNROLL)];
@@ -145,14 +196,14 @@ INLINE void FN(group)(const int moves, const int lapses, const int general, cons
     for (; t + 2 < asset->periods; t += 2) {
         if (moves != STILL) FN(pair)(source, &p, &index, next);
         for (int k = 0; k < 2; k++) {
-            alive[t + k] += FN(step)(moves, lapses, general, optional, clamped, asset, asset->period + t + k, normal[k], common, &p);
+            alive[t + k] += FN(step)(0, moves, lapses, general, optional, clamped, asset, asset->period + t + k, normal[k], common, &p);
             if (moves == WITH_FACTOR) common += stride;
         }
         if (moves != STILL) memcpy(normal, next, sizeof next);
     }
     for (int k = 0; k < 2; k++) {
         if (t + k >= asset->periods) break;
-        alive[t + k] += FN(step)(moves, lapses, general, optional, clamped, asset, asset->period + t + k, normal[k], common, &p);
+        alive[t + k] += FN(step)(0, moves, lapses, general, optional, clamped, asset, asset->period + t + k, normal[k], common, &p);
         if (moves == WITH_FACTOR) common += stride;
     }
 #pragma GCC unroll 4
@@ -160,14 +211,17 @@ INLINE void FN(group)(const int moves, const int lapses, const int general, cons
 }
 
 /* n paths from `path`, a multiple of GROUP, into V, which has room for whole groups; so has every row of `common`. */
-#define COMPILED(name, moves, lapses, general, optional, clamped)                                                                               \
-    static void FN(name)(const FN(asset) *asset, const FN(source) *source, int64_t path, int64_t n, const REAL *common, int64_t stride, REAL *V, \
-                         int64_t *alive) {                                                                                                      \
+#define COMPILED(name, moves, lapses, general, optional, clamped)   \
+    WALK(name, 0, moves, lapses, general, optional, clamped)        \
+    WALK(sobol_##name, 1, moves, lapses, general, optional, clamped)
+#define WALK(name, sobol, moves, lapses, general, optional, clamped)                                                                            \
+    static void FN(name)(const FN(asset) *asset, const FN(source) *source, const FN(bridge) *bridge, int64_t path, int64_t n,                   \
+                         const REAL *common, int64_t stride, REAL *V, int64_t *alive) {                                                                                                      \
         const OF(words) counters[2] = {FN(counters)(source, PURPOSE_PATH, asset->hash), FN(counters)(source, PURPOSE_LEVEL, asset->hash)};      \
         for (int64_t i = 0; i < n; i += FN(GROUP)) {                                                                                            \
             const uint64_t valid = ((uint64_t)1 << (n - i < FN(GROUP) ? n - i : FN(GROUP))) - 1;                                                \
-            FN(group)(moves, lapses, general, optional, clamped, asset, source, counters, (uint32_t)(path + i), common + i, stride, valid,      \
-                      V + i, alive);                                                                                                            \
+            FN(group)(sobol, moves, lapses, general, optional, clamped, asset, source, bridge, counters, (uint32_t)(path + i), common + i,      \
+                      stride, valid, V + i, alive);                                                                                                            \
         }                                                                                                                                       \
     }
 COMPILED(plain_alone_lasting, ALONE, 0, 0, 0, 0)
@@ -187,16 +241,20 @@ COMPILED(factor_clamped, WITH_FACTOR, 1, 1, 0, 1)
 COMPILED(factor_optional, WITH_FACTOR, 1, 1, 1, 0)
 COMPILED(factor_both, WITH_FACTOR, 1, 1, 1, 1)
 #undef COMPILED
+#undef WALK
 
-typedef void (*FN(walk))(const FN(asset) *, const FN(source) *, int64_t, int64_t, const REAL *, int64_t, REAL *, int64_t *);
+typedef void (*FN(walk))(const FN(asset) *, const FN(source) *, const FN(bridge) *, int64_t, int64_t, const REAL *, int64_t, REAL *, int64_t *);
 
-static FN(walk) FN(walk_of)(const FN(asset) *asset) {
-    static const FN(walk) plain[2][2] = {{FN(plain_alone_lasting), FN(plain_alone)}, {FN(plain_lasting), FN(plain)}};
-    static const FN(walk) general[3][2][2] = {
-        {{FN(still), FN(still_clamped)}, {FN(still_optional), FN(still_both)}},
-        {{FN(alone), FN(alone_clamped)}, {FN(alone_optional), FN(alone_both)}},
-        {{FN(factor), FN(factor_clamped)}, {FN(factor_optional), FN(factor_both)}},
+static FN(walk) FN(walk_of)(const FN(asset) *asset, int sobol) {
+#define BOTH(name) {FN(name), FN(sobol_##name)}
+    static const FN(walk) plain[2][2][2] = {{BOTH(plain_alone_lasting), BOTH(plain_alone)}, {BOTH(plain_lasting), BOTH(plain)}};
+    static const FN(walk) general[3][2][2][2] = {
+        {{BOTH(still), BOTH(still_clamped)}, {BOTH(still_optional), BOTH(still_both)}},
+        {{BOTH(alone), BOTH(alone_clamped)}, {BOTH(alone_optional), BOTH(alone_both)}},
+        {{BOTH(factor), BOTH(factor_clamped)}, {BOTH(factor_optional), BOTH(factor_both)}},
     };
-    if (asset->moves == STILL || asset->general || asset->optional || asset->clamped) return general[asset->moves][asset->optional][asset->clamped];
-    return plain[asset->moves == WITH_FACTOR][asset->lapses];
+#undef BOTH
+    if (asset->moves == STILL || asset->general || asset->optional || asset->clamped)
+        return general[asset->moves][asset->optional][asset->clamped][sobol];
+    return plain[asset->moves == WITH_FACTOR][asset->lapses][sobol];
 }

@@ -12,10 +12,20 @@ enum { STAT_MEAN, STAT_DEVIATION, STAT_SHORTFALL, STAT_LOSS, STAT_LIFE, STAT_QUA
 enum { STATUS_OK = 0, STATUS_NOT_FINITE = 1, STATUS_TOO_LARGE = 2 };
 enum { RUN_OK = 0, RUN_STOPPED = 1, RUN_NO_MEMORY = 2 };
 
+/* The points of the sampler `sobol`, docs/numerics.md §11–§14. d = dimensions, k = digits of an index, c = coordinates of a block of the bridge */
+typedef struct {
+    int64_t points, dimensions, digits, periods; /* points of each replicate; periods of a block */
+    const uint32_t *table;                       /* (d, k, 2^SOBOL_DIGIT_BITS) */
+    const int32_t *middle, *left, *right;        /* (c) */
+    const double *left_weight, *right_weight, *scale;
+    double *given, *control;                     /* out: (a, REPLICATES) sums of G and K, which are added to */
+} sobol_points;
+
 typedef struct {
     int64_t assets, paths;
     int64_t first;                /* number of the first of the paths, a multiple of TILE_STEP */
     uint64_t seed;
+    const sobol_points *sobol;    /* NULL: random words */
     const int64_t *offset;        /* (a + 1) first element of an asset in the period vectors */
     /* (offset[a]) period vectors in present-value money; NULL: none of the batch has the feature */
     const double *w, *f, *survival, *rival, *salvage, *low, *high, *bound_out, *bound_in;
@@ -32,7 +42,7 @@ typedef struct {
     int64_t quantile_count;
     const double *quantiles;
     double tail;
-    const int32_t *group;         /* (a) */
+    const int32_t *group;         /* (a), -1: of no group */
     /* out */
     double *statistics;           /* (a, STAT_QUANTILES + q) */
     int8_t *status;               /* (a) */

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import oracle_sobol
 import portfolios
 import pyarrow as pa
 import pytest
@@ -25,7 +26,7 @@ from ipvalue.ext import kernel
 from ipvalue.intake import open_portfolio, read, scan
 from ipvalue.market import load_market
 from ipvalue.schema import Rejects
-from ipvalue.simulate import Sampling
+from ipvalue.simulate import Factors, Sampling
 
 TABLES = portfolios.ASSUMPTIONS[portfolios.ASSUMPTIONS.index("[fee_schedules") :]
 """Schedules and curves alone: nothing is filled, so a row means the same to both."""
@@ -88,6 +89,7 @@ class Compiled:
     vectors: Vectors
     rows: list[dict[str, Any]]
     market: oracle.Market
+    factors: Factors
 
     def __iter__(self) -> Iterator[Pair]:
         offset = self.vectors.offset
@@ -112,7 +114,7 @@ def compiled(table: pa.Table, market: Mapping[str, Any], assumptions: Path, spoo
     vectors = compile_rows(rows, appraiser.tables).vectors
     assert not len(rows.rejects), rows.rejects.table().to_pylist()[:3]
     stopping.add_boundaries(vectors)
-    return Compiled(vectors, table.to_pylist(), oracle_market(market))
+    return Compiled(vectors, table.to_pylist(), oracle_market(market), appraiser.factors)
 
 
 def vectors_follow(here: Compiled) -> None:
@@ -148,13 +150,16 @@ def kept_paths(table: pa.Table, **options: Any) -> dict[str, Any]:
     return {name: np.array(values) for name, values in zip(found["asset_id"].to_pylist(), found["values"].to_pylist(), strict=True)}
 
 
-def paths_follow(here: Compiled, table: pa.Table, market: Mapping[str, Any], assumptions: Path, paths: int, seed: int) -> None:
+def paths_follow(
+    here: Compiled, table: pa.Table, market: Mapping[str, Any], assumptions: Path, paths: int, seed: int, sampler: str = "random"
+) -> None:
     """Path by path to rounding in double; in single to a few units of its precision. Boundaries are the engine's own on both sides."""
-    options: dict[str, Any] = {"market": market, "assumptions": assumptions, "paths": paths, "seed": seed}
+    options: dict[str, Any] = {"market": market, "assumptions": assumptions, "paths": paths, "seed": seed, "sampler": sampler}
     double, single = (kept_paths(table, precision=precision, **options) for precision in ("double", "single"))
     for pair in here:
         asset, slow = pair.asset, pair.slow
-        exact = oracle.simulate(asset, here.market, paths=paths, seed=seed, vectors=slow, boundary=here.boundary(pair)).values
+        draws = oracle_sobol.draws(asset, here.market, slow, seed, paths) if sampler == "sobol" else None
+        exact = oracle.simulate(asset, here.market, paths=paths, seed=seed, vectors=slow, boundary=here.boundary(pair), draws=draws).values
         scale = np.maximum(np.abs(exact), size_of(slow))
         assert (np.abs(double[asset["asset_id"]] - exact) / scale).max() < 1e-11, asset
         off = np.abs(single[asset["asset_id"]] - exact) / scale

@@ -39,7 +39,7 @@ def test_no_line_is_wider_than_the_terminal(result: Path, columns: int) -> None:
 
 def test_what_is_shown(result: Path) -> None:
     shown = run("show", result).out
-    for part in ("4 of 5, 1 rejected", "2026-11-22, in CNY", "going concern", "64, seed 1, single precision", "numerics 2"):
+    for part in ("4 of 5, 1 rejected", "2026-11-22, in CNY", "going concern", "64, sampler random, seed 1, single precision", "numerics 2"):
         assert part in shown
     for label in ("value", "mean", "standard error", "standard deviation", "q00_1", "q50", "q95", "expected shortfall", "diversification"):
         assert f"  {label}  " in shown or f"\n{label:>19}  " in shown, label

@@ -178,6 +178,41 @@ def test_more_paths_make_a_smaller_standard_error() -> None:
     assert all(b < a for a, b in zip(few["standard_error"].to_pylist(), many["standard_error"].to_pylist(), strict=True))
 
 
+def test_the_sampler_sobol_knows_the_means_of_rights_without_option() -> None:
+    found = valued("portfolio.parquet", "--sampler", "sobol")
+    assert manifest()["options"]["sampler"] == "sobol"
+    for row in found.to_pylist():
+        assert row["closed_form"] is not None
+        assert (row["mean"], row["standard_error"]) == (row["closed_form"], 0.0)
+        assert row["mean_raw"] != row["mean"]
+        assert row["standard_deviation"] > 0
+    shown = run("show", "out")
+    assert "64, sampler sobol, seed 1, single precision" in shown.out
+    valued("portfolio.parquet", out="plain")
+    assert manifest("plain")["options"]["sampler"] == "random"
+
+
+@pytest.mark.parametrize(
+    ("args", "paths", "said"),
+    [
+        ((), 100, "paths is 100: the sobol sampler takes a multiple of 16, so 96 or 112, best a power of two"),
+        ((), 7, "paths is 7: the sobol sampler takes a multiple of 16, so 16, best a power of two"),
+        (("--backend", "numba"), 64, "sampler sobol needs the C kernels for now: use --backend native, or --sampler random"),
+    ],
+)
+def test_what_the_sampler_sobol_does_not_take(args: tuple[object, ...], paths: int, said: str) -> None:
+    ran = value("portfolio.parquet", "--sampler", "sobol", *args, paths=paths)
+    assert ran.code == 2
+    assert said in ran.err
+    assert not Path("out").exists()
+
+
+def test_an_unknown_sampler_is_refused() -> None:
+    ran = value("portfolio.parquet", "--sampler", "halton")
+    assert ran.code == 2
+    assert "sampler is 'halton': it must be random or sobol" in ran.err
+
+
 def test_the_seed_changes_the_numbers_and_the_workers_do_not() -> None:
     one, two, again = (valued("portfolio.parquet", *args, out=f"out{i}") for i, args in enumerate([("--seed", 1), ("--seed", 2), ("--workers", 3)]))
     assert one.equals(again)

@@ -27,6 +27,8 @@ Words = npt.NDArray[np.uint32]
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
+LEAST_DIGITS = 2
+"""Of an index, however few the points: the kernels need not ask."""
 _TABLE = Path(__file__).parent / "data" / "sobol.txt"
 
 
@@ -79,8 +81,7 @@ def _parity(x: Words) -> Words:
 
 def digit_tables(numbers: Words, points: int) -> Words:
     """(d, k, 64): the XOR of the direction numbers that digit k of an index picks, so that a point is the XOR of one entry of each digit."""
-    bits = max((points - 1).bit_length(), 1)
-    digits = -(-bits // SOBOL_DIGIT_BITS)
+    digits = max(-(-(points - 1).bit_length() // SOBOL_DIGIT_BITS), LEAST_DIGITS)
     found = np.zeros((len(numbers), digits, 1 << SOBOL_DIGIT_BITS), np.uint32)
     for k in range(digits):
         for bit in range(min(SOBOL_DIGIT_BITS, SOBOL_BITS - k * SOBOL_DIGIT_BITS)):

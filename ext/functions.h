@@ -99,15 +99,28 @@ NORMALS(f32, float)
 NORMALS(f64, double)
 #undef NORMALS
 
-/* One normal of a word, by the inverse of its distribution: numerics.md §12. */
+/* k, or 2^32 - 1 - k where its top bit is set */
+#define FOLDED(S)                                                                                  \
+    INLINE words_##S folded_##S(words_##S k) {                                                     \
+        typedef int32_t signed_words __attribute__((vector_size(sizeof(words_##S))));              \
+        return k ^ (words_##S)((signed_words)k >> 31);                                             \
+    }
+FOLDED(f32)
+FOLDED(f64)
+#undef FOLDED
+
+/* One normal of a word, by the inverse of its distribution: numerics.md §12. It is made with the other sign and turned where the top bit is set. */
+INLINE reals_f32 minus_logs_f32(reals_f32 x) { return scaled_logs_f32(-1.0f, x); }
+INLINE reals_f64 minus_logs_f64(reals_f64 x) { return -logs_f64(x); }
 #define INVERSE(S, REAL, ABOVE, BELOW)                                                                                                          \
     INLINE reals_##S inverses_##S(words_##S k) {                                                                                                \
-        const reals_##S t = fmas_##S(converted_##S(k ^ -(k >> 31)), all_##S((REAL)0x1p-32), all_##S((REAL)0x1p-33));                            \
-        const reals_##S four = all_##S((REAL)4) * t, v = -logs_##S(fmas_##S(-four, t, four)), y = fmas_##S(all_##S((REAL)-2), t, all_##S((REAL)1)); \
+        const reals_##S t = fmas_##S(converted_##S(folded_##S(k)), all_##S((REAL)0x1p-32), all_##S((REAL)0x1p-33));                            \
+        const reals_##S four = all_##S((REAL)4) * t, v = minus_logs_##S(fmas_##S(-four, t, four));                           \
+        const reals_##S y = fmas_##S(all_##S((REAL)2), t, all_##S((REAL)-1));                                                                   \
         reals_##S above = all_##S(ABOVE[ABOVE##_COUNT - 1]), below = all_##S(BELOW[BELOW##_COUNT - 1]);                                         \
         _Pragma("GCC unroll 16") for (int i = ABOVE##_COUNT - 2; i >= 0; i--) above = fmas_##S(above, v, all_##S(ABOVE[i]));                    \
         _Pragma("GCC unroll 16") for (int i = BELOW##_COUNT - 2; i >= 0; i--) below = fmas_##S(below, v, all_##S(BELOW[i]));                    \
-        return signed_by_##S((y * above) / below, ~k);                                                                                          \
+        return signed_by_##S((y * above) / below, k);                                                                                           \
     }
 INVERSE(f32, float, NORMAL_ABOVE_F32, NORMAL_BELOW_F32)
 INVERSE(f64, double, NORMAL_ABOVE_F64, NORMAL_BELOW_F64)

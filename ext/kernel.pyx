@@ -526,7 +526,7 @@ cdef void for_points(sobol_points *out, object plan, int64_t first, int64_t path
         raise ValueError(f"paths {first} to {first + paths} are not whole points of the {plan.points} of {REPLICATES} replicates")
     if not 1 <= c <= BRIDGE_MAX_PERIODS or places.min() < 0 or places.max() > c:
         raise ValueError(f"a bridge of {c} periods")
-    if table.shape[0] < DIMENSION_SHOCKS or table.shape[1] * SOBOL_DIGIT_BITS < digits or table.shape[2] != 1 << SOBOL_DIGIT_BITS:
+    if table.shape[0] < DIMENSION_SHOCKS or table.shape[1] < 2 or table.shape[1] * SOBOL_DIGIT_BITS < digits or table.shape[2] != 1 << SOBOL_DIGIT_BITS:
         raise ValueError(f"a table of {table.shape[0]} dimensions and {table.shape[1]} digits for {plan.points} points")
     out.points = plan.points
     out.dimensions = table.shape[0]

@@ -17,24 +17,26 @@ INLINE uint64_t threshold(double s) {
 /* the greatest word below a threshold of at least 1, moved to the signed range that vector units compare */
 INLINE int32_t last_word(uint64_t limit) { return (int32_t)((uint32_t)(limit - 1) ^ 0x80000000u); }
 
+INLINE uint32_t permuted(const uint32_t keys[2 * PAIRING_ROUNDS], int low, int high, uint32_t j) {
+    uint32_t a = j >> low, c = j & ((1u << low) - 1);
+#pragma GCC unroll 8
+    for (int r = 0; r < PAIRING_ROUNDS; r += 2) {
+        c ^= (keys[2 * r + 1] * a + keys[2 * r]) >> 1 >> (31 - low); /* low may be 0 */
+        a ^= (keys[2 * r + 3] * c + keys[2 * r + 2]) >> (32 - high);
+    }
+    return a << low | c;
+}
 /* The indices start + π of a block of `size` points: eight rounds on the halves of the index, walked on until it falls inside. numerics.md §11 */
 static void permute_block(const uint32_t keys[2 * PAIRING_ROUNDS], uint32_t size, uint32_t start, uint32_t *index) {
     if (size == 1) {
         index[0] = start;
         return;
     }
-    const int bits = 32 - __builtin_clz(size - 1), low = bits / 2, high = bits - low;
+    const int low = (32 - __builtin_clz(size - 1)) / 2, high = 32 - __builtin_clz(size - 1) - low;
+    for (uint32_t i = 0; i < size; i++) index[i] = permuted(keys, low, high, i);
     for (uint32_t i = 0; i < size; i++) {
-        uint32_t j = i;
-        do {
-            uint32_t a = j >> low, c = j & ((1u << low) - 1);
-            for (int r = 0; r < PAIRING_ROUNDS; r += 2) {
-                c ^= (keys[2 * r + 1] * a + keys[2 * r]) >> 1 >> (31 - low); /* low may be 0 */
-                a ^= (keys[2 * r + 3] * c + keys[2 * r + 2]) >> (32 - high);
-            }
-            j = a << low | c;
-        } while (j >= size);
-        index[i] = start + j;
+        while (index[i] >= size) index[i] = permuted(keys, low, high, index[i]);
+        index[i] += start;
     }
 }
 

@@ -42,8 +42,8 @@ INLINE void FN(make_shifts)(const FN(source) *source, uint64_t hash, int64_t dim
 INLINE OF(words) FN(point)(const sobol_points *points, const uint32_t *shift, int64_t dimension, uint32_t index, uint32_t replicate) {
     enum { SIZE = 1 << SOBOL_DIGIT_BITS };
     const uint32_t *entry = points->table + dimension * points->digits * SIZE;
-    uint32_t x = entry[index % SIZE];
-    for (int64_t k = 1; k < points->digits; k++) x ^= entry[k * SIZE + (index >> k * SOBOL_DIGIT_BITS) % SIZE];
+    uint32_t x = entry[index % SIZE] ^ entry[SIZE + (index >> SOBOL_DIGIT_BITS) % SIZE];
+    for (int64_t k = 2; k < points->digits; k++) x ^= entry[k * SIZE + (index >> k * SOBOL_DIGIT_BITS) % SIZE];
     OF(words) word;
     memcpy(&word, shift + dimension * REPLICATES + replicate, sizeof word);
     return word ^ x;

@@ -27,7 +27,7 @@ INLINE uint32_t permuted(const uint32_t keys[2 * PAIRING_ROUNDS], int low, int h
     return a << low | c;
 }
 /* The indices start + π of a block of `size` points: eight rounds on the halves of the index, walked on until it falls inside. numerics.md §11 */
-static void permute_block(const uint32_t keys[2 * PAIRING_ROUNDS], uint32_t size, uint32_t start, uint32_t *index) {
+static void permute_block(const uint32_t *restrict keys, uint32_t size, uint32_t start, uint32_t *restrict index) {
     if (size == 1) {
         index[0] = start;
         return;

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
-from typing import Any, Literal, Protocol, cast, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -102,7 +102,7 @@ def _native() -> Kernels:
 def _numba() -> Kernels:
     from ipvalue import numba_kernel
 
-    return cast(Kernels, numba_kernel)  # but for `sobol`, which a job refuses with it
+    return numba_kernel
 
 
 def default_backend() -> Backend:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ipvalue.constants import BLOCK_PATHS, MAX_PATHS, STATISTICS, TILE_STEP
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic
-from ipvalue.numba_kernel.arrays import Words, row, sums
+from ipvalue.numba_kernel.arrays import Words, row, sums as sums_of
 from ipvalue.numba_kernel.describe import describe, wanted_of
 from ipvalue.numba_kernel.exact import add_exact
 from ipvalue.numba_kernel.factors import factors_of, fill_table
@@ -44,6 +44,8 @@ def simulate(
     table_bytes: int = 0,
     first: int = 0,
     lived: npt.NDArray[np.int64] | None = None,
+    sobol: Any = None,
+    sums: npt.NDArray[np.float64] | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8], Any]:
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
@@ -51,15 +53,18 @@ def simulate(
     of 128-bit sums that are added to, group (a,) int32 its rows. The factors' paths are tabled once if `table_bytes` allows, else made by block.
 
     first: the number of the first path, a multiple of 64: a part of many paths, where several calls share one asset. lived, (offset[a],) int64,
-    takes the number of paths alive in each period; then no statistics are made but of all parts together, by `statistics`.
+    takes the number of paths alive in each period; then no statistics are made but of all parts together, by `statistics`. sobol and its sums
+    are for the C kernels alone.
     """
+    if sobol is not None or sums is not None:
+        raise ValueError("the sampler sobol needs the C kernels")
     if first % TILE_STEP or first < 0 or first + paths > MAX_PATHS:
         raise ValueError(f"paths {first} to {first + paths}: the first must be a multiple of {TILE_STEP}, the last at most {MAX_PATHS}")
     real, n = f4 if single else f8, len(v.offset) - 1
     statistics, status = np.zeros((n, len(STATISTICS) + len(quantiles))), np.zeros(n, i1)
     kept = np.empty((n, paths), real) if keep else None
     group = np.zeros(n, i4) if group is None else row(group, i4, n)
-    totals = None if totals is None else sums(totals, 0)
+    totals = None if totals is None else sums_of(totals, 0)
     if not n:
         return statistics, status, kept
     with DefaultArithmetic():

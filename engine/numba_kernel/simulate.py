@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from ipvalue.constants import BLOCK_PATHS, MAX_PATHS, STATISTICS, TILE_STEP
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic
-from ipvalue.numba_kernel.arrays import Words, row, sums as sums_of
+from ipvalue.numba_kernel.arrays import Words, row
+from ipvalue.numba_kernel.arrays import sums as sums_of
 from ipvalue.numba_kernel.describe import describe, wanted_of
 from ipvalue.numba_kernel.exact import add_exact
 from ipvalue.numba_kernel.factors import factors_of, fill_table

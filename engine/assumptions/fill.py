@@ -243,7 +243,7 @@ class _Rows:
         for name in _NAMED:
             columns[name] = pc.if_else(pc.equal(columns[name], NONE), None, columns[name])
         for name, array in columns.items():
-            default = PORTFOLIO[name].default
+            default = PORTFOLIO[name].default if name in PORTFOLIO else None  # a rule's column has none
             if default is not None and array.null_count:
                 columns[name] = array.fill_null(pa.scalar(default, array.type))
         columns["method"] = pc.if_else(columns["methods"].is_valid(), self._columns["method"], columns["method"])

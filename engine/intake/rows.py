@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,32 +17,35 @@ from ipvalue.schema import PORTFOLIO, Column, Rejects
 Rows = npt.NDArray[np.int64]
 
 
-def read(unit: Unit, duplicates: Duplicates, columns: Sequence[str] | None = None) -> Iterator[tuple[pa.RecordBatch, Rows, Rejects]]:
+def read(
+    unit: Unit, duplicates: Duplicates, columns: Sequence[str] | None = None, extra: Sequence[Column] = ()
+) -> Iterator[tuple[pa.RecordBatch, Rows, Rejects]]:
     """The unit's good rows, at most 65,536 at a time, their numbers within the file, and the others' problems.
 
-    The batch has every column of the registry (or those of `columns`, with asset_id) in its order and type; one that
+    The batch has every column of the registry (or those of `columns`, with asset_id) in its order and type, and then those of `extra`; one that
     the file lacks is null. A row with any bad cell, or whose asset_id is a duplicate, is left out. Raises InputError
     where the file is damaged.
     """
-    names = [name for name in PORTFOLIO if columns is None or name in columns or name == "asset_id"]
+    known = {name: column for name, column in PORTFOLIO.items() if columns is None or name in columns or name == "asset_id"}
+    known |= {column.name: column for column in extra}
     first = unit.first_row
-    for batch in stored_batches(unit, names):
+    for batch in stored_batches(unit, list(known)):
         rows = np.arange(first, first + batch.num_rows)
         first += batch.num_rows
-        yield _clean(batch, rows, unit.display, names, duplicates)
+        yield _clean(batch, rows, unit.display, known, duplicates)
 
 
-def _clean(raw: pa.RecordBatch, rows: Rows, file: str, names: list[str], duplicates: Duplicates) -> tuple[pa.RecordBatch, Rows, Rejects]:
-    converted = {name: _column(raw, PORTFOLIO[name]) for name in names}
+def _clean(raw: pa.RecordBatch, rows: Rows, file: str, known: Mapping[str, Column], duplicates: Duplicates) -> tuple[pa.RecordBatch, Rows, Rejects]:
+    converted = {name: _column(raw, column) for name, column in known.items()}
     ids = converted["asset_id"][0]
     good = np.ones(len(rows), np.bool_)
     rejects = Rejects()
     for name, (array, faults) in converted.items():
-        for fault in [*faults, *_blank(PORTFOLIO[name], array, faults)]:
+        for fault in [*faults, *_blank(known[name], array, faults)]:
             good &= ~fault.cells
-            _reject(rejects, PORTFOLIO[name], fault, raw, rows, ids, file)
+            _reject(rejects, known[name], fault, raw, rows, ids, file)
     good &= ~_reject_duplicates(rejects, rows, ids, file, duplicates)
-    batch = pa.RecordBatch.from_arrays([array for array, _ in converted.values()], names)
+    batch = pa.RecordBatch.from_arrays([array for array, _ in converted.values()], list(known))
     if good.all():
         return batch, rows, rejects
     return batch.filter(pa.array(good)), rows[good], rejects

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,7 +13,7 @@ import pyarrow.csv as pacsv
 
 from ipvalue.intake.cells import readable
 from ipvalue.intake.stored import BATCH_ROWS, Format, Unit, describe_file, digest, file_system, reading
-from ipvalue.schema import PORTFOLIO, InputError, RunError, did_you_mean, nearest
+from ipvalue.schema import PORTFOLIO, Column, InputError, RunError, did_you_mean, nearest
 
 _FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
@@ -23,7 +23,6 @@ _FORMATS: dict[str, Format] = {
     ".ipc": "ipc",
 }
 _KINDS = "Parquet (.parquet, .pq), Arrow IPC (.arrow, .feather, .ipc) or CSV (.csv)"
-_REQUIRED = [column.name for column in PORTFOLIO.values() if column.required]
 
 
 @dataclass(frozen=True)
@@ -78,31 +77,40 @@ class Portfolio:
         return [unit for file in self.files for unit in file.units(rows_per_task)]
 
 
-def open_portfolio(source: str | Path | object, spool: Path) -> Portfolio:
+def open_portfolio(source: str | Path | object, spool: Path, extra: Sequence[Column] = ()) -> Portfolio:
     """Open and check a portfolio.
 
     `source` is a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or anything with `__arrow_c_stream__`.
+    extra: columns that are read beside the schema's, and must be there.
     CSV and tables in memory are copied once into the directory `spool` as Arrow IPC. Raises InputError where a file is
     missing, damaged, empty or not a portfolio, and RunError where the copy cannot be written.
     """
-    unknown: dict[str, list[str]] = {}
+    names = _Names({**PORTFOLIO, **{column.name: column for column in extra}})
     warnings: list[str] = []
     if isinstance(source, str | Path):
-        files = [_open_file(path, display, spool, unknown) for path, display in _listing(str(source), warnings)]
+        files = [_open_file(path, display, spool, names) for path, display in _listing(str(source), warnings)]
         name = str(source)
     elif hasattr(source, "__arrow_c_stream__"):
-        files = [_open_table(source, spool, unknown)]
+        files = [_open_table(source, spool, names)]
         name = _TABLE
     else:
         found = f"an object of type {type(source).__name__}"
         raise InputError(f"{found} is no portfolio: give a path, a URL or a table that has __arrow_c_stream__")
-    portfolio = Portfolio(tuple(files), (*warnings, *map(_unknown_column, unknown.items())))
+    portfolio = Portfolio(tuple(files), (*warnings, *map(_unknown_column, names.others.items())))
     if not portfolio.rows:
         raise InputError(f"{name}: holds no rows")
     return portfolio
 
 
 _TABLE = "table in memory"
+
+
+@dataclass
+class _Names:
+    """The columns to be read, and the names of others with the files that have them."""
+
+    known: dict[str, Column]
+    others: dict[str, list[str]] = field(default_factory=dict)
 
 
 def _listing(source: str, warnings: list[str]) -> list[tuple[str, str]]:
@@ -137,7 +145,7 @@ def _some(names: list[str]) -> str:
     return f"{shown} {'is' if len(names) == 1 else 'are'}"
 
 
-def _open_file(path: str, display: str, spool: Path, unknown: dict[str, list[str]]) -> SourceFile:
+def _open_file(path: str, display: str, spool: Path, names: _Names) -> SourceFile:
     fs, inner = file_system(path)
     with reading(display):
         size = int(fs.size(inner))
@@ -145,7 +153,7 @@ def _open_file(path: str, display: str, spool: Path, unknown: dict[str, list[str
             raise InputError(f"{display}: is empty (0 bytes)")
     suffix = _suffix(path)
     if suffix == ".csv":
-        opened, fmt = _spool_csv(path, display, spool, unknown), _FORMATS[".arrow"]
+        opened, fmt = _spool_csv(path, display, spool, names), _FORMATS[".arrow"]
     elif suffix in _FORMATS:
         opened, fmt = path, _FORMATS[suffix]
     else:
@@ -153,47 +161,47 @@ def _open_file(path: str, display: str, spool: Path, unknown: dict[str, list[str
     with reading(display, "Parquet" if fmt == "parquet" else "an Arrow IPC file"):
         schema, group_rows = describe_file(opened, fmt)
         if suffix != ".csv":
-            _check_schema(schema, display, unknown)
+            _check_schema(schema, display, names)
         return SourceFile(display, opened, fmt, tuple(group_rows), size, digest(path))
 
 
-def _open_table(table: Any, spool: Path, unknown: dict[str, list[str]]) -> SourceFile:
+def _open_table(table: Any, spool: Path, names: _Names) -> SourceFile:
     with reading(_TABLE, "an Arrow stream"):
         reader = pa.RecordBatchReader.from_stream(table)
-        _check_schema(reader.schema, _TABLE, unknown)
+        _check_schema(reader.schema, _TABLE, names)
     copy = spool / "table.arrow"
-    _write(copy, _decoded(reader), _TABLE)
+    _write(copy, _decoded(reader, names), _TABLE)
     _, group_rows = describe_file(str(copy), "ipc")
     return SourceFile(_TABLE, str(copy), "ipc", tuple(group_rows), copy.stat().st_size, digest(str(copy)))
 
 
-def _decoded(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+def _decoded(reader: pa.RecordBatchReader, names: _Names) -> Iterator[pa.RecordBatch]:
     """The known columns, dictionaries decoded: their codes may differ by batch, which an IPC file cannot hold."""
     with reading(_TABLE, "an Arrow stream"):
         for batch in reader:
-            known = batch.select([name for name in batch.schema.names if name in PORTFOLIO])
+            known = batch.select([name for name in batch.schema.names if name in names.known])
             arrays = [one.dictionary_decode() if isinstance(one, pa.DictionaryArray) else one for one in known.columns]
             yield pa.RecordBatch.from_arrays(arrays, known.schema.names)
 
 
-def _spool_csv(path: str, display: str, spool: Path, unknown: dict[str, list[str]]) -> str:
+def _spool_csv(path: str, display: str, spool: Path, names: _Names) -> str:
     """Copy a CSV file's known columns to Arrow IPC as text: cells are cast later, so one bad cell rejects one row."""
     fs, inner = file_system(path)
     with reading(display, "CSV"), fs.open(inner, "rb") as file:
-        names = pacsv.open_csv(file, parse_options=_CSV).schema.names
-        _check_names(names, display, unknown)
+        found = pacsv.open_csv(file, parse_options=_CSV).schema.names
+        _check_names(found, display, names)
     copy = spool / "csv.arrow"
-    _write(copy, _csv_batches(fs, inner, names, display), display)
+    _write(copy, _csv_batches(fs, inner, found, display, names), display)
     return str(copy)
 
 
 _CSV = pacsv.ParseOptions(newlines_in_values=True)
 
 
-def _csv_batches(fs: Any, inner: str, names: list[str], display: str) -> Iterator[pa.RecordBatch]:
+def _csv_batches(fs: Any, inner: str, found: list[str], display: str, names: _Names) -> Iterator[pa.RecordBatch]:
     as_text = pacsv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()),
-        include_columns=[name for name in names if name in PORTFOLIO],
+        column_types=dict.fromkeys(found, pa.string()),
+        include_columns=[name for name in found if name in names.known],
         strings_can_be_null=True,
         quoted_strings_can_be_null=True,
         null_values=[""],
@@ -217,31 +225,31 @@ def _write(path: Path, batches: Iterator[pa.RecordBatch], display: str) -> None:
         raise RunError(f"{path}: the copy of {display} cannot be written ({error}): make room or go elsewhere") from None
 
 
-def _check_schema(schema: pa.Schema, display: str, unknown: dict[str, list[str]]) -> None:
+def _check_schema(schema: pa.Schema, display: str, names: _Names) -> None:
     """Raise InputError where a typed file lacks a column or holds one of a type that cannot be cast."""
-    _check_names(schema.names, display, unknown)
-    for field in schema:
-        column = PORTFOLIO.get(field.name)
-        if column is not None and not readable(column, field.type):
-            found = f"column {field.name} is of type {field.type}"
+    _check_names(schema.names, display, names)
+    for one in schema:
+        column = names.known.get(one.name)
+        if column is not None and not readable(column, one.type):
+            found = f"column {one.name} is of type {one.type}"
             raise InputError(f"{display}: {found}, but must hold {column.noun}: cast it and write it again")
 
 
-def _check_names(names: list[str], display: str, unknown: dict[str, list[str]]) -> None:
+def _check_names(found: list[str], display: str, names: _Names) -> None:
     """Raise InputError where a required column is missing or a column is there twice; collect the unknown ones."""
-    others = [name for name in names if name not in PORTFOLIO]
-    for name in _REQUIRED:
-        if name not in names:
+    others = [name for name in found if name not in names.known]
+    for name in (column.name for column in names.known.values() if column.required):
+        if name not in found:
             near = nearest(name, others)
-            mend = f"rename {near!r} if that is it" if near else f"it has {', '.join(names[:12]) or 'none'}"
-            if len(names) == 1 and (apart := _separator(names[0])):
+            mend = f"rename {near!r} if that is it" if near else f"it has {', '.join(found[:12]) or 'none'}"
+            if len(found) == 1 and (apart := _separator(found[0])):
                 mend = f"its first line is set apart by {apart}: write it with commas"
             raise InputError(f"{display}: column {name} is missing: {mend}")
-    for name in PORTFOLIO:
-        if names.count(name) > 1:
-            raise InputError(f"{display}: column {name} is there {names.count(name)} times: keep one")
+    for name in names.known:
+        if found.count(name) > 1:
+            raise InputError(f"{display}: column {name} is there {found.count(name)} times: keep one")
     for name in others:
-        unknown.setdefault(name, []).append(display)
+        names.others.setdefault(name, []).append(display)
 
 
 def _separator(line: str) -> str | None:

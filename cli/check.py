@@ -18,6 +18,7 @@ def command(
     portfolio: Annotated[str, typer.Argument(help="Parquet, Arrow IPC, a directory of either, or CSV; a path or URL.", show_default=False)],
     market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
     assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
+    rule: Annotated[str | None, typer.Option(help="The run's rule, as module:function or file.py:function.", show_default=False)] = None,
     limit: Annotated[int, typer.Option(min=0, help="Problems to print of each rule.")] = 5,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any row would be rejected.")] = False,
 ) -> None:
@@ -30,7 +31,7 @@ def command(
     """
     with errors_as_sentences():
         with progress(False, "checking") as show:
-            outcome = check(portfolio, market=market, assumptions=assumptions, keep=limit, progress=show)
+            outcome = check(portfolio, market=market, assumptions=assumptions, keep=limit, progress=show, rule=rule)
         warn(outcome.warnings, False)
         _print_problems(outcome)
         out.print(f"{outcome.valued:,} of {count(outcome.rows, 'row')} can be valued, {outcome.rejected:,} would be rejected")

@@ -33,6 +33,9 @@ def command(
     backend: Annotated[
         str | None, typer.Option(help="native (C) or numba: the same bits; by default native where built.", show_default=False)
     ] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="module:function or file.py:function that earns the income instead of each right's method.", show_default=False)
+    ] = None,
     premise: Annotated[str, typer.Option(help="going_concern, orderly or forced.")] = "going_concern",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in --out.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any row was rejected.")] = False,
@@ -59,7 +62,7 @@ def command(
             "premise": premise,
         }
         with progress(log_json, "valuing") as show:
-            outcome = value_into(portfolio, market, assumptions, out_dir, options, overwrite=overwrite, progress=show)
+            outcome = value_into(portfolio, market, assumptions, out_dir, options, overwrite=overwrite, progress=show, rule=rule)
         warn(outcome.warnings, log_json)
         if log_json:
             log_line("done", rows=outcome.rows, valued=outcome.valued, rejected=outcome.rejected, seconds=round(outcome.seconds, 3), out=out_dir)

@@ -1,5 +1,6 @@
 """ipvalue values intellectual property by the million: values, distributions, portfolio risk."""
 
+from ipvalue.cash_rule import CashRule, cash_rule
 from ipvalue.execute import Outcome
 from ipvalue.market import Market, load_market
 from ipvalue.schema import InputError, IpvalueError, RunError
@@ -7,12 +8,14 @@ from ipvalue.synthesize import synthesize
 from ipvalue.valuation import Result, check, open_result, value
 
 __all__ = [
+    "CashRule",
     "InputError",
     "IpvalueError",
     "Market",
     "Outcome",
     "Result",
     "RunError",
+    "cash_rule",
     "check",
     "load_market",
     "open_result",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +12,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ipvalue.assumptions import Assumptions, fill
+from ipvalue.backend import kernels
+from ipvalue.cash_rule import CashRule
 from ipvalue.compiled import Compiled, compile_rows
 from ipvalue.constants import MAX_HORIZON_YEARS
 from ipvalue.doubts import Doubts, doubts
+from ipvalue.intake import hash_ids
 from ipvalue.market import Market
 from ipvalue.reconcile import method_values, put_together, reconcile
 from ipvalue.rows import Rows
-from ipvalue.schema import Rejects
+from ipvalue.schema import Column, InputError, Rejects
 from ipvalue.simulate import Factors, Reals, Sampling, make_factors, simulate
 from ipvalue.stopping import add_boundaries
 from ipvalue.summary import EXTRA_COLUMNS, Figures, add_to_totals, describe_assets, figures_of, reject_unusable, with_method_shown
@@ -73,13 +78,25 @@ class Appraiser:
             return None, None
         add_boundaries(compiled.vectors, self.sampling.backend)
         group = totals.groups_of(with_method_shown(rows.batch))
-        figures, of_methods = self._figures(compiled, group, totals)
+        with self._naming(rows):
+            figures, of_methods = self._figures(compiled, group, totals)
         good = figures.status == 0
         assets = describe_assets(rows, figures, of_methods, self.sampling)
         reject_unusable(rows, figures)
         rows.settle()
         add_to_totals(totals, group[good], assets, self.sampling.quantiles)
         return assets, None if figures.values is None else figures.values[good]
+
+    @contextmanager
+    def _naming(self, rows: Rows) -> Iterator[None]:
+        """A rule that fails on one of the rows is an InputError that names the rule, the right and the period."""
+        failed = getattr(kernels(self.sampling.backend), "RuleFailed", ())
+        try:
+            yield
+        except failed as error:
+            asset = rows.batch["asset_id"].filter(pa.array(hash_ids(rows.batch["asset_id"]) == error.hash))[0]
+            assert self.tables.rule is not None
+            raise InputError(f"rule {self.tables.rule.name}: {error.reason} (asset {asset}, period {error.period})") from None
 
     def _figures(self, compiled: Compiled, group: npt.NDArray[np.int32], totals: Totals) -> tuple[Figures, pa.Array]:
         """The rows' figures (a,), and the values by method of those with several (lists, else null)."""
@@ -98,12 +115,25 @@ class Appraiser:
         simulated = simulate(compiled.vectors, self.factors, self.sampling, group, totals, keep_paths=self.keep_paths)
         return figures_of(compiled.vectors, simulated, self.sampling)
 
+    @property
+    def extra(self) -> tuple[Column, ...]:
+        """Columns that rows must have beside the schema's."""
+        return self.tables.rule.extra if self.tables.rule else ()
+
+    def rule_terms(self) -> dict[str, Any]:
+        """The rule by which income is earned, where there is one, for the record."""
+        rule = self.tables.rule
+        return {"rule": {"name": rule.name, "sha256": rule.sha256, "columns": list(rule.columns)}} if rule else {}
+
     def premise_terms(self) -> dict[str, Any]:
         """The premise and, by right type, what it takes off, for the record."""
         terms = {} if self.tables.premise == GOING_CONCERN else self.tables.premise_terms
         return {"name": self.tables.premise, "terms": {name: {"discount": off, "time_to_sell": years} for name, (off, years) in terms.items()}}
 
 
-def make_appraiser(market: Market, assumptions: Assumptions, sampling: Sampling, premise: str, keep_paths: bool) -> Appraiser:
-    """An Appraiser. Raises InputError where the assumptions lack the premise."""
-    return Appraiser(make_tables(market, assumptions, premise, sampling.backend), assumptions, make_factors(market), sampling, keep_paths)
+def make_appraiser(
+    market: Market, assumptions: Assumptions, sampling: Sampling, premise: str, keep_paths: bool, rule: CashRule | None = None
+) -> Appraiser:
+    """An Appraiser; income methods earn by `rule` where one is given. Raises InputError where the assumptions lack the premise."""
+    tables = make_tables(market, assumptions, premise, sampling.backend, rule)
+    return Appraiser(tables, assumptions, make_factors(market), sampling, keep_paths)

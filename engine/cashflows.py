@@ -21,6 +21,19 @@ from ipvalue.rows import Floats, Ints, Longs, Mask, Rows
 from ipvalue.tables import Tables
 
 
+@dataclass(frozen=True)
+class ByRule:
+    """Income by a function of the user's (ipvalue.cash_rule): cash_t = w_t·function(sales_t·L_t, t, *own) − f_t where `ruled`.
+
+    ruled (a,) uint8; sales (offset[a],) in the asset's currency a year; own (a, k) the asset's columns that the function takes.
+    """
+
+    function: Callable[..., Any]
+    ruled: npt.NDArray[np.uint8]
+    sales: Floats
+    own: Floats
+
+
 @dataclass
 class Vectors:
     """The vectors of model.md §1 in present-value money, and the asset-level numbers a kernel needs.
@@ -56,6 +69,7 @@ class Vectors:
     enters: npt.NDArray[np.uint8]
     bound_out: Floats | None = None
     bound_in: Floats | None = None
+    by_rule: ByRule | None = None
 
 
 _RAGGED = frozenset({"w", "f", "survival", "rival", "salvage", "low", "high", "bound_out", "bound_in"})
@@ -72,12 +86,23 @@ def join(parts: Sequence[Vectors]) -> Vectors:
         "offset": np.concatenate([np.zeros(1, np.int64), *(one.offset[1:] + at for one, at in zip(parts, starts, strict=False))])
     }
     bounded = any(one.low is not None for one in parts)
-    for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "bound_out", "bound_in")):
+    for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "bound_out", "bound_in", "by_rule")):
         arrays = [getattr(one, name) for one in parts]
         if name in _UNBOUNDED:
             arrays = [np.full(size, _UNBOUNDED[name]) if one is None else one for one, size in zip(arrays, sizes, strict=True)]
         columns[name] = np.concatenate(arrays) if bounded or name not in _UNBOUNDED else None
-    return Vectors(**columns)
+    return Vectors(**columns, by_rule=_join_rules(parts, sizes))
+
+
+def _join_rules(parts: Sequence[Vectors], sizes: Sequence[int]) -> ByRule | None:
+    ruled = next((one.by_rule for one in parts if one.by_rule is not None), None)
+    if ruled is None:
+        return None
+    each = [
+        one.by_rule or ByRule(ruled.function, np.zeros(len(one.step), np.uint8), np.zeros(size), np.zeros((len(one.step), ruled.own.shape[1])))
+        for one, size in zip(parts, sizes, strict=True)
+    ]
+    return ByRule(ruled.function, *(np.concatenate([getattr(one, name) for one in each]) for name in ("ruled", "sales", "own")))
 
 
 def take(vectors: Vectors, assets: Longs) -> Vectors:
@@ -86,10 +111,11 @@ def take(vectors: Vectors, assets: Longs) -> Vectors:
     offset = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     elements = np.arange(offset[-1]) + np.repeat(vectors.offset[assets] - offset[:-1], lengths)
     columns: dict[str, Any] = {"offset": offset}
-    for name in (field.name for field in fields(Vectors) if field.name != "offset"):
+    for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "by_rule")):
         array = getattr(vectors, name)
         columns[name] = None if array is None else array[elements if name in _RAGGED else assets]
-    return Vectors(**columns)
+    rule = vectors.by_rule
+    return Vectors(**columns, by_rule=rule and ByRule(rule.function, rule.ruled[assets], rule.sales[elements], rule.own[assets]))
 
 
 def income_vectors(rows: Rows, tables: Tables, earning_of: Callable[[Rows], Earning]) -> Vectors:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from ipvalue.cashflows import Vectors, join, take
 from ipvalue.constants import WEIGHT_TOLERANCE
-from ipvalue.methods import METHODS, relief_from_royalty
+from ipvalue.methods import METHODS, by_rule, relief_from_royalty
 from ipvalue.rows import Floats, Longs, Mask, Rows
 from ipvalue.rules import check_common
 from ipvalue.schema import INCOME_METHODS
@@ -48,7 +48,10 @@ def compile_rows(rows: Rows, tables: Tables) -> Compiled:
     parts: list[tuple[str, Longs, Vectors]] = []
     for name, used in uses.items():
         these = rows if len(uses) == 1 else rows.only(used)
-        vectors = METHODS[name](these, tables)
+        if tables.rule is not None and name in INCOME_METHODS:
+            vectors = by_rule.vectors(these, tables, tables.rule, name)
+        else:
+            vectors = METHODS[name](these, tables)
         parts.append((name, these.row, vectors))
     rows.settle()
     return _assembled(rows, parts or [_nothing(rows, tables)])

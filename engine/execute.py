@@ -22,12 +22,13 @@ from ipvalue import spread
 from ipvalue.appraise import Appraiser, Rows, make_appraiser
 from ipvalue.assumptions import Assumptions, load_assumptions
 from ipvalue.backend import kernels
+from ipvalue.cash_rule import CashRule
 from ipvalue.constants import NUMERICS_VERSION
 from ipvalue.doubts import Doubts
 from ipvalue.intake import Duplicates, Portfolio, Unit, open_portfolio, read, scan
 from ipvalue.job import Job
 from ipvalue.market import Market, load_market
-from ipvalue.schema import BrokenRule, InputError, Rejects
+from ipvalue.schema import BrokenRule, Column, InputError, Rejects
 from ipvalue.store import Store, Written
 from ipvalue.summary import asset_schema, describe_groups
 from ipvalue.totals import Totals
@@ -41,6 +42,11 @@ class Run:
     appraiser: Appraiser
     duplicates: Duplicates
     store: Store
+
+    @property
+    def extra(self) -> tuple[Column, ...]:
+        """Columns that are read beside the schema's."""
+        return self.appraiser.extra
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ def _values(task: Task, run: Run, receipt: Receipt, parts: list[pa.RecordBatch])
 def _prepared(task: Task, run: Run, receipt: Receipt) -> Iterator[Rows]:
     """The task's clean rows with their blanks filled, in chunks; rejects go to the receipt."""
     step = run.appraiser.chunk_rows
-    for batch, row, rejects in read(task.unit, run.duplicates):
+    for batch, row, rejects in read(task.unit, run.duplicates, extra=run.extra):
         receipt.rejects.merge(rejects)
         for start in range(0, batch.num_rows, step):
             yield run.appraiser.rows(batch.slice(start, step), row[start : start + step], task.unit.display, receipt.rejects)
@@ -162,21 +168,23 @@ class Inputs:
 
 
 @contextmanager
-def opened(portfolio: object, market: object, assumptions: str | Path, job: Job, out: str) -> Iterator[Inputs]:
+def opened(portfolio: object, market: object, assumptions: str | Path, job: Job, out: str, rule: CashRule | None = None) -> Iterator[Inputs]:
     """Opens and checks all that a run reads, before anything is written. Raises InputError."""
     if fault := kernels(job.backend).isa_fault:
         raise InputError(f"{fault}: set it to one of them, or leave it unset" if job.backend == "native" else fault)
+    if rule is not None:
+        rule.check()
     with tempfile.TemporaryDirectory(prefix="ipvalue-") as spool:
         store = Store(out)
         if not store.is_shared and job.scheduler != "threads":
             raise InputError(f"{out}: other processes cannot write to this one's memory: use --scheduler threads or name another --out")
         the_market = market if isinstance(market, Market) else load_market(_market_source(market, portfolio))
         book = load_assumptions(assumptions)
-        found = open_portfolio(portfolio, Path(spool))
+        found = open_portfolio(portfolio, Path(spool), rule.extra if rule else ())
         scanned = scan(found, job.group_by)
         # a blank counts as one group until it is filled
         job.check_memory(scanned.groups * book.ways_to_fill(job.group_by), max(scanned.methods, book.most_methods))
-        run = Run(job, make_appraiser(the_market, book, job.sampling, job.premise, job.keep_paths), scanned.duplicates, store)
+        run = Run(job, make_appraiser(the_market, book, job.sampling, job.premise, job.keep_paths, rule), scanned.duplicates, store)
         units = found.units(job.task_rows(found.rows, the_market.steps_per_year))
         tasks = [Task(unit, number) for number, unit in enumerate(units)]
         yield Inputs(found, the_market, book, run, tasks, (*found.warnings, *scanned.warnings))
@@ -300,6 +308,7 @@ def _manifest(inputs: Inputs, gathered: Receipt, files: list[Written], started: 
             "portfolio": [{"file": one.display, "rows": one.rows, "bytes": one.bytes, "sha256": one.sha256} for one in inputs.portfolio.files],
             "market": {"sha256": inputs.market.sha256, "content": inputs.market.model_dump(mode="json")},
             "assumptions": {"sha256": inputs.assumptions.sha256},
+            **inputs.run.appraiser.rule_terms(),
         },
         "premise": inputs.run.appraiser.premise_terms(),
         "counts": {"rows": gathered.rows, "valued": gathered.valued, "rejected": gathered.rejected, "tasks": len(inputs.tasks)},

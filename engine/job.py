@@ -47,6 +47,7 @@ class Job(Strict):
     memory: str | None = None
     backend: Backend = Field(default_factory=default_backend)
     rows_per_task: Annotated[int, Field(ge=1)] | None = None
+    rule: str | None = None
 
     @field_validator("quantiles")
     @classmethod
@@ -139,11 +140,20 @@ class Job(Strict):
 
 def make_job(options: dict[str, Any]) -> Job:
     """A checked Job. Raises InputError naming the option, its value and the rule."""
+    if options.get("rule") is not None:
+        options = {**options, "backend": _backend_of_rules(options.get("backend"))}
     plain = {name: value.tolist() if isinstance(value, np.generic | np.ndarray) else value for name, value in options.items() if value is not None}
     try:
         return validate(Job, plain, "options")
     except InputError as error:
         raise InputError(str(error).replace("options: ", "")) from None
+
+
+def _backend_of_rules(backend: object) -> object:
+    """Rules are compiled by Numba: its kernels, unless others are asked for."""
+    if backend == "native":
+        raise InputError("backend is 'native': a rule needs the numba backend, which is taken by itself: leave backend out")
+    return "numba" if backend is None else backend
 
 
 def parse_memory(text: str) -> int:

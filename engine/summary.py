@@ -168,9 +168,11 @@ def describe_assets(rows: Rows, figures: Figures, method_values: pa.Array, sampl
 
 
 def _closed_forms(vectors: Vectors, backend: Backend) -> tuple[Floats, Floats]:
-    """(a,) E[V] and the analytic standard deviation of V, NaN where something is clamped or optional, or the second moment is no number."""
+    """(a,) E[V] and the analytic standard deviation of V, NaN where cash is clamped, optional or a rule's, or the second moment is no number."""
     mean, variance = kernels(backend).closed_form(vectors)
     exact = (vectors.optional == 0) & (vectors.clamped == 0)
+    if vectors.by_rule is not None:
+        exact &= vectors.by_rule.ruled == 0
     known = exact & np.isfinite(variance) & (variance >= 0.0)
     return np.where(exact, mean, np.nan), np.sqrt(np.where(known, variance, np.nan))
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ipvalue.assumptions import Assumptions, FeeSchedule
 from ipvalue.backend import DEFAULT, Backend
+from ipvalue.cash_rule import CashRule
 from ipvalue.market import Market
 from ipvalue.schema import RIGHT_TYPES, InputError
 
@@ -45,6 +46,7 @@ class Tables:
     premise: str
     premise_terms: Mapping[str, tuple[float, float]]
     backend: Backend
+    rule: CashRule | None = None
 
     @property
     def delta(self) -> float:
@@ -52,7 +54,7 @@ class Tables:
         return 1.0 / self.steps_per_year
 
 
-def make_tables(market: Market, assumptions: Assumptions, premise: str, backend: Backend = DEFAULT) -> Tables:
+def make_tables(market: Market, assumptions: Assumptions, premise: str, backend: Backend = DEFAULT, rule: CashRule | None = None) -> Tables:
     """Arrays for the kernel from market and assumptions. Raises InputError where a fee schedule's currency has no exchange rate."""
     curves = [market.curves[name] for name in market.curve_index]
     survivals = list(assumptions.curves.values())
@@ -79,6 +81,7 @@ def make_tables(market: Market, assumptions: Assumptions, premise: str, backend:
         premise=premise,
         premise_terms=_premise_terms(assumptions, premise),
         backend=backend,
+        rule=rule,
     )
 
 

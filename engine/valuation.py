@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from ipvalue.backend import kernel
+from ipvalue.cash_rule import CashRule, find_rule
 from ipvalue.execute import Outcome, Progress, check_portfolio, opened, value_portfolio
-from ipvalue.job import make_job
+from ipvalue.job import Job, make_job
 from ipvalue.store import Store
 
 ROWS_A_CHECK = 65_536
@@ -93,6 +94,7 @@ def value(
     out: str | Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    rule: object = None,
     **options: Any,
 ) -> Result:
     """Values a portfolio by simulation.
@@ -100,13 +102,14 @@ def value(
     portfolio: a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or any table with `__arrow_c_stream__` (pandas, polars, …).
     market: path, mapping or Market, else market.toml beside the portfolio. out: results directory; without it the result is kept in memory.
     options: those of ipvalue.job.Job, named as the command's flags: paths, seed, sampler, precision, quantiles, tail, group_by, premise, keep_paths,
-    workers, scheduler, memory, backend. Raises InputError (bad input, nothing written) and RunError (the run failed, nothing left behind).
+    workers, scheduler, memory, backend. rule: earns the income instead of each right's method: what `cash_rule` made, or "module:function".
+    Raises InputError (bad input, nothing written) and RunError (the run failed, nothing left behind).
     """
     if out is not None:
-        value_into(portfolio, market, assumptions, str(out), options, overwrite=overwrite, progress=progress)
+        value_into(portfolio, market, assumptions, str(out), options, overwrite=overwrite, progress=progress, rule=rule)
         return open_result(out)
     with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
-        value_into(portfolio, market, assumptions, folder, options, overwrite=False, progress=progress)
+        value_into(portfolio, market, assumptions, folder, options, overwrite=False, progress=progress, rule=rule)
         return _held_in_memory(folder)
 
 
@@ -119,12 +122,27 @@ def _held_in_memory(folder: str) -> Result:
 
 
 def value_into(
-    portfolio: object, market: object, assumptions: str | Path, out: str, options: dict[str, Any], *, overwrite: bool, progress: Progress | None
+    portfolio: object,
+    market: object,
+    assumptions: str | Path,
+    out: str,
+    options: dict[str, Any],
+    *,
+    overwrite: bool,
+    progress: Progress | None,
+    rule: object = None,
 ) -> Outcome:
     """Values into a results directory and says what came of it. That the directory may not be used is said before anything is read."""
     Store(out).replaces(overwrite)
-    with kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, make_job(options), out) as inputs:
+    job, found = _job_and_rule(options, rule)
+    with kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, job, out, found) as inputs:
         return value_portfolio(inputs, overwrite=overwrite, progress=progress)
+
+
+def _job_and_rule(options: dict[str, Any], rule: object) -> tuple[Job, CashRule | None]:
+    """The options, checked, and the rule that is meant."""
+    found = None if rule is None else find_rule(rule)
+    return make_job({**options, "rule": found and found.name}), found
 
 
 def check(
@@ -134,11 +152,13 @@ def check(
     assumptions: str | Path = "default",
     keep: int | None = None,
     progress: Progress | None = None,
+    rule: object = None,
     **options: Any,
 ) -> Outcome:
     """Every problem that `value` would find, but those that only simulated values show. Raises InputError where a file cannot be read at all.
 
     All problems are counted by rule (`rules`); `rejects` holds the first `keep` of each rule, or all of them.
     """
-    with opened(portfolio, market, assumptions, make_job({"rows_per_task": ROWS_A_CHECK, **options}), ".") as inputs:
+    job, found = _job_and_rule({"rows_per_task": ROWS_A_CHECK, **options}, rule)
+    with opened(portfolio, market, assumptions, job, ".", found) as inputs:
         return check_portfolio(inputs, progress, keep)

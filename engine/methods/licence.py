@@ -30,6 +30,11 @@ def _check(rows: Rows) -> None:
         "minimum_guarantee <= cap",
         lambda value: f"minimum_guarantee is {value}, above cap; correct one of them",
     )
+    check_end(rows)
+
+
+def check_end(rows: Rows) -> None:
+    """A licence has an end. Breaking rows are rejected."""
     rows.reject(
         rows.flags("indefinite"),
         "indefinite",

@@ -29,12 +29,13 @@ def vectors(rows: Rows, tables: Tables) -> Vectors:
         "margin and royalty_rate are blank: give one, or fill it from the assumptions",
     )
     check_rate(rows, _rate(rows))
-    _check_stages(rows)
+    check_stages(rows)
     check_income(rows)
     return income_vectors(rows, tables, _earning)
 
 
-def _check_stages(rows: Rows) -> None:
+def check_stages(rows: Rows) -> None:
+    """Stages, each list with an entry for each. Breaking rows are rejected."""
     for name in STAGES:
         rows.reject(~rows.given(name), name, f"{NAME} has stages", f"{name} is blank: give an entry for each stage")
     costs, years, chances = (rows.lengths(name) for name in STAGES)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ipvalue import constants
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic
+from ipvalue.numba_kernel.by_rule import RuleFailed, compiled_rule
 from ipvalue.numba_kernel.cholesky import cholesky
 from ipvalue.numba_kernel.closed_form import closed_form
 from ipvalue.numba_kernel.compiler import instruction_sets, isa, isa_fault, select_isa
@@ -28,6 +29,7 @@ __all__ = [
     "DRIVERS",
     "STATISTICS",
     "DefaultArithmetic",
+    "RuleFailed",
     "Stopped",
     "add_exact",
     "ars",
@@ -35,6 +37,7 @@ __all__ = [
     "cholesky",
     "clear_stop",
     "closed_form",
+    "compiled_rule",
     "elementary",
     "exact_as_float",
     "hash_strings",

@@ -37,7 +37,8 @@ _INNER = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _INLINED = {**_INNER, "forceinline": True}
 
 _logger = logging.getLogger("ipvalue")
-_lock = threading.RLock()
+COMPILING = threading.RLock()
+"""Held by the thread that compiles."""
 _announced = threading.Event()
 
 
@@ -85,7 +86,7 @@ class Kernel:
     def __call__(self, *arguments: Any) -> Any:
         types = tuple(numba.typeof(argument) for argument in arguments)
         if types not in self._ready:
-            with _lock:
+            with COMPILING:
                 _announce()
                 self._compiled.compile(types)
                 self._ready.add(types)
@@ -96,6 +97,11 @@ def _announce() -> None:
     if not _announced.is_set():
         _announced.set()
         _logger.info("compiling the Numba kernels (up to 20 s, once per process)…")
+
+
+def announce_rule(name: str) -> None:
+    """Says that the kernels are compiled once more for a rule."""
+    _logger.info("compiling the rule %s into the Numba kernels (some seconds)…", name)
 
 
 isa_fault: str | None = (

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ipvalue.constants import BLOCK_PATHS, PURPOSE_LEVEL, PURPOSE_PATH
 from ipvalue.numba_kernel.arithmetic import fma, raised, sqrt
+from ipvalue.numba_kernel.by_rule import DONE, NO_NUMBER, STOPPED, Custom, earn_by_rule
 from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Record, Whole, device, inlined, loop
 from ipvalue.numba_kernel.elementary import exp2
 from ipvalue.numba_kernel.factors import Factors, draw_factors
@@ -213,9 +214,21 @@ def _walk_plain(
 
 @device
 def _walk(
-    asset: Record, periods: Array, common: Array, column: Whole, seed: Whole, path: Whole, n: Whole, s: Array, value: Array, lived: Array
-) -> None:
-    """Any asset, period by period."""
+    asset: Record,
+    periods: Array,
+    common: Array,
+    column: Whole,
+    seed: Whole,
+    path: Whole,
+    n: Whole,
+    s: Array,
+    value: Array,
+    lived: Array,
+    rule: Any,
+    own: Array,
+    custom: Custom,
+) -> bool:
+    """Any asset, period by period. own (k,): its columns for the rule. False where the rule gave no finite number."""
     step = (asset.drift, asset.common, asset.own)
     _start_general(n, s.royalty, s.alive)
     if asset.has_royalty:
@@ -230,9 +243,15 @@ def _walk(
         now = periods[asset.start + t]
         shared = common[t][column:] if asset.has_factor else s.still[0:]
         _rise(step, asset.entered, now.rival_last, s.own[t & 1], shared, s.rival, s.royalty, s.x, s.level)
-        _earn((now.w, now.f, now.low, now.high), asset.clamped, s.level, s.cash)
+        if asset.ruled and now.w != 0.0:  # where nothing is earned the rule is not asked
+            custom.at[1] = t + 1
+            if not earn_by_rule(rule, now.w, now.f, now.sales, t + 1, own, n, s.level, s.cash, custom.got):
+                return False
+        else:
+            _earn((now.w, now.f, now.low, now.high), asset.clamped, s.level, s.cash)
         bounds, words = (now.bound_out, now.bound_in, now.salvage), (now.last, now.rival_last)
         lived[t] += _settle(bounds, words, s.survival, s.rival, s.level, s.cash, s.alive, value)
+    return True
 
 
 @Kernel
@@ -247,10 +266,13 @@ def fill_values(
     values: Array,
     lived: Array,
     flag: Array,
-) -> bool:
-    """values (a, p of whole blocks) and lived (a, t), how many paths are alive in each period, from 0. True where the flag ended it early.
+    rule: Any,
+    custom: Custom,
+) -> Whole:
+    """values (a, p of whole blocks) and lived (a, t), how many paths are alive in each period, from 0. STOPPED where the flag ended it early.
 
-    assets, periods: records of `ipvalue.numba_kernel.records`; origin: the number of the first path; s: a block's work space.
+    assets, periods: records of `ipvalue.numba_kernel.records`; origin: the number of the first path; s: a block's work space. rule: as
+    `compiled_rule` makes it; `custom` says where it failed (NO_NUMBER, or an exception of its own).
     """
     for first in range(0, paths, BLOCK_PATHS):
         n, path, column = min(BLOCK_PATHS, paths - first), origin + u8(first), first if factors.tabled else 0
@@ -258,7 +280,7 @@ def fill_values(
             draw_factors(factors, path, seed, column)
         for a in range(len(assets)):
             if raised(flag):
-                return True
+                return STOPPED
             asset, value = assets[a], values[a][first : first + BLOCK_PATHS]
             _start(asset.half_level, s.x, value)
             if asset.has_level:
@@ -268,8 +290,10 @@ def fill_values(
                 _add_level(asset.level, s.own[0], s.x)
             draw_word(_PATH, path, asset.hash, seed, s.survival)
             common = factors.table[factors.slot[asset.factor]]
-            if asset.optional or asset.clamped or asset.has_royalty or asset.has_rival:
-                _walk(asset, periods, common, column, seed, path, n, s, value, lived[a])
+            if asset.optional or asset.clamped or asset.has_royalty or asset.has_rival or asset.ruled:
+                custom.at[0] = a
+                if not _walk(asset, periods, common, column, seed, path, n, s, value, lived[a], rule, custom.own[a], custom):
+                    return NO_NUMBER
             else:
                 _walk_plain(asset, periods, common, column, seed, path, n, s, value, lived[a])
-    return False
+    return DONE

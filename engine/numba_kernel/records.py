@@ -40,6 +40,7 @@ def asset_records(v: Any, real: Any) -> npt.NDArray[Any]:
         "range_left": width * (1.0 - low),
         "range_right": width * (high - 1.0),
     }
+    by_rule = getattr(v, "by_rule", None)
     flags = {
         "has_volatility": sigma > 0.0,
         "has_factor": (sigma > 0.0) & (beta != 0.0),
@@ -48,6 +49,7 @@ def asset_records(v: Any, real: Any) -> npt.NDArray[Any]:
         "has_rival": mask(v.enters, n),
         "optional": mask(v.optional, n),
         "clamped": mask(v.clamped, n),
+        "ruled": np.zeros(n, np.bool_) if by_rule is None else mask(by_rule.ruled, n),
     }
     whole = {
         "hash": row(v.hash, u8, n)[:n],
@@ -87,7 +89,9 @@ def period_records(v: Any, assets: npt.NDArray[Any], real: Any) -> npt.NDArray[A
         "last": _last_words(_thresholds(vector("survival"))),
         "rival_last": _last_words(np.maximum(_thresholds(rival), 1)),
     }
-    return records({**_rounded(numbers, real), **words})
+    by_rule = getattr(v, "by_rule", None)
+    sales = np.zeros(size) if by_rule is None else row(by_rule.sales, f8, size)[:size]
+    return records({**_rounded(numbers, real), **words, "sales": sales})
 
 
 def _rounded(columns: dict[str, npt.NDArray[np.float64]], real: Any) -> dict[str, npt.NDArray[Any]]:

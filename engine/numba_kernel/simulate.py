@@ -15,6 +15,7 @@ from ipvalue.constants import BLOCK_PATHS, MAX_PATHS, STATISTICS, TILE_STEP
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic
 from ipvalue.numba_kernel.arrays import Words, row
 from ipvalue.numba_kernel.arrays import sums as sums_of
+from ipvalue.numba_kernel.by_rule import NO_NUMBER, STOPPED, Custom, RuleFailed, compiled_rule, new_custom, no_rule
 from ipvalue.numba_kernel.describe import describe, wanted_of
 from ipvalue.numba_kernel.exact import add_exact
 from ipvalue.numba_kernel.factors import factors_of, fill_table
@@ -56,6 +57,8 @@ def simulate(
     first: the number of the first path, a multiple of 64: a part of many paths, where several calls share one asset. lived, (offset[a],) int64,
     takes the number of paths alive in each period; then no statistics are made but of all parts together, by `statistics`. sobol and its sums
     are for the C kernels alone.
+
+    Beyond ext/kernel.pyx: v.by_rule, ipvalue.cashflows.ByRule or None, whose function then earns the cash. Raises RuleFailed where it fails.
     """
     if sobol is not None or sums is not None:
         raise ValueError("the sampler sobol needs the C kernels")
@@ -78,12 +81,14 @@ def simulate(
         room = -(-paths // BLOCK_PATHS) * BLOCK_PATHS
         at_once = min(max(1, _VALUES_AT_ONCE // room), n)
         made, work = np.empty((at_once, room), real), new_work(paths, real)
+        by_rule = getattr(v, "by_rule", None)
+        rule, own = (no_rule, np.zeros((n, 0))) if by_rule is None else (compiled_rule(by_rule.function, by_rule.own.shape[1]), by_rule.own)
         for start in range(0, n, at_once):
             here = slice(start, min(start + at_once, n))
             some = assets[here]
             alive = np.zeros((len(some), int(some["whole_periods"].max())), i8)
             drawn = shared if shared.tabled else factors_of(some, factors, paths, real, 0)
-            stopped_if(fill_values(some, periods, drawn, u8(seed), u8(first), paths, block, made, alive, FLAG))
+            _fill((some, periods, drawn, u8(seed), u8(first), paths, block, made, alive, FLAG), rule, new_custom(own[here]))
             values = made[: len(some), :paths]
             if kept is not None:
                 kept[here] = values
@@ -98,6 +103,23 @@ def simulate(
     if lived is not None:
         statistics[:] = 0.0
     return statistics, status, kept
+
+
+def _fill(arguments: tuple[Any, ...], rule: Any, custom: Custom) -> None:
+    """Fills the values of some assets, the first of the arguments. Raises RuleFailed, or Stopped."""
+    try:
+        ended = fill_values(*arguments, rule, custom)
+    except Exception as error:
+        if rule is no_rule:
+            raise
+        ended, reason = NO_NUMBER, f"raises {type(error).__name__}: {error}".rstrip(": ")
+    else:
+        level, got = custom.got
+        reason = f"gives {got:g} at a level of {level:,.6g}"
+    if ended == NO_NUMBER:
+        asset, period = custom.at
+        raise RuleFailed(int(arguments[0][asset]["hash"]), int(period), reason)
+    stopped_if(ended == STOPPED)
 
 
 def _years(alive: npt.NDArray[np.int64], assets: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

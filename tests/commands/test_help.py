@@ -17,9 +17,9 @@ FLAGS = {
     "value": {
         "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler", "--precision", "--quantiles", "--tail", "--group-by",
         "--keep-paths",
-        "--workers", "--scheduler", "--memory", "--backend", "--premise", "--overwrite", "--strict", "--log-json",
+        "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--overwrite", "--strict", "--log-json",
     },
-    "check": {"--market", "--assumptions", "--limit", "--strict"},
+    "check": {"--market", "--assumptions", "--rule", "--limit", "--strict"},
     "schema": {"--format"},
     "assumptions": {"--assumptions", "--right-type", "--jurisdiction", "--sector", "--format"},
     "synthesize": {"--assets", "--out", "--profile", "--seed"},

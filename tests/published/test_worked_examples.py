@@ -1,10 +1,11 @@
-"""The worked examples of docs/methods/ against the engine, to their printed digits: the pages are the tests' source.
+"""The worked examples of docs/methods/ and docs/rules.md against the engine, to their printed digits: the pages are the tests' source.
 
 A page holds blocks of code whose first line says what they are:
 
     # example: NAME        TOML: [market], [[right]] …, [options] of ipvalue.value
     # assumptions: NAME    TOML: an assumptions file for it; without one nothing is filled
     # expected: NAME       TOML: by asset_id, the result's columns as printed; a table `within_four_standard_errors` holds what is simulated
+    # file: NAME           Python: a file beside the portfolio, for `rule` of the options
 
 and blocks of `text` whose lines are the calculation by hand: the left side of each must give its right side.
 """
@@ -27,9 +28,11 @@ from commandline import table
 import ipvalue as iv
 from ipvalue.schema import PORTFOLIO
 
-PAGES = sorted((Path(__file__).resolve().parents[2] / "docs" / "methods").glob("*.md"))
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = sorted((DOCS / "methods").glob("*.md"))
+WORKED = [*(page for page in PAGES if page.stem != "index"), DOCS / "rules.md"]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-HEAD = re.compile(r"# (example|assumptions|expected): (.+)\n")
+HEAD = re.compile(r"# (example|assumptions|expected|file): (.+)\n")
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Example:
     inputs: dict[str, Any] = field(default_factory=dict)
     assumptions: str = ""
     expected: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
 
 def blocks(page: Path, language: str) -> Iterator[str]:
@@ -48,10 +52,11 @@ def blocks(page: Path, language: str) -> Iterator[str]:
 def examples(page: Path) -> dict[str, Example]:
     """The page's examples by name."""
     found: dict[str, Example] = {}
+    files = {head[2]: text for text in blocks(page, "python") if (head := HEAD.match(text))}
     for text in blocks(page, "toml"):
         head = HEAD.match(text)
         assert head, f"{page.name}: a block of TOML without its name: {text[:60]}"
-        example = found.setdefault(head[2], Example())
+        example = found.setdefault(head[2], Example(files=files))
         match head[1]:
             case "example":
                 example.inputs = tomllib.loads(text)
@@ -62,7 +67,7 @@ def examples(page: Path) -> dict[str, Example]:
     return found
 
 
-EXAMPLES = {f"{page.stem}: {name}": example for page in PAGES for name, example in examples(page).items()}
+EXAMPLES = {f"{page.stem}: {name}": example for page in sorted({*PAGES, *WORKED}) for name, example in examples(page).items()}
 
 
 def rows_of(example: Example, folder: Path) -> dict[str, dict[str, Any]]:
@@ -70,6 +75,10 @@ def rows_of(example: Example, folder: Path) -> dict[str, dict[str, Any]]:
     assumptions = folder / "assumptions.toml"
     assumptions.write_text(example.assumptions, encoding="utf-8")
     options = {"paths": 1, "precision": "double", "workers": 1, **example.inputs.get("options", {})}
+    for name, text in example.files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    if "rule" in options:
+        options["rule"] = str(folder / options["rule"])
     result = iv.value(table(example.inputs["right"]), market=example.inputs["market"], assumptions=assumptions, **options)
     assert result.rejects.to_pylist() == []
     return {row["asset_id"]: row for row in result.assets.to_pylist()}
@@ -150,7 +159,7 @@ def calculations(page: Path) -> Iterator[tuple[str, str]]:
             yield left, right.strip()
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.stem != "index"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", WORKED, ids=lambda page: page.stem)
 def test_every_line_of_the_calculation_holds_to_its_printed_digits(page: Path) -> None:
     lines = list(calculations(page))
     assert lines, "a page without a calculation"
@@ -160,7 +169,7 @@ def test_every_line_of_the_calculation_holds_to_its_printed_digits(page: Path) -
         assert abs(evaluated(left) - evaluated(right)) <= 1.01 * unit, f"{left} = {right}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.stem != "index"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", WORKED, ids=lambda page: page.stem)
 def test_expected_values_are_worked_out_on_the_page(page: Path) -> None:
     """Each value that the engine is held to is the right side of some line, to the digits that both have."""
     worked = [evaluated(right) for _, right in calculations(page)]

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("numba_kernel",),
     ("backend",),
     ("schema",),
-    ("intake", "assumptions", "market", "synthesize"),
+    ("intake", "assumptions", "market", "synthesize", "cash_rule"),
     ("tables", "rows"),
     ("rules", "drivers"),
     ("cashflows", "doubts"),

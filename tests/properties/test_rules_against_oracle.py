@@ -1,0 +1,175 @@
+"""Income by a rule of the user's against the slow definition, path by path, and against what it must agree with (docs/rules.md)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import portfolios
+import pyarrow as pa
+import pytest
+from compared import MARKETS, TABLES, kept_paths, oracle_market, slow_vectors
+from numpy.typing import NDArray
+from valued import ASSET, flat, one, result
+
+import ipvalue as iv
+import oracle
+
+N = NormalDist().cdf
+BOUNDED = ("minimum_guarantee", "cap")
+NOT_USED = ("royalty_rate", "royalty_low", "royalty_high", "margin", "contributory_charge", *BOUNDED)
+
+
+@iv.cash_rule
+def tiered(level, period, threshold):  # type: ignore[no-untyped-def]
+    return (0.05 if period > 2 else 0.04) * min(level, threshold) + 0.03 * max(level - threshold, 0.0)
+
+
+@iv.cash_rule
+def of_sales(level, period, royalty_rate):  # type: ignore[no-untyped-def]
+    return royalty_rate * level
+
+
+@iv.cash_rule
+def thresholds(level, period, threshold):  # type: ignore[no-untyped-def]
+    return 0.05 * min(level, threshold) + 0.03 * max(level - threshold, 0.0)
+
+
+class Ruled(oracle.Vectors):
+    """The vectors of a row whose income is a rule's: `w` holds what one unit of cash is worth."""
+
+    sales: NDArray[np.float64]
+    rule: Callable[..., Any]
+
+    def cash(self, t: int, level: NDArray[Any]) -> NDArray[Any]:
+        earned = np.array([self.rule(x, t + 1) for x in self.sales[t] * level])
+        return (self.w[t] * earned if self.w[t] > 0 else 0.0) - self.f[t]
+
+
+def ruled_vectors(asset: Mapping[str, Any], market: oracle.Market) -> Ruled:
+    """The definition: unit_t from a right of rate 1, and what is sold, by the page's formulas."""
+    method = asset.get("method") or "relief_from_royalty"
+    rate = {"margin": 1.0} if method in ("excess_earnings", "incremental_income") else {"royalty_rate": 1.0}
+    slow = slow_vectors({**asset, **dict.fromkeys(NOT_USED), **rate}, market)
+    found = Ruled(**{field.name: getattr(slow, field.name) for field in fields(oracle.Vectors)})
+    launch, ramp_years = oracle.launch_of(asset, method), float(asset.get("ramp_years") or 0.0)
+    sales = np.zeros(found.periods)
+    for t, (e, year) in enumerate(zip(found.e, found.y, strict=True)):
+        ramp = 0.0 if not oracle.later(e, launch) else min(1.0, (e - launch) / ramp_years) if ramp_years > 0 else 1.0
+        sales[t] = oracle.revenue_of_year(asset, int(year)) * math.exp(-float(asset.get("obsolescence") or 0.0) * e) * ramp
+    found.w = np.divide(found.w, sales, out=np.zeros(found.periods), where=sales > 0)
+    found.sales = sales
+    found.rule = lambda level, period: tiered(level, period, asset["threshold"])
+    return found
+
+
+def without_options(table: pa.Table) -> pa.Table:
+    """No renewal options and no bounds of a licence, which a rule cannot have; and a threshold for each row."""
+    for name in (*BOUNDED, "renewal"):
+        if name in table.column_names:
+            table = table.set_column(table.schema.get_field_index(name), name, pa.nulls(len(table), table[name].type))
+    return table.append_column("threshold", pa.array(np.geomspace(1e3, 1e9, len(table))))
+
+
+@pytest.fixture(scope="module")
+def assumptions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Schedules and curves alone: nothing is filled."""
+    path = tmp_path_factory.mktemp("assumptions") / "tables.toml"
+    path.write_text(TABLES)
+    return path
+
+
+@pytest.mark.parametrize(("steps", "mid_period"), MARKETS)
+def test_every_path_follows_the_definition(steps: int, mid_period: bool, assumptions: Path) -> None:
+    market = portfolios.market(steps, mid_period)
+    there = oracle_market(market)
+    table = without_options(portfolios.random_portfolio(60, seed=5))
+    options: dict[str, Any] = {"market": market, "assumptions": assumptions, "paths": 300, "seed": 2**63 + 12345, "rule": tiered}
+    double, single = (kept_paths(table, precision=precision, **options) for precision in ("double", "single"))
+    assert len(double) == len(table)
+    for asset in table.to_pylist():
+        slow = ruled_vectors(asset, there)
+        exact = oracle.simulate(asset, there, paths=300, seed=2**63 + 12345, vectors=slow).values
+        scale = np.maximum(np.abs(exact), 0.05 * np.sum(slow.w * slow.sales) + np.sum(slow.f) + 1e-300)
+        assert (np.abs(double[asset["asset_id"]] - exact) / scale).max() < 1e-11, asset
+        assert (np.abs(single[asset["asset_id"]] - exact) / scale).max() < 1e-5, asset
+
+
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_a_rule_that_is_the_method_gives_its_bits(precision: str) -> None:
+    """Where sales and rate are powers of two no product of theirs is rounded, so that nothing tells the two apart: every path, the totals too."""
+    rows = [
+        {
+            **ASSET,
+            "asset_id": f"a{i}",
+            "revenue": 2.0 ** (14 + i),
+            "royalty_rate": 2.0 ** -(2 + i % 5),
+            "volatility": 0.05 * i,
+            "hazard": 0.02 * i,
+            "life": 2.3 + i,
+            "tax_rate": 0.25,
+            "annual_cost": 10.0 * i,
+            "revenue_uncertainty": 0.1 * (i % 3),
+            "entry_hazard": 0.05 * (i % 2),
+            "entry_loss": 0.5,
+        }
+        for i in range(8)
+    ]
+    options: dict[str, Any] = {"precision": precision, "paths": 700, "keep_paths": True}
+    built_in = result(rows, flat(steps=4), backend="numba", **options)
+    by_rule = result(rows, flat(steps=4), rule=of_sales, **options)
+    assert by_rule.paths.equals(built_in.paths)
+    assert by_rule.totals.equals(built_in.totals)
+    but = by_rule.assets.column_names
+    but.remove("closed_form")
+    assert by_rule.assets.select(but).equals(built_in.assets.select(but))
+    assert by_rule.assets["closed_form"].null_count == len(rows)
+    assert built_in.assets["closed_form"].null_count == 0
+
+
+def test_a_rule_that_is_the_method_gives_its_value_for_all_rows(assumptions: Path) -> None:
+    """With growth, fees, ramp, launch, grant, projects, prices and indefinite lives: to rounding."""
+    market = portfolios.market(4)
+    table = without_options(portfolios.random_portfolio(150, seed=21))
+    for name in ("royalty_low", "royalty_high"):
+        table = table.set_column(table.schema.get_field_index(name), name, pa.nulls(len(table), pa.float64()))
+    options: dict[str, Any] = {"market": market, "assumptions": assumptions, "paths": 200, "precision": "double"}
+    built_in = iv.value(table, **options).assets.to_pylist()
+    by_rule = iv.value(table, rule=of_sales, **options).assets.to_pylist()
+    assert len(built_in) == len(by_rule) == 150
+    for mine, theirs in zip(by_rule, built_in, strict=True):
+        for name in ("mean", "standard_deviation", "q05", "q95", "value", "tab", "expected_life"):
+            assert mine[name] == pytest.approx(theirs[name], rel=1e-10, abs=1e-9 * theirs["standard_deviation"] + 1e-7), (mine["asset_id"], name)
+
+
+def test_a_row_with_several_methods_earns_by_the_rule_where_it_earns() -> None:
+    """The price beside it stays a price, path by path."""
+    row = {**ASSET, "volatility": 0.3, "threshold": 600.0, "replacement_cost": 90.0}
+    parts = [
+        {**row, "asset_id": "one", "method": "cost"},
+        {**row, "method": None, "methods": ["cost", "relief_from_royalty"], "weights": [0.25, 0.75]},
+    ]
+    cost, both = (dict(path_values(result([part], rule=thresholds, paths=50, keep_paths=True))) for part in parts)
+    alone = dict(path_values(result([row], rule=thresholds, paths=50, keep_paths=True)))
+    np.testing.assert_allclose(both["one"], 0.25 * cost["one"] + 0.75 * alone["one"], rtol=1e-14)
+    assert (cost["one"] > 0).all()
+
+
+def path_values(found: iv.Result) -> list[tuple[str, NDArray[np.float64]]]:
+    return list(zip(found.paths["asset_id"].to_pylist(), map(np.array, found.paths["values"].to_pylist()), strict=True))
+
+
+def test_the_mean_of_tiers_is_that_of_a_call_on_sales() -> None:
+    """One year, log-normal sales S: E[0.05·min(S, K) + 0.03·(S − K)⁺] = 0.05·E[S] − 0.02·C(K), Black and Scholes (1973)."""
+    sigma, sales, k = 0.5, 1000.0, 900.0
+    d1 = math.log(sales / k) / sigma + sigma / 2
+    call = sales * N(d1) - k * N(d1 - sigma)
+    options = {"rule": thresholds, "paths": 400_000}
+    row = one(flat(0.0), options=options, life=1.0, volatility=sigma, revenue=sales, threshold=k)
+    assert abs(row["mean"] - (0.05 * sales - 0.02 * call)) < 4 * row["standard_error"]
+    assert row["standard_error"] < 0.05

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ipvalue.backend import kernels
-from ipvalue.simulate import Precision, simulate
+from ipvalue.simulate import Precision, Sampler, simulate
 from measuring import FULL, Case, take_turns
 from rights import FEATURES, YEARS, appraiser, batch, vectors
 from workload import PATHS
@@ -16,14 +17,21 @@ from workload import PATHS
 ASSETS = 512 if FULL else 128
 
 
-def kernel_case(cells: dict[str, Any], precision: Precision = "single", paths: int = PATHS, years: float = YEARS, isa: str | None = None) -> Case:
+def kernel_case(
+    cells: dict[str, Any],
+    precision: Precision = "single",
+    paths: int = PATHS,
+    years: float = YEARS,
+    isa: str | None = None,
+    sampler: Sampler = "random",
+) -> Case:
     """Rights with those cells through the kernel."""
     values = appraiser(precision, paths)
     assets = max(1, round(ASSETS * PATHS * YEARS / (paths * years)))
     given = vectors(batch({"life": years, **cells}, assets), values)
 
     def work() -> None:
-        simulate(given, values.factors, values.sampling, None, None)
+        simulate(given, values.factors, replace(values.sampling, sampler=sampler), None, None)
 
     return Case(work if isa is None else on_isa(work, isa), assets * paths * years)
 
@@ -52,6 +60,13 @@ def test_instruction_sets(benchmark: Any) -> None:
     sets = [isa for isa in kernels("native").instruction_sets() if FULL or isa != "baseline"]
     cases = {f"{isa}, {precision}": kernel_case({}, precision, isa=isa) for isa in sets for precision in ("single", "double")}
     take_turns(benchmark, "kernel by instruction set and precision", cases, against=f"{sets[-1]}, single")
+
+
+@pytest.mark.parametrize("feature", ["fees", "boundary", "clamp"])
+def test_samplers(benchmark: Any, feature: str) -> None:
+    samplers: tuple[Sampler, ...] = ("random", "sobol")
+    cases = {sampler: kernel_case(FEATURES[feature], paths=4096, sampler=sampler) for sampler in samplers}
+    take_turns(benchmark, f"kernel by sampler, {feature}", cases, against="random")
 
 
 def test_paths(benchmark: Any) -> None:

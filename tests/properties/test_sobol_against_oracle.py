@@ -196,3 +196,21 @@ def test_means_lie_within_their_errors() -> None:
         off = np.abs(found["mean"].to_numpy() - truth["mean"].to_numpy())
         within += off < 2.14 * found["standard_error"].to_numpy()
     assert (within >= 88).all(), within
+
+
+def test_a_mean_that_no_sum_can_hold_rejects_its_row_whatever_its_paths() -> None:
+    """Every path ends before the money grows beyond the limit, or not: the closed form is beyond it. The sums hold the other row alone."""
+    good: dict[str, Any] = {
+        "asset_id": "good", "right_type": "invention_patent", "revenue": 1e6, "royalty_rate": 0.05, "life": 40.0, "tax_rate": 0.0, "hazard": 0.3,
+        "discount_premium": 0.0, "growth": 0.0, "fee_schedule": "none", "survival_curve": "none",
+    }  # fmt: skip
+    table = pa.Table.from_pylist([good, {**good, "asset_id": "huge", "revenue": 1e15, "growth": 1.0}])
+    options: dict[str, Any] = {"market": portfolios.market(1, True), "paths": 16}
+    passed = 0
+    for seed in range(1, 13):
+        found = iv.value(table, sampler="sobol", seed=seed, **options)
+        assert found.assets["asset_id"].to_pylist() == ["good"]
+        assert set(found.rejects["asset_id"].to_pylist()) == {"huge"}
+        assert found.groups["mean"][0].as_py() == pytest.approx(found.assets["mean_raw"][0].as_py(), rel=1e-6)
+        passed += len(iv.value(table, seed=seed, **options).assets) == 2
+    assert passed, "no random run took the row, so this tests nothing"

@@ -211,6 +211,7 @@ def value_portfolio(inputs: Inputs, *, overwrite: bool = False, progress: Progre
         gathered = _gather(run_task, replace(inputs, run=replace(run, store=draft)), progress)
         if not gathered.valued:
             raise _nothing_left(gathered)
+        draft.sweep()
         files = [*gathered.files, *_write_tables(draft, run.job, gathered)]
         seconds = time.perf_counter() - clock
         draft.write_manifest(_manifest(inputs, gathered, files, started, seconds, command))

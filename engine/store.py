@@ -136,6 +136,12 @@ class Store:
             if self.fs.exists(probe):
                 self.fs.rm(probe)
 
+    def sweep(self) -> None:
+        """Removes what workers that died left half-written. To be called when no task is at work any more."""
+        for name in _names(self.fs, self._base) if self.is_local else ():
+            if re.fullmatch(_UNFINISHED, name):
+                Path(self._path(name)).unlink(missing_ok=True)
+
     def commit(self) -> None:
         """Puts the finished files in the earlier result's place: its manifest goes first, the new one comes last, so none describes a mixture."""
         if self._base == self.root:

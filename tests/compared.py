@@ -151,9 +151,9 @@ def kept_paths(table: pa.Table, **options: Any) -> dict[str, Any]:
 
 
 def paths_follow(
-    here: Compiled, table: pa.Table, market: Mapping[str, Any], assumptions: Path, paths: int, seed: int, sampler: str = "random"
+    here: Compiled, table: pa.Table, market: Mapping[str, Any], assumptions: Path, paths: int, seed: int, sampler: str = "random", close: float = 1e-5
 ) -> None:
-    """Path by path to rounding in double; in single to a few units of its precision. Boundaries are the engine's own on both sides."""
+    """Path by path to rounding in double; in single within `close`, some units of its precision. Boundaries are the engine's own on both sides."""
     options: dict[str, Any] = {"market": market, "assumptions": assumptions, "paths": paths, "seed": seed, "sampler": sampler}
     double, single = (kept_paths(table, precision=precision, **options) for precision in ("double", "single"))
     for pair in here:
@@ -164,7 +164,7 @@ def paths_follow(
         assert (np.abs(double[asset["asset_id"]] - exact) / scale).max() < 1e-11, asset
         off = np.abs(single[asset["asset_id"]] - exact) / scale
         # a level within single rounding of its boundary may fall on the other side
-        assert np.count_nonzero(off > 1e-5) <= (2 if here.vectors.optional[pair.a] else 0), (asset, off.max())
+        assert np.count_nonzero(off > close) <= (2 if here.vectors.optional[pair.a] else 0), (asset, off.max())
 
 
 @dataclass

@@ -15,6 +15,7 @@ from commandline import ROWS, contents, installed, run, table, value
 
 import ipvalue.execute
 from ipvalue.schema import RunError
+from ipvalue.store import Store
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -283,3 +284,12 @@ def test_no_room_for_the_copy_of_a_csv_file(small_disk: Path) -> None:
     assert "the copy of p.csv cannot be written" in ran.sentence
     assert names() == before
     assert list(small_disk.iterdir()) == []
+
+
+def test_what_a_dead_worker_left_half_written_is_swept_away() -> None:
+    Path("out/assets").mkdir(parents=True)
+    half, whole = Path("out/assets/.part-00003.parquet." + "a" * 32), Path("out/assets/part-00003.parquet")
+    half.write_bytes(b"half")
+    whole.write_bytes(b"whole")
+    Store("out").sweep()
+    assert [path.name for path in Path("out/assets").iterdir()] == [whole.name]

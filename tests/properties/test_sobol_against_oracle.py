@@ -49,8 +49,9 @@ def test_every_path_is_the_definitions(make: Make, steps: int, mid_period: bool,
 @pytest.mark.parametrize(("steps", "mid_period"), MARKETS)
 @pytest.mark.parametrize("make", [portfolios.random_portfolio, portfolios.random_methods])
 def test_every_path_of_many_is_the_definitions(make: Make, steps: int, mid_period: bool, assumptions: Path, tmp_path: Path) -> None:
+    """Of 400,000 paths of up to 240 periods the furthest in single precision is 1.2e-5 off: a level is the sum of as many roundings."""
     table, market = make(400, seed=4), portfolios.market(steps, mid_period)
-    paths_follow(compiled(table, market, assumptions, tmp_path), table, market, assumptions, paths=1024, seed=SEED, sampler="sobol")
+    paths_follow(compiled(table, market, assumptions, tmp_path), table, market, assumptions, paths=1024, seed=SEED, sampler="sobol", close=2e-5)
 
 
 def test_more_periods_than_the_table_has_dimensions(assumptions: Path, tmp_path: Path) -> None:

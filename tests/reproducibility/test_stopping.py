@@ -53,7 +53,7 @@ def _as_toml(content: dict[str, Any], name: str = "") -> str:
 
 
 @contextmanager
-def _command(work: Path, out: Path, *options: str, paths: int = 20_000) -> Iterator[subprocess.Popen[str]]:
+def _command(work: Path, out: Path, *options: str, paths: int = 100_000) -> Iterator[subprocess.Popen[str]]:
     """`ipvalue value` on the portfolio as a process group of its own, as from a terminal, with JSON lines on stderr."""
     executable = shutil.which("ipvalue", path=str(Path(sys.executable).parent)) or "ipvalue"
     command = [executable, "value", str(work / "portfolio.parquet"), "--assumptions", str(work / "assumptions.toml"), "--out", str(out)]

@@ -104,6 +104,9 @@ BATCH_BYTES = 4 * 1024 * 1024
 BLOCK_PATHS = 512
 FACTOR_TABLE_BYTES = 64 * 1024 * 1024
 
+# Assets with more paths than this are made in ranges of it, which threads share; under sobol sums are made by range. A multiple of REPLICATES.
+RANGE_PATHS = 1 << 20
+
 # ln 2 split for exact reduction, its first part short enough that small multiples are exact; 1/ln 2; π.
 LN2_HI_F64 = 0.6931471803691238
 LN2_LO_F64 = 1.9082149292705877e-10

@@ -184,9 +184,10 @@ def opened(portfolio: object, market: object, assumptions: str | Path, job: Job,
         scanned = scan(found, job.group_by)
         # a blank counts as one group until it is filled
         job.check_memory(scanned.groups * book.ways_to_fill(job.group_by), max(scanned.methods, book.most_methods))
-        run = Run(job, make_appraiser(the_market, book, job.sampling, job.premise, job.keep_paths, rule), scanned.duplicates, store)
         units = found.units(job.task_rows(found.rows, the_market.steps_per_year))
         tasks = [Task(unit, number) for number, unit in enumerate(units)]
+        sampling = replace(job.sampling, threads=job.threads_of_task(len(tasks)))
+        run = Run(job, make_appraiser(the_market, book, sampling, job.premise, job.keep_paths, rule), scanned.duplicates, store)
         yield Inputs(found, the_market, book, run, tasks, (*found.warnings, *scanned.warnings))
 
 

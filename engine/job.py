@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from ipvalue.backend import Backend, default_backend, kernels
-from ipvalue.constants import MAX_PATHS, MAX_QUANTILES
+from ipvalue.constants import MAX_PATHS, MAX_QUANTILES, RANGE_PATHS
 from ipvalue.reconcile import MOST_BYTES, row_bytes
 from ipvalue.schema import PORTFOLIO, InputError, Strict, did_you_mean, validate
 from ipvalue.simulate import Sampler, Sampling
@@ -109,6 +109,15 @@ class Job(Strict):
         """Workers asked for, else the cores this process may use."""
         return self.workers or len(os.sched_getaffinity(0))
 
+    def threads_of_task(self, tasks: int) -> int:
+        """Among how many threads a task may share an asset's paths: more than one where there are more workers than tasks.
+
+        In one process all tasks share the same threads; how many workers a cluster has, its tasks cannot know.
+        """
+        if self.scheduler == "threads":
+            return self.threads if tasks < self.threads else 1
+        return max(1, self.threads // tasks) if self.scheduler == "processes" else 1
+
     def task_rows(self, rows: int, steps_per_year: int) -> int:
         """Rows a task: some seconds of work, at most MOST_TASKS, and for small portfolios enough tasks for several cores.
 
@@ -125,8 +134,9 @@ class Job(Strict):
         before anything is computed."""
         limit = parse_memory(self.memory) if self.memory else available_memory()
         workers = self.threads if self.scheduler in ("threads", "processes") else 1
-        # a worker also holds the values of one asset and their keys three times; Numba's kernels, made of NumPy's in part, copies of them
-        a_path = 130 if self.backend == "numba" else 32 if self.precision == "double" else 20
+        # a worker also holds the values of one asset and their keys three times (in double where paths are made in ranges); Numba's kernels,
+        # made of NumPy's in part, copies of them
+        a_path = 130 if self.backend == "numba" else 32 if self.precision == "double" else 36 if self.paths > RANGE_PATHS else 20
         need = totals_bytes(groups + bool(self.group_by), self.paths, workers) + workers * self.paths * a_path
         if methods:
             need += workers * max(MOST_BYTES, row_bytes(methods, self.paths, self.precision))

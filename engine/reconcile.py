@@ -15,8 +15,9 @@ import pyarrow as pa
 from ipvalue.backend import kernels
 from ipvalue.compiled import Compiled
 from ipvalue.constants import MONEY_LIMIT, STATISTICS
+from ipvalue.ranges import NOT_FINITE, TOO_LARGE
 from ipvalue.rows import Floats, Longs, Mask
-from ipvalue.simulate import NOT_FINITE, TOO_LARGE, Factors, Precision, Reals, Sampling, simulate
+from ipvalue.simulate import Factors, Precision, Reals, Sampling, simulate
 from ipvalue.summary import Evidence, Figures, estimated, evidence_of, figures_of
 from ipvalue.totals import Totals
 

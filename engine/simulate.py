@@ -6,6 +6,7 @@ a = assets, p = paths, q = quantiles, s = factors
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -14,17 +15,15 @@ import numpy.typing as npt
 from ipvalue.backend import DEFAULT, Backend, kernels
 from ipvalue.backend import kernel as any_kernel
 from ipvalue.cashflows import Vectors
-from ipvalue.constants import FACTOR_TABLE_BYTES, MONEY_LIMIT, REPLICATES
+from ipvalue.constants import FACTOR_TABLE_BYTES, MONEY_LIMIT, RANGE_PATHS, REPLICATES
 from ipvalue.market import Market
+from ipvalue.ranges import TOO_LARGE, Ranges
 from ipvalue.sobol import plan
 from ipvalue.totals import Totals
 
 Precision = Literal["single", "double"]
 Sampler = Literal["random", "sobol"]
 Reals = npt.NDArray[np.float32] | npt.NDArray[np.float64]
-
-NOT_FINITE, TOO_LARGE = 1, 2
-"""Why a row has no value (STATUS_ in ext/simulate.h)."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,8 @@ def make_factors(market: Market) -> Factors:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How paths are drawn and described."""
+    """How paths are drawn and described; threads: among which a task shares an asset's paths where they are
+    very many, whatever the bits."""
 
     paths: int
     seed: int
@@ -56,6 +56,7 @@ class Sampling:
     tail: float
     backend: Backend = DEFAULT
     sampler: Sampler = "random"
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -87,20 +88,22 @@ def simulate(
         beyond = ~(np.abs(kernel.closed_form(vectors)[0]) < MONEY_LIMIT)
         group = None if group is None else np.where(beyond, np.int32(-1), group)
         sums = np.zeros((2, len(beyond), REPLICATES))
-        more = {"sobol": plan(sampling.seed, sampling.paths, factors.steps_per_year), "sums": sums}
-    statistics, status, values = kernel.simulate(
-        vectors,
-        factors,
+        more = {"sobol": plan(sampling.seed, sampling.paths, factors.steps_per_year)}
+    single = sampling.precision == "single"
+    call = partial(
+        kernel.simulate,
+        factors=factors,
         seed=sampling.seed,
-        paths=sampling.paths,
-        single=sampling.precision == "single",
+        single=single,
         quantiles=sampling.quantiles,
         tail=sampling.tail,
-        group=group,
-        totals=None if totals is None else totals.sums,
-        keep=keep_paths,
-        table_bytes=FACTOR_TABLE_BYTES,
         **more,
     )
+    adds_to: dict[str, Any] = {"group": group, "totals": None if totals is None else totals.sums, "sums": sums, "keep": keep_paths}
+    if sampling.paths > RANGE_PATHS and (sums is not None or sampling.threads > 1):
+        ranges = Ranges(kernel, call, np.float32 if single else np.float64, sampling.paths, sampling.quantiles, sampling.tail, sampling.threads)
+        statistics, status, values = ranges.simulate(vectors, **adds_to)
+    else:
+        statistics, status, values = call(v=vectors, paths=sampling.paths, table_bytes=FACTOR_TABLE_BYTES, **adds_to)
     status[beyond & (status == 0)] = TOO_LARGE
     return Simulated(statistics, status, values, sums)

@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("methods",),
     ("compiled",),
     ("stopping", "totals", "sobol", "replicates"),
+    ("ranges",),
     ("simulate",),
     ("summary",),
     ("reconcile",),

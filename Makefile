@@ -18,7 +18,7 @@ RESULTS := results/us_drugs
 PATHS   ?= 10000
 
 # what the extension module is made of; everything else is read in place
-NATIVE := $(filter-out ext/constants.h ext/kernel.c,$(wildcard ext/*.c ext/*.h ext/*.inc ext/*.pyx)) engine/constants.py
+NATIVE := $(filter-out ext/constants.h ext/kernel.c,$(wildcard ext/*.c ext/*.h ext/*.inc ext/*.pyx ext/*.pxi)) engine/constants.py
 
 .DELETE_ON_ERROR:
 .PHONY: run test test-all bench bench-full lint format types docs build clean help

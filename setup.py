@@ -148,12 +148,12 @@ def extension() -> list[Extension]:
     from Cython.Build import cythonize
 
     sources = sorted(str(p) for p in Path("ext").glob("*.c") if p.name != "kernel.c")
-    headers = sorted(str(p) for p in Path("ext").glob("*.h"))
+    headers = sorted(str(p) for pattern in ("*.h", "*.inc", "*.pxi") for p in Path("ext").glob(pattern))
     kernel = Extension(
         "ipvalue.ext.kernel",
         sources=["ext/kernel.pyx", *sources],
         include_dirs=["ext"],
-        depends=[*headers, *(str(p) for p in sorted(Path("ext").glob("*.inc")))],
+        depends=headers,
         extra_compile_args=[*COMPILE, *WARNINGS, *CYTHON_NOISE],
         libraries=["m"],
         optional=True,

@@ -211,7 +211,7 @@ def test_kernels_know_arrays_only() -> None:
     for module in of("ext", "numba_kernel"):
         problems += takes(module, FILES | TASKS | {"pyarrow", "pandas"})
         problems += opens(module)
-    sources = [p for p in (ROOT / "ext").iterdir() if p.suffix in {".pyx", ".pxd", ".pyi", ".c", ".h", ".inc"}]
+    sources = [p for p in (ROOT / "ext").iterdir() if p.suffix in {".pyx", ".pxi", ".pyi", ".c", ".h", ".inc"}]
     modules = r"(pyarrow|dask|distributed)\b"
     patterns = (
         rf"^\s*c?import\s+{modules}",

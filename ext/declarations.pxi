@@ -1,0 +1,171 @@
+# What kernel.pyx calls in C: the structures and functions of the headers, as far as it needs them.
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+cdef extern from "<fenv.h>" nogil:
+    ctypedef struct fenv_t:
+        pass
+    const fenv_t *FE_DFL_ENV
+    int fegetenv(fenv_t *)
+    int fesetenv(const fenv_t *)
+
+cdef extern from "vectors.h":
+    ctypedef struct pairs:
+        const int64_t *start
+        const double *x
+        const double *y
+    ctypedef struct vector_job:
+        int64_t assets
+        int steps, mid_period
+        const double *drivers
+        const int32_t *curve
+        const int32_t *survival_curve
+        const int32_t *schedule
+        const uint8_t *indefinite
+        const uint8_t *limited
+        const int64_t *path_start
+        const double *path
+        const int64_t *stage_start
+        const double *stage_cost
+        const double *stage_years
+        const double *stage_probability
+        pairs curves, survivals, schedules
+        const double *every
+        const double *mean_fee
+        const int64_t *offset
+        double *w
+        double *f
+        double *survival
+        double *rival
+        double *salvage
+        double *low
+        double *high
+        double *last_delta
+        double *tab_factor
+        double *premise_factor
+        int8_t *status
+    ctypedef struct closed_job:
+        int64_t assets
+        const int64_t *offset
+        const double *w
+        const double *f
+        const double *survival
+        const double *rival
+        const double *volatility
+        const double *uncertainty
+        const double *entry_loss
+        const double *royalty_low
+        const double *royalty_high
+        const double *step
+        double *mean
+        double *variance
+
+cdef extern from "simulate.h":
+    ctypedef struct int128_t:
+        pass
+    enum:
+        STAT_QUANTILES, TILE_STEP, RUN_OK, RUN_STOPPED, RUN_NO_MEMORY
+    ctypedef struct sobol_points:
+        int64_t points, dimensions, digits, periods
+        const uint32_t *table
+        const int32_t *middle
+        const int32_t *left
+        const int32_t *right
+        const double *left_weight
+        const double *right_weight
+        const double *scale
+        double *given
+        double *control
+    ctypedef struct simulation:
+        int64_t assets, paths, first
+        uint64_t seed
+        const sobol_points *sobol
+        const int64_t *offset
+        const double *w
+        const double *f
+        const double *survival
+        const double *rival
+        const double *salvage
+        const double *low
+        const double *high
+        const double *bound_out
+        const double *bound_in
+        const uint64_t *hash
+        const double *volatility
+        const double *loading
+        const double *uncertainty
+        const double *entry_loss
+        const double *royalty_low
+        const double *royalty_high
+        const double *step
+        const double *last_delta
+        const int32_t *factor
+        const uint8_t *optional
+        const uint8_t *clamped
+        const uint8_t *enters
+        int64_t factors
+        const double *factor_matrix
+        const uint64_t *factor_hash
+        int64_t table_bytes
+        int64_t quantile_count
+        const double *quantiles
+        double tail
+        const int32_t *group
+        double *statistics
+        int8_t *status
+        int128_t *totals
+        void *values
+        int64_t *lived
+        const int *stop
+    ctypedef struct stopping:
+        int64_t assets
+        const int64_t *offset
+        const double *w
+        const double *f
+        const double *survival
+        const double *rival
+        const double *salvage
+        const double *low
+        const double *high
+        const double *volatility
+        const double *uncertainty
+        const double *entry_loss
+        const double *royalty_low
+        const double *royalty_high
+        const double *step
+        const uint8_t *optional
+        const uint8_t *clamped
+        const uint8_t *enters
+        double *bound_out
+        double *bound_in
+        const int *stop
+    ctypedef struct kernel_table:
+        const char *name
+        int (*run_f32)(const simulation *) nogil
+        int (*run_f64)(const simulation *) nogil
+        void (*statistics)(const double *, int64_t, const double *, int64_t, double, double *, int64_t *) nogil
+        void (*elementary_f32)(int, const float *, int64_t, float *) nogil
+        void (*elementary_f64)(int, const double *, int64_t, double *) nogil
+        int (*boundaries)(const stopping *) nogil
+        void (*count_periods)(const vector_job *, int64_t *) nogil
+        int (*fill_vectors)(const vector_job *) nogil
+        void (*closed_forms)(const closed_job *) nogil
+        double (*canary)(double, double, double) nogil
+
+cdef extern from "dispatch.h":
+    const kernel_table *kernel_by_name(const char *name) nogil
+    int kernel_runs_here(const char *name) nogil
+    void accumulate(int128_t *totals, const int32_t *group, int64_t n, int64_t width, const double *values) nogil
+    void add_totals(int128_t *into, const int128_t *other, int64_t n) nogil
+    void totals_as_double(const int128_t *totals, int64_t n, double *out) nogil
+
+cdef extern from "hash.h":
+    void hash_strings_c "hash_strings"(const uint8_t *, const int32_t *, int64_t, uint64_t *) nogil
+    int64_t cholesky_c "cholesky"(const double *, int64_t, double *) nogil
+
+cdef extern from "random.h":
+    enum:
+        ARS_ROUNDS
+    void aes_round(uint32_t *, const uint32_t *, int) nogil
+    void ars_keys(const uint32_t *, int, uint32_t (*)[4]) nogil
+    double exp_f64(double) nogil
+    double pow_f64(double, double) nogil

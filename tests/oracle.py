@@ -26,6 +26,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -1108,6 +1109,24 @@ def statistics(
     }
 
 
+def can_be_summed(values: Array) -> bool:
+    """Whether totals can take these path values in (section 8)."""
+    return bool(np.all(np.isfinite(values)) and np.all(np.abs(values) < LARGEST_TOTAL / MONEY_RESOLUTION))
+
+
+def grown(estimate: Callable[[int], tuple[float, float] | None], paths: int, tolerance: float | None, max_paths: int | None) -> int:
+    """The P of one asset under a tolerance (numerics.md section 14). estimate(P): `mean` and `standard_error` of a run with P paths, None where
+    it would reject the row."""
+    now = estimate(paths)
+    while tolerance is not None and max_paths is not None and 2 * paths <= max_paths and now is not None:
+        mean, error = now
+        if not error > tolerance * abs(mean):
+            break
+        now = estimate(2 * paths)
+        paths *= 1 if now is None else 2
+    return paths
+
+
 def value(
     asset: Asset,
     market: Market,
@@ -1124,22 +1143,28 @@ def value(
 ) -> dict[str, Any]:
     """One row of the results, under the `random` sampler; its key "paths_" holds the `Paths`.
 
-    premise: (discount, time to sell) or None. With a tolerance the paths double until it, or max_paths, is met.
+    premise: (discount, time to sell) or None. With a tolerance the paths double as `grown` says.
     """
     v = vectors(asset, market, schedules, curves)
     thresholds = boundary(v) if v.optional else None
     expectation, variance = closed_form(v), closed_form_variance(v)
     heavy = v.s0**2 + v.sigma**2 * v.periods * v.step > 2
-    while True:
+
+    @cache
+    def described(paths: int) -> tuple[Paths, dict[str, Any]]:
         sample = simulate(asset, market, paths=paths, seed=seed, boundary=thresholds, vectors=v)
         row = statistics(sample.values, sample.expected_life, quantiles, tail)
         if heavy and variance is not None:
             row["standard_error"] = math.sqrt(variance / paths)
-        enough = tolerance is None or row["standard_error"] <= tolerance * abs(row["mean_raw"])
-        if enough or max_paths is None or paths >= max_paths:
-            break
-        paths = min(2 * paths, max_paths)
-    if np.any(~np.isfinite(sample.values)) or np.any(np.abs(sample.values) >= LARGEST_TOTAL / MONEY_RESOLUTION):
+        return sample, row
+
+    def estimate(paths: int) -> tuple[float, float] | None:
+        sample, row = described(paths)
+        return (row["mean_raw"], row["standard_error"]) if can_be_summed(sample.values) else None
+
+    paths = grown(estimate, paths, tolerance, max_paths)
+    sample, row = described(paths)
+    if not can_be_summed(sample.values):
         raise Rejected("a path's value is not finite or too large")
     mean = row["mean_raw"]
     with_tab = mean * tab_factor(asset, market) if mean > 0 else mean

@@ -317,10 +317,12 @@ def value(
     v = vectors if vectors is not None else oracle.vectors(asset, market)
     if boundary is None:
         boundary = oracle.boundary(v) if v.optional else (np.zeros(v.periods), np.zeros(v.periods))
-    while True:
-        sample = oracle.simulate(asset, market, paths=paths, seed=seed, vectors=v, boundary=boundary, draws=draws(asset, market, v, seed, paths))
-        mean, error = mean_and_error(v, sample)
-        if tolerance is None or error <= tolerance * abs(mean) or max_paths is None or 2 * paths > max_paths:
-            break
-        paths *= 2
+
+    @cache
+    def sampled(paths: int) -> oracle.Paths:
+        return oracle.simulate(asset, market, paths=paths, seed=seed, vectors=v, boundary=boundary, draws=draws(asset, market, v, seed, paths))
+
+    paths = oracle.grown(lambda paths: mean_and_error(v, sampled(paths)), paths, tolerance, max_paths)
+    sample = sampled(paths)
+    mean, error = mean_and_error(v, sample)
     return {"mean": mean, "mean_raw": oracle.striped_sum(sample.values) / paths, "standard_error": error, "paths": paths, "paths_": sample}

@@ -669,7 +669,18 @@ def test_tolerance_doubles_the_paths() -> None:
     got = oracle.value(asset, market(), paths=100, seed=1, tolerance=0.02, max_paths=100_000)
     assert got["paths"] in {100 * 2**k for k in range(1, 10)}
     assert got["standard_error"] <= 0.02 * got["mean"]
-    assert oracle.value(asset, market(), paths=100, seed=1, tolerance=1e-9, max_paths=150)["paths"] == 150
+    for most, paths in ((150, 100), (399, 200), (400, 400)):
+        assert oracle.value(asset, market(), paths=100, seed=1, tolerance=1e-9, max_paths=most)["paths"] == paths
+
+
+def test_a_tolerance_is_met_or_what_stops_it() -> None:
+    errors: dict[int, tuple[float, float] | None] = {10: (-2.0, 0.3), 20: (-2.0, 0.2), 40: (-2.0, 0.1), 80: None}
+    assert oracle.grown(errors.get, 10, None, None) == 10
+    assert oracle.grown(errors.get, 10, 0.15, 80) == 10
+    assert oracle.grown(errors.get, 10, 0.1, 80) == 20
+    assert oracle.grown(errors.get, 10, 0.09, 39) == 20
+    assert oracle.grown(errors.get, 10, 0.01, 80) == 40
+    assert oracle.grown(lambda paths: (0.0, 0.0), 10, 0.01, 80) == 10
 
 
 def test_a_heavy_tail_is_said_and_its_error_is_analytic() -> None:

@@ -22,6 +22,13 @@ def command(
     paths: Annotated[int, typer.Option(help="Simulated paths a right.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
     sampler: Annotated[str, typer.Option(help="random, or sobol: far smaller errors of the means from as many paths, a multiple of 16.")] = "random",
+    tolerance: Annotated[
+        float | None,
+        typer.Option(help="Doubles a right's paths while its standard error is above this part of its mean, as 0.01.", show_default=False),
+    ] = None,
+    max_paths: Annotated[
+        int | None, typer.Option(help="Most paths a right may have under --tolerance; by default 64 times --paths.", show_default=False)
+    ] = None,
     precision: Annotated[str, typer.Option(help="single or double.")] = "single",
     quantiles: Annotated[str, typer.Option(help="Quantiles to report.")] = "0.05,0.25,0.5,0.75,0.95",
     tail: Annotated[float, typer.Option(help="Share of the lowest paths that the expected shortfall averages.")] = 0.05,
@@ -50,6 +57,8 @@ def command(
             "paths": paths,
             "seed": seed,
             "sampler": sampler,
+            "tolerance": tolerance,
+            "max_paths": max_paths,
             "precision": precision,
             "quantiles": _numbers(quantiles),
             "tail": tail,

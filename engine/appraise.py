@@ -20,12 +20,13 @@ from ipvalue.doubts import Doubts, doubts
 from ipvalue.intake import hash_ids
 from ipvalue.market import Market
 from ipvalue.reconcile import method_values, put_together, reconcile
-from ipvalue.rows import Rows
+from ipvalue.rows import Mask, Rows
 from ipvalue.schema import Column, InputError, Rejects
 from ipvalue.simulate import Factors, Reals, Sampling, make_factors, simulate
 from ipvalue.stopping import add_boundaries
 from ipvalue.summary import EXTRA_COLUMNS, Figures, add_to_totals, describe_assets, figures_of, reject_unusable, with_method_shown
 from ipvalue.tables import GOING_CONCERN, Tables, make_tables
+from ipvalue.tolerance import Valued, refined, unreached
 from ipvalue.totals import Totals
 
 __all__ = ["Appraiser", "Rows", "make_appraiser"]
@@ -70,22 +71,26 @@ class Appraiser:
         """What is doubtful about rows that may be valued."""
         return doubts(rows, self.tables)
 
+    def unreached(self, rows: Rows, assets: pa.RecordBatch) -> Doubts:
+        """Which of the valued rows and their results have errors above the tolerance, and why."""
+        return Doubts() if self.sampling.tolerance is None else unreached(rows, assets, self.sampling.tolerance)
+
     def value(self, rows: Rows, totals: Totals) -> tuple[pa.RecordBatch | None, Reals | None]:
-        """Result rows (summary.asset_schema) of the rows that can be valued, None if there is none, and their path values (a, p) where they are
-        kept. The others move to the rejects; `totals` takes the valued ones in."""
+        """Result rows (summary.asset_schema) of the rows that can be valued, None if there is none, and the values of their first `paths` paths
+        (a, p) where they are kept. The others move to the rejects; `totals` takes the valued ones in."""
         compiled = compile_rows(rows, self.tables)
         if not len(rows):
             return None, None
         add_boundaries(compiled.vectors, self.sampling.backend)
         group = totals.groups_of(with_method_shown(rows.batch))
         with self._naming(rows):
-            figures, of_methods = self._figures(compiled, group, totals)
-        good = figures.status == 0
+            first = self._valued(compiled, self.sampling, group, totals, self.keep_paths)
+            figures, of_methods = refined(first, compiled, self.sampling, self._valued)
         assets = describe_assets(rows, figures, of_methods, self.sampling)
         reject_unusable(rows, figures)
         rows.settle()
-        add_to_totals(totals, group[good], assets, self.sampling.quantiles)
-        return assets, None if figures.values is None else figures.values[good]
+        add_to_totals(totals, group, first[0], figures)
+        return assets, None if figures.values is None else figures.values[figures.status == 0]
 
     @contextmanager
     def _naming(self, rows: Rows) -> Iterator[None]:
@@ -98,22 +103,32 @@ class Appraiser:
             assert self.tables.rule is not None
             raise InputError(f"rule {self.tables.rule.name}: {error.reason} (asset {asset}, period {error.period})") from None
 
-    def _figures(self, compiled: Compiled, group: npt.NDArray[np.int32], totals: Totals) -> tuple[Figures, pa.Array]:
-        """The rows' figures (a,), and the values by method of those with several (lists, else null)."""
+    def _valued(
+        self,
+        compiled: Compiled,
+        sampling: Sampling,
+        group: npt.NDArray[np.int32] | None = None,
+        totals: Totals | None = None,
+        keep_paths: bool = False,
+    ) -> Valued:
+        """The rows (a,) on the paths of a sampling; `totals`, where given, takes their path values into their `group` (a,)."""
         several = compiled.several
         if not several.any():
-            return self._simulated(compiled, group, totals), pa.nulls(len(several), pa.list_(pa.float64()))
+            return self._simulated(compiled, sampling, group, totals, keep_paths), pa.nulls(len(several), pa.list_(pa.float64()))
         parts = compiled.only(several)
-        mixed, by_method = reconcile(parts, self.factors, self.sampling, group[several], totals, keep_paths=self.keep_paths)
+        mixed, by_method = reconcile(parts, self.factors, sampling, _only(group, several), totals, keep_paths=keep_paths)
         of_methods = method_values(several, parts.start, by_method)
         if several.all():
             return mixed, of_methods
-        return put_together(several, self._simulated(compiled.only(~several), group[~several], totals), mixed), of_methods
+        ones = self._simulated(compiled.only(~several), sampling, _only(group, ~several), totals, keep_paths)
+        return put_together(several, ones, mixed), of_methods
 
-    def _simulated(self, compiled: Compiled, group: npt.NDArray[np.int32], totals: Totals) -> Figures:
+    def _simulated(
+        self, compiled: Compiled, sampling: Sampling, group: npt.NDArray[np.int32] | None, totals: Totals | None, keep_paths: bool
+    ) -> Figures:
         """The figures of rows with one method each."""
-        simulated = simulate(compiled.vectors, self.factors, self.sampling, group, totals, keep_paths=self.keep_paths)
-        return figures_of(compiled.vectors, simulated, self.sampling)
+        simulated = simulate(compiled.vectors, self.factors, sampling, group, totals, keep_paths=keep_paths)
+        return figures_of(compiled.vectors, simulated, sampling)
 
     @property
     def extra(self) -> tuple[Column, ...]:
@@ -129,6 +144,11 @@ class Appraiser:
         """The premise and, by right type, what it takes off, for the record."""
         terms = {} if self.tables.premise == GOING_CONCERN else self.tables.premise_terms
         return {"name": self.tables.premise, "terms": {name: {"discount": off, "time_to_sell": years} for name, (off, years) in terms.items()}}
+
+
+def _only(group: npt.NDArray[np.int32] | None, rows: Mask) -> npt.NDArray[np.int32] | None:
+    """The groups of some rows (a,), where there are any."""
+    return None if group is None else group[rows]
 
 
 def make_appraiser(

@@ -105,6 +105,7 @@ def _values(task: Task, run: Run, receipt: Receipt, parts: list[pa.RecordBatch])
         assets, values = run.appraiser.value(rows, receipt.totals)
         receipt.doubts += run.appraiser.doubts(rows)
         if assets is not None:
+            receipt.doubts += run.appraiser.unreached(rows, assets)
             parts.append(assets)
             receipt.valued += assets.num_rows
         if assets is not None and values is not None:
@@ -305,7 +306,7 @@ def _manifest(inputs: Inputs, gathered: Receipt, files: list[Written], started: 
         "command": command,
         "ipvalue": version("ipvalue"),
         "numerics_version": NUMERICS_VERSION,
-        "options": {**job.model_dump(), "quantiles": list(job.sampling.quantiles)},
+        "options": {**job.model_dump(), "quantiles": list(job.sampling.quantiles), "max_paths": job.cap},
         "inputs": {
             "portfolio": [{"file": one.display, "rows": one.rows, "bytes": one.bytes, "sha256": one.sha256} for one in inputs.portfolio.files],
             "market": {"sha256": inputs.market.sha256, "content": inputs.market.model_dump(mode="json")},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from ipvalue.backend import Backend, default_backend, kernels
 from ipvalue.constants import MAX_PATHS, MAX_QUANTILES, RANGE_PATHS
 from ipvalue.reconcile import MOST_BYTES, row_bytes
 from ipvalue.schema import PORTFOLIO, InputError, Strict, did_you_mean, validate
-from ipvalue.simulate import Sampler, Sampling
+from ipvalue.simulate import Sampler, Sampling, Tolerance
 from ipvalue.sobol import points_of
 from ipvalue.totals import totals_bytes
 
@@ -26,6 +27,8 @@ TYPICAL_YEARS = 15
 MOST_TASKS = 20_000
 MOST_ROWS_A_TASK = 131_072
 LEAST_TASKS = 16
+MOST_TIMES_PATHS = 64
+"""`max_paths` over `paths` where a tolerance says nothing else: six doublings, so an error 8 times smaller, for at most 127 times the work."""
 
 _UNITS = {"": 1, "B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 
@@ -36,6 +39,8 @@ class Job(Strict):
     paths: Annotated[int, Field(ge=1, le=MAX_PATHS)] = 10_000
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 1
     sampler: Sampler = "random"
+    tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    max_paths: Annotated[int, Field(ge=1, le=MAX_PATHS)] | None = None
     precision: Literal["single", "double"] = "single"
     quantiles: Annotated[tuple[float, ...], Field(strict=False)] = (0.05, 0.25, 0.5, 0.75, 0.95)
     tail: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.05
@@ -99,10 +104,36 @@ class Job(Strict):
                 raise ValueError("sampler sobol needs the C kernels for now: use --backend native, or --sampler random")
         return self
 
+    @model_validator(mode="after")
+    def _check_tolerance(self) -> Job:
+        if self.tolerance is not None and self.paths == 1:
+            raise ValueError("paths is 1: one path has no standard error to hold against a tolerance; start with more, or leave tolerance out")
+        if self.max_paths is None:
+            return self
+        if self.tolerance is None:
+            raise ValueError(f"max_paths is {self.max_paths:,}, and only a tolerance takes more than paths: give --tolerance too, or --paths alone")
+        if self.max_paths < self.paths:
+            raise ValueError(f"max_paths is {self.max_paths:,}: it must be at least paths, which is {self.paths:,}")
+        if self.sampler == "sobol":
+            points_of(self.max_paths, "max_paths")
+        return self
+
     @property
     def sampling(self) -> Sampling:
         """What the simulation needs of it."""
-        return Sampling(self.paths, self.seed, self.precision, tuple(sorted(self.quantiles)), self.tail, self.backend, self.sampler)
+        tolerance = None if self.tolerance is None else Tolerance(self.tolerance, self.most_paths)
+        quantiles = tuple(sorted(self.quantiles))
+        return Sampling(self.paths, self.seed, self.precision, quantiles, self.tail, self.backend, self.sampler, tolerance)
+
+    @property
+    def cap(self) -> int | None:
+        """`max_paths`, or what it is by default where there is a tolerance."""
+        return None if self.tolerance is None else self.max_paths or min(MOST_TIMES_PATHS * self.paths, MAX_PATHS)
+
+    @property
+    def most_paths(self) -> int:
+        """The most that one right can have: `paths`, doubled as often as `cap` allows."""
+        return self.paths << ((self.cap or self.paths) // self.paths).bit_length() - 1
 
     @property
     def threads(self) -> int:
@@ -121,11 +152,12 @@ class Job(Strict):
     def task_rows(self, rows: int, steps_per_year: int) -> int:
         """Rows a task: some seconds of work, at most MOST_TASKS, and for small portfolios enough tasks for several cores.
 
-        It depends on the portfolio and the options, not on the workers, so that part files are the same everywhere.
+        It depends on the portfolio and the options, not on the workers, so that part files are the same everywhere. With a tolerance a right is
+        reckoned to take the geometric mean of the least and the most paths it may need.
         """
         if self.rows_per_task:
             return self.rows_per_task
-        timed = int(SECONDS_A_TASK * PATH_PERIODS_A_SECOND / (self.paths * TYPICAL_YEARS * steps_per_year))
+        timed = int(SECONDS_A_TASK * PATH_PERIODS_A_SECOND / (math.isqrt(self.paths * self.most_paths) * TYPICAL_YEARS * steps_per_year))
         wanted = min(max(timed, 1), MOST_ROWS_A_TASK, -(-rows // LEAST_TASKS))
         return max(wanted, -(-rows // MOST_TASKS), 1)
 
@@ -136,15 +168,16 @@ class Job(Strict):
         workers = self.threads if self.scheduler in ("threads", "processes") else 1
         # a worker also holds the values of one asset and their keys three times (in double where paths are made in ranges); Numba's kernels,
         # made of NumPy's in part, copies of them
-        a_path = 130 if self.backend == "numba" else 32 if self.precision == "double" else 36 if self.paths > RANGE_PATHS else 20
-        need = totals_bytes(groups + bool(self.group_by), self.paths, workers) + workers * self.paths * a_path
+        a_path = 130 if self.backend == "numba" else 32 if self.precision == "double" else 36 if self.most_paths > RANGE_PATHS else 20
+        need = totals_bytes(groups + bool(self.group_by), self.paths, workers) + workers * self.most_paths * a_path
         if methods:
-            need += workers * max(MOST_BYTES, row_bytes(methods, self.paths, self.precision))
+            need += workers * max(MOST_BYTES, row_bytes(methods, self.most_paths, self.precision))
         if need > limit:
+            more, remedy = ("", "") if self.tolerance is None else (f" and up to {self.most_paths:,} of a right", "lower --max-paths, ")
             raise InputError(
-                f"{groups:,} {'group' if groups == 1 else 'groups'} × {self.paths:,} paths on {workers:,} {'worker' if workers == 1 else 'workers'} "
-                f"need about {_size(need)} of memory, and {_size(limit)} may be used: "
-                "group by fewer columns, use fewer paths or workers, or allow more with --memory"
+                f"{groups:,} {'group' if groups == 1 else 'groups'} × {self.paths:,} paths{more} on {workers:,} "
+                f"{'worker' if workers == 1 else 'workers'} need about {_size(need)} of memory, and {_size(limit)} may be used: "
+                f"{remedy}group by fewer columns, use fewer paths or workers, or allow more with --memory"
             )
 
 

@@ -34,22 +34,24 @@ def reconcile(
     compiled: Compiled,
     factors: Factors,
     sampling: Sampling,
-    group: npt.NDArray[np.int32],
-    totals: Totals,
+    group: npt.NDArray[np.int32] | None,
+    totals: Totals | None,
     *,
     keep_paths: bool = False,
 ) -> tuple[Figures, Floats]:
-    """The rows' figures (a,) and the value of each component (c,); the rows' path values are added to `totals` of their `group` (a,).
+    """The rows' figures (a,) and the value of each component (c,); the rows' path values are added to `totals`, where given, of their
+    `group` (a,).
 
     Rows are taken so many at a time that their components' paths stay below MOST_BYTES.
     """
     widest = int(np.diff(compiled.start).max())
     step = max(1, MOST_BYTES // row_bytes(widest, sampling.paths, sampling.precision))
     figures, values = [], []
-    for first in range(0, len(group), step):
-        these = np.zeros(len(group), np.bool_)
+    for first in range(0, len(compiled.several), step):
+        these = np.zeros(len(compiled.several), np.bool_)
         these[first : first + step] = True
-        part, by_method = _reconciled(compiled.only(these), factors, sampling, group[these], totals, keep_paths)
+        here = None if group is None else group[these]
+        part, by_method = _reconciled(compiled.only(these), factors, sampling, here, totals, keep_paths)
         figures.append(part)
         values.append(by_method)
     columns = {name: _joined([getattr(one, name) for one in figures]) for name in _NAMES}
@@ -86,7 +88,12 @@ def method_values(several: Mask, start: Longs, values: Floats) -> pa.Array:
 
 
 def _reconciled(
-    compiled: Compiled, factors: Factors, sampling: Sampling, group: npt.NDArray[np.int32], totals: Totals, keep_paths: bool
+    compiled: Compiled,
+    factors: Factors,
+    sampling: Sampling,
+    group: npt.NDArray[np.int32] | None,
+    totals: Totals | None,
+    keep_paths: bool,
 ) -> tuple[Figures, Floats]:
     simulated = simulate(compiled.vectors, factors, sampling, None, None, keep_paths=True)
     parts = figures_of(compiled.vectors, simulated, sampling)
@@ -96,7 +103,8 @@ def _reconciled(
     status = _status(values, parts.status, compiled.start)
     good = status == 0
     kernel = kernels(sampling.backend)
-    kernel.add_exact(totals.sums, group[good], values[good])
+    if totals is not None and group is not None:
+        kernel.add_exact(totals.sums, group[good], values[good])
     statistics = np.zeros((len(values), parts.statistics.shape[1]))
     for a in np.flatnonzero(good):
         statistics[a] = kernel.statistics(values[a], sampling.quantiles, sampling.tail)
@@ -120,6 +128,7 @@ def _reconciled(
         expected_life=_life(parts.expected_life, compiled),
         tab=_weighted(parts.tab, compiled),
         value=_weighted(parts.value, compiled),
+        paths=parts.paths[compiled.start[:-1]],
     )
     return figures, parts.value
 

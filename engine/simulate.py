@@ -45,9 +45,18 @@ def make_factors(market: Market) -> Factors:
 
 
 @dataclass(frozen=True)
+class Tolerance:
+    """An asset's paths double while its standard error is above `of_mean` times its mean (docs/numerics.md §14), to at most `max_paths`, which are
+    `paths` times a power of two."""
+
+    of_mean: float
+    max_paths: int
+
+
+@dataclass(frozen=True)
 class Sampling:
-    """How paths are drawn and described; threads: among which a task shares an asset's paths where they are
-    very many, whatever the bits."""
+    """How paths are drawn and described; `paths` of every asset where there is no tolerance. threads: among which a task shares an asset's paths
+    where they are very many, whatever the bits."""
 
     paths: int
     seed: int
@@ -56,6 +65,7 @@ class Sampling:
     tail: float
     backend: Backend = DEFAULT
     sampler: Sampler = "random"
+    tolerance: Tolerance | None = None
     threads: int = 1
 
 

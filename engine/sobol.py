@@ -32,12 +32,12 @@ LEAST_DIGITS = 2
 _TABLE = Path(__file__).parent / "data" / "sobol.txt"
 
 
-def points_of(paths: int) -> int:
-    """The points of each replicate. ValueError where they would differ in number."""
+def points_of(paths: int, name: str = "paths") -> int:
+    """The points of each replicate. ValueError, about the option `name`, where they would differ in number."""
     if paths % REPLICATES or paths < REPLICATES:
         below = paths // REPLICATES * REPLICATES
         near = f"{below:,} or {below + REPLICATES:,}" if below > 0 else f"{REPLICATES}"
-        raise ValueError(f"paths is {paths:,}: the sobol sampler takes a multiple of {REPLICATES}, so {near}, best a power of two")
+        raise ValueError(f"{name} is {paths:,}: the sobol sampler takes a multiple of {REPLICATES}, so {near}, best a power of two")
     return paths // REPLICATES
 
 

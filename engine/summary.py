@@ -60,7 +60,7 @@ def reject_unusable(rows: Rows, figures: Figures) -> None:
 @dataclass(frozen=True)
 class Figures:
     """All that the results say of an asset, and of its path values: Simulated's fields, and (a,) closed_form (NaN: there is none), mean (the
-    best estimate), standard_error (NaN: not known), heavy (whether the tail is), expected_life, tab and value."""
+    best estimate), standard_error (NaN: not known), heavy (whether the tail is), expected_life, tab, value and paths."""
 
     statistics: Floats
     status: npt.NDArray[np.int8]
@@ -72,6 +72,7 @@ class Figures:
     expected_life: Floats
     tab: Floats
     value: Floats
+    paths: npt.NDArray[np.int64]
 
 
 def figures_of(vectors: Vectors, simulated: Simulated, sampling: Sampling) -> Figures:
@@ -96,6 +97,7 @@ def figures_of(vectors: Vectors, simulated: Simulated, sampling: Sampling) -> Fi
         expected_life=raw["expected_life"],
         tab=gross - mean,
         value=gross * vectors.premise_factor,
+        paths=np.full(len(mean), sampling.paths),
     )
 
 
@@ -156,7 +158,7 @@ def describe_assets(rows: Rows, figures: Figures, method_values: pa.Array, sampl
         "closed_form": pa.array(figures.closed_form, mask=np.isnan(figures.closed_form)),
         "tab": figures.tab,
         "value": figures.value,
-        "paths": np.full(len(rows), sampling.paths),
+        "paths": figures.paths,
         "methods": rows.batch["methods"],
         "weights": rows.batch["weights"],
         "method_values": method_values,
@@ -177,10 +179,12 @@ def _closed_forms(vectors: Vectors, backend: Backend) -> tuple[Floats, Floats]:
     return np.where(exact, mean, np.nan), np.sqrt(np.where(known, variance, np.nan))
 
 
-def add_to_totals(totals: Totals, group: npt.NDArray[np.int32], assets: pa.RecordBatch, quantiles: Sequence[float]) -> None:
-    """Adds what each asset of a batch contributes once to its group (a,): its value and quantiles."""
-    names = ["value", *map(quantile_name, quantiles)]
-    totals.add(group, np.stack([assets[name].to_numpy() for name in names], axis=1))
+def add_to_totals(totals: Totals, group: npt.NDArray[np.int32], first: Figures, best: Figures) -> None:
+    """Adds what each asset that has a value contributes once to its group (a,): its value, the best known, and its quantiles on the `first` paths,
+    on which the totals stand too, so that they compare."""
+    good = first.status == 0
+    quantiles = first.statistics[good, len(STATISTICS) :]
+    totals.add(group[good], np.concatenate([best.value[good, None], quantiles], axis=1))
 
 
 def describe_groups(totals: Totals, sampling: Sampling) -> pa.Table:

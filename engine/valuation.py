@@ -71,7 +71,7 @@ class Result:
 
     @cached_property
     def paths(self) -> pa.Table:
-        """With keep_paths: asset_id and the values of its paths."""
+        """With keep_paths: asset_id and the values of its paths, of the first `paths` where a tolerance gave it more."""
         return pa.concat_tables([self._store.read_ipc(name) for name in self._store.parts("paths/")])
 
     def __repr__(self) -> str:
@@ -101,8 +101,9 @@ def value(
 
     portfolio: a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or any table with `__arrow_c_stream__` (pandas, polars, …).
     market: path, mapping or Market, else market.toml beside the portfolio. out: results directory; without it the result is kept in memory.
-    options: those of ipvalue.job.Job, named as the command's flags: paths, seed, sampler, precision, quantiles, tail, group_by, premise, keep_paths,
-    workers, scheduler, memory, backend. rule: earns the income instead of each right's method: what `cash_rule` made, or "module:function".
+    options: those of ipvalue.job.Job, named as the command's flags: paths, seed, sampler, tolerance, max_paths, precision, quantiles, tail, group_by,
+    premise, keep_paths, workers, scheduler, memory, backend. rule: earns the income instead of each right's method: what `cash_rule` made, or
+    "module:function".
     Raises InputError (bad input, nothing written) and RunError (the run failed, nothing left behind).
     """
     if out is not None:

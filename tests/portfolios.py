@@ -100,6 +100,36 @@ def random_methods(n: int, seed: int = 1) -> pa.Table:
     return base
 
 
+def several(n: int, seed: int) -> pa.Table:
+    """Rows with two to four methods each, every one of which could value the row, and weights that add up to 1 (some are 0)."""
+    rows = [row for row in random_methods(n * 7, seed).to_pylist() if row["method"] == "project"]
+    found = []
+    for i, row in enumerate(rows):
+        if row["royalty_rate"] is None:
+            row |= {"royalty_rate": 0.03, "royalty_low": None, "royalty_high": None}
+        row |= {
+            "margin": (row["margin"] or 0.1) + 0.04,
+            "contributory_charge": 0.04,
+            "replacement_cost": 5.0 * row["revenue"],
+            "comparable_price": 3.0 * row["revenue"],
+        }
+        count = 2 + i % 3
+        methods = [METHODS[(i + 3 * k) % 7] for k in range(count)]
+        if row["indefinite"]:
+            methods = ["excess_earnings" if name == "licence" else name for name in dict.fromkeys(methods) if name != "excess_earnings"]
+        eighths = [1 + (i + k) % 3 for k in range(len(methods) - 1)]
+        weights = [one / 8 for one in eighths]
+        found.append({**row, "method": None, "methods": methods, "weights": [*weights, 1.0 - sum(weights)]})
+    return table_of(found)
+
+
+def table_of(rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows of `several` or `random_methods` as a portfolio."""
+    schema = random_methods(7).schema
+    lists = [pa.field("methods", pa.list_(pa.string())), pa.field("weights", pa.list_(pa.float64()))]
+    return pa.Table.from_pylist(rows, pa.schema([*schema, *lists]))
+
+
 def with_bad_rows(table: pa.Table, every: int = 17) -> pa.Table:
     """The same with each `every`-th revenue negative: a reject."""
     revenue = table["revenue"].to_numpy(zero_copy_only=False).copy()

@@ -164,10 +164,17 @@ def _facts(manifest: dict[str, Any]) -> list[tuple[str, str]]:
         ("rights valued", f"{counts['valued']:,} of {counts['rows']:,}" + (f", {counts['rejected']:,} rejected" if counts["rejected"] else "")),
         ("valued as of", f"{market['valuation_date']}, in {market['currency']}"),
         ("premise", str(options["premise"]).replace("_", " ")),
-        ("paths", f"{options['paths']:,}, sampler {options.get('sampler', 'random')}, seed {options['seed']}, {options['precision']} precision"),
+        ("paths", f"{_paths(options)}, sampler {options.get('sampler', 'random')}, seed {options['seed']}, {options['precision']} precision"),
         ("took", f"{manifest['time']['seconds']:,.1f} s on {manifest['machine']['workers']} workers ({_kernels(manifest['machine'])})"),
         ("made by", f"ipvalue {manifest['ipvalue']}, numerics {manifest['numerics_version']}"),
     ]
+
+
+def _paths(options: dict[str, Any]) -> str:
+    """How many paths a right has."""
+    if options.get("tolerance") is None:
+        return f"{options['paths']:,}"
+    return f"{options['paths']:,} to {options['max_paths']:,} for a tolerance of {options['tolerance']:g}"
 
 
 def _kernels(machine: dict[str, Any]) -> str:

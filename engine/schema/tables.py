@@ -76,7 +76,7 @@ _ASSETS = (
     _assets("closed_form", "expected value by formula, where there is one", source="model §6"),
     _assets("tab", "tax amortisation benefit", source="model §7"),
     _assets("value", "mean with the tax amortisation benefit and the premise", source="model §7"),
-    _assets("paths", "paths simulated", "", "int"),
+    _assets("paths", "paths simulated; with --tolerance the number at which it stopped, of which all its figures are", "", "int"),
     _assets("methods", "the row's methods, where it has several", "", "choice_list", "model §4"),
     _assets("weights", "their weights", "fraction", "float_list", "model §4"),
     _assets("method_values", "the value the right would have by each of them alone", _MONEY, "float_list", "model §4"),

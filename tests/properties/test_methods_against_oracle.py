@@ -119,43 +119,14 @@ def test_rows_of_the_results_follow_the_definition(premise: str, assumptions: Pa
 # ------------------------------------------------------------------------------------ several methods on one right
 
 
-def several(n: int, seed: int) -> pa.Table:
-    """Rows with two to four methods each, every one of which could value the row, and weights that add up to 1 (some are 0)."""
-    rows = [row for row in portfolios.random_methods(n * 7, seed).to_pylist() if row["method"] == "project"]
-    found = []
-    for i, row in enumerate(rows):
-        if row["royalty_rate"] is None:
-            row |= {"royalty_rate": 0.03, "royalty_low": None, "royalty_high": None}
-        row |= {
-            "margin": (row["margin"] or 0.1) + 0.04,
-            "contributory_charge": 0.04,
-            "replacement_cost": 5.0 * row["revenue"],
-            "comparable_price": 3.0 * row["revenue"],
-        }
-        count = 2 + i % 3
-        methods = [portfolios.METHODS[(i + 3 * k) % 7] for k in range(count)]
-        if row["indefinite"]:
-            methods = ["excess_earnings" if name == "licence" else name for name in dict.fromkeys(methods) if name != "excess_earnings"]
-        eighths = [1 + (i + k) % 3 for k in range(len(methods) - 1)]
-        weights = [one / 8 for one in eighths]
-        found.append({**row, "method": None, "methods": methods, "weights": [*weights, 1.0 - sum(weights)]})
-    return table_of(found)
-
-
-def table_of(rows: list[dict[str, Any]]) -> pa.Table:
-    schema = portfolios.random_methods(7).schema
-    lists = [pa.field("methods", pa.list_(pa.string())), pa.field("weights", pa.list_(pa.float64()))]
-    return pa.Table.from_pylist(rows, pa.schema([*schema, *lists]))
-
-
 def alone(table: pa.Table, method: str) -> pa.Table:
     """The same rows, those that have the method, by it alone."""
-    return table_of([{**row, "method": method, "methods": None, "weights": None} for row in table.to_pylist() if method in row["methods"]])
+    return portfolios.table_of([{**row, "method": method, "methods": None, "weights": None} for row in table.to_pylist() if method in row["methods"]])
 
 
 @pytest.mark.parametrize(("precision", "premise"), [("single", "going_concern"), ("double", "forced")])
 def test_method_values_are_the_values_of_each_method_alone_to_the_last_bit(precision: str, premise: str, assumptions: Path) -> None:
-    table = several(60, seed=47)
+    table = portfolios.several(60, seed=47)
     options: dict[str, Any] = {"market": portfolios.market(), "assumptions": assumptions, "paths": 500, "seed": 5}
     options |= {"precision": precision, "premise": premise}
     found = {row["asset_id"]: row for row in iv.value(table, **options).assets.to_pylist()}
@@ -180,7 +151,7 @@ def test_method_values_are_the_values_of_each_method_alone_to_the_last_bit(preci
 
 @pytest.mark.parametrize("precision", ["single", "double"])
 def test_a_reconciled_path_is_the_weighted_sum_of_the_methods_paths(precision: str, assumptions: Path) -> None:
-    table = several(40, seed=53)
+    table = portfolios.several(40, seed=53)
     options: dict[str, Any] = {"market": portfolios.market(4, False), "assumptions": assumptions, "paths": 400, "seed": 6, "precision": precision}
     found = kept_paths(table, **options)
     parts = {method: kept_paths(alone(table, method), **options) for method in portfolios.METHODS}
@@ -193,7 +164,7 @@ def test_a_reconciled_path_is_the_weighted_sum_of_the_methods_paths(precision: s
 
 
 def test_statistics_and_totals_of_reconciled_rights_are_of_their_paths(assumptions: Path) -> None:
-    levels, tail, table = (0.01, 0.25, 0.5, 0.95), 0.07, several(40, seed=59)
+    levels, tail, table = (0.01, 0.25, 0.5, 0.95), 0.07, portfolios.several(40, seed=59)
     options: dict[str, Any] = {"market": portfolios.market(), "assumptions": assumptions, "paths": 777, "precision": "double"}
     result = iv.value(table, quantiles=levels, tail=tail, keep_paths=True, **options)
     errors = {
@@ -222,7 +193,8 @@ def test_statistics_and_totals_of_reconciled_rights_are_of_their_paths(assumptio
 
 def test_a_reconciled_right_among_others_changes_nothing(assumptions: Path) -> None:
     """Rows with one method and rows with several, together and apart: the same bits for each."""
-    both = pa.concat_tables([several(30, seed=61), table_of([{**row, "asset_id": f"single {row['asset_id']}"} for row in single_rows()])])
+    single = [{**row, "asset_id": f"single {row['asset_id']}"} for row in single_rows()]
+    both = pa.concat_tables([portfolios.several(30, seed=61), portfolios.table_of(single)])
     options: dict[str, Any] = {"market": portfolios.market(), "assumptions": assumptions, "paths": 200}
     together = {row["asset_id"]: row for row in iv.value(both, **options).assets.to_pylist()}
     apart = [row for part in (both.slice(0, 30), both.slice(30)) for row in iv.value(part, **options).assets.to_pylist()]

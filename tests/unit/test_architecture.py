@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ranges",),
     ("simulate",),
     ("summary",),
-    ("reconcile",),
+    ("reconcile", "tolerance"),
     ("appraise",),
     ("lending", "scenarios"),
     ("job", "store", "spread"),

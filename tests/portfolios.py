@@ -123,6 +123,12 @@ def several(n: int, seed: int) -> pa.Table:
     return table_of(found)
 
 
+def methods_and_several(n: int, m: int, seed: int) -> pa.Table:
+    """n rows of `random_methods`, then m of `several`, called "several 0" and so on."""
+    names = pa.array([f"several {i}" for i in range(m)])
+    return pa.concat_tables([random_methods(n, seed), several(m, seed + 1).set_column(0, "asset_id", names)], promote_options="default")
+
+
 def table_of(rows: list[dict[str, Any]]) -> pa.Table:
     """Rows of `several` or `random_methods` as a portfolio."""
     schema = random_methods(7).schema

@@ -100,6 +100,15 @@ def test_every_path_follows_the_definition(steps: int, mid_period: bool, assumpt
         assert (np.abs(single[asset["asset_id"]] - exact) / scale).max() < 1e-5, asset
 
 
+def test_a_tolerance_gives_the_figures_of_a_run_with_as_many_paths(assumptions: Path) -> None:
+    options: dict[str, Any] = {"market": portfolios.market(), "assumptions": assumptions, "rule": tiered, "rows_per_task": 1000}
+    table = without_options(portfolios.random_portfolio(40, seed=5))
+    found = iv.value(table, paths=50, tolerance=0.1, max_paths=250, **options).assets.to_pylist()
+    plain = {paths: iv.value(table, paths=paths, **options).assets.to_pylist() for paths in (50, 100, 200)}
+    assert {row["paths"] for row in found} == set(plain)
+    assert found == [plain[row["paths"]][i] for i, row in enumerate(found)]
+
+
 @pytest.mark.parametrize("precision", ["single", "double"])
 def test_a_rule_that_is_the_method_gives_its_bits(precision: str) -> None:
     """Where sales and rate are powers of two no product of theirs is rounded, so that nothing tells the two apart: every path, the totals too."""

@@ -25,13 +25,6 @@ DOUBLINGS = 3
 Row = dict[str, Any]
 
 
-def rights() -> pa.Table:
-    """Two dozen by one method each and six by several."""
-    one, more = portfolios.random_methods(24, seed=12), portfolios.several(6, seed=13)
-    names = pa.array([f"several {i}" for i in range(len(more))])
-    return pa.concat_tables([one, more.set_column(0, "asset_id", names)], promote_options="default")
-
-
 @pytest.fixture(scope="module")
 def assumptions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("assumptions") / "tables.toml"
@@ -43,7 +36,7 @@ class Runs:
     """Runs of the same rights without a tolerance, each made once, and with one."""
 
     def __init__(self, assumptions: Path) -> None:
-        self.rights = rights()
+        self.rights = portfolios.methods_and_several(24, 6, seed=12)
         self.fixed: dict[str, Any] = {"market": portfolios.market(), "assumptions": assumptions, "seed": SEED, "group_by": ("sector",)}
         self.plain = cache(self._plain)
 

@@ -24,11 +24,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
+from bits import digests
 from commandline import contents, here, run
 from hypothesis import given
 from hypothesis import strategies as st
 from numba.core.errors import TypingError
-from portfolios import random_methods, random_portfolio
+from portfolios import methods_and_several, random_methods, random_portfolio
 
 from ipvalue import backend, numba_kernel, simulate
 from ipvalue.constants import BLOCK_PATHS, DRIVERS
@@ -145,6 +146,19 @@ def test_several_methods_on_one_right(both: Both, value: Value, precision: str) 
     table = table.append_column("replacement_cost", pa.array(np.linspace(1e4, 1e7, 40)))
     assert value(table, precision=precision).manifest["counts"]["valued"] == 40
     assert both.calls["statistics"] >= 20
+
+
+def test_a_tolerance(both: Both, value: Value, precision: str) -> None:
+    """Every call of every round, and whole runs of either."""
+    table = methods_and_several(42, 7, seed=4)
+    options: dict[str, Any] = {"precision": precision, "paths": 60, "tolerance": 0.05, "max_paths": 1000, "rows_per_task": 1000, "keep_paths": True}
+    found = value(table, **options)
+    assert set(found.assets["paths"].to_pylist()) == {60, 120, 240, 480, 960}
+    assert both.calls["simulate"] == 10  # five rounds of rows by one method and of rows by several
+    other = value(table, backend="numba", **options)
+    assert digests(other) == digests(found)
+    assert other.paths.equals(found.paths)
+    assert other.manifest["warnings"] == found.manifest["warnings"]
 
 
 def test_vectors_of_rows_that_break_rules(value: Value, monkeypatch: pytest.MonkeyPatch) -> None:

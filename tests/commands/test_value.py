@@ -213,6 +213,45 @@ def test_an_unknown_sampler_is_refused() -> None:
     assert "sampler is 'halton': it must be random or sobol" in ran.err
 
 
+def test_a_tolerance_doubles_the_paths_of_the_rights_that_need_it() -> None:
+    ran = value("portfolio.parquet", "--tolerance", 0.06, "--max-paths", 200)
+    assert (ran.code, ran.err) == (0, "")
+    found = assets()
+    assert found["paths"].to_pylist() == [64, 128, 128, 64]
+    assert all(row["standard_error"] <= 0.06 * row["mean"] for row in found.to_pylist())
+    assert {"paths": 64, "tolerance": 0.06, "max_paths": 200}.items() <= manifest()["options"].items()
+    assert totals().num_rows == 64
+    assert "64 to 200 for a tolerance of 0.06, sampler random, seed 1" in run("show", "out", columns=120).out
+
+
+def test_rights_that_do_not_meet_a_tolerance_are_counted_in_a_warning() -> None:
+    ran = value("portfolio.parquet", "--tolerance", 0.05, "--max-paths", 200)
+    assert assets()["paths"].to_pylist() == [128, 128, 128, 128]
+    said = "1 row (r3): standard_error is above the tolerance of 0.05 of the mean with 128 paths, the most allowed: allow more with --max-paths"
+    assert (ran.code, ran.sentence) == (0, f"warning: {said}")
+    assert manifest()["warnings"] == [said]
+
+
+def test_by_default_a_tolerance_takes_up_to_64_times_the_paths() -> None:
+    ran = value("portfolio.parquet", "--tolerance", 1e-9)
+    assert assets()["paths"].to_pylist() == [64 * 64] * 4
+    assert manifest()["options"]["max_paths"] == 64 * 64
+    assert "4 rows (r0, r1, r2 and 1 more): " in ran.sentence
+
+
+def test_a_tolerance_that_all_rights_meet_changes_nothing() -> None:
+    found = valued("portfolio.parquet")
+    assert valued("portfolio.parquet", "--tolerance", 1e300, out="wide").equals(found)
+    ours, theirs = contents("out"), contents("wide")
+    del ours["manifest.json"], theirs["manifest.json"]
+    assert ours == theirs
+    assert (manifest()["options"]["tolerance"], manifest()["options"]["max_paths"]) == (None, None)
+
+
+def test_under_sobol_rights_without_option_meet_any_tolerance() -> None:
+    assert valued("portfolio.parquet", "--sampler", "sobol", "--tolerance", 1e-12)["paths"].to_pylist() == [64] * 4
+
+
 def test_the_seed_changes_the_numbers_and_the_workers_do_not() -> None:
     one, two, again = (valued("portfolio.parquet", *args, out=f"out{i}") for i, args in enumerate([("--seed", 1), ("--seed", 2), ("--workers", 3)]))
     assert one.equals(again)

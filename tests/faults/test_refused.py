@@ -199,6 +199,13 @@ def test_a_premise_without_its_terms() -> None:
         ("--tail", "0", "tail is 0.0: it must be above 0"),
         ("--tail", "2", "tail is 2.0: it must be at most 1"),
         ("--tail", "nan", "tail is nan: it must be finite"),
+        ("--tolerance", "0", "tolerance is 0.0: it must be above 0"),
+        ("--tolerance", "-0.01", "tolerance is -0.01: it must be above 0"),
+        ("--tolerance", "nan", "tolerance is nan: it must be finite"),
+        ("--tolerance", "inf", "tolerance is inf: it must be finite"),
+        ("--max-paths", "0", "max_paths is 0: it must be at least 1"),
+        ("--max-paths", "2000000000", "max_paths is 2000000000: it must be at most 1,000,000,000"),
+        ("--max-paths", "128", "max_paths is 128, and only a tolerance takes more than paths: give --tolerance too, or --paths alone"),
         ("--group-by", "sectr", "group_by: 'sectr' is no column of a portfolio: did you mean sector?"),
         ("--group-by", "sector,sector", "group_by: sector stands there twice"),
         ("--group-by", "revenue_path", "group_by: revenue_path holds lists: group by a column of names, dates or numbers"),
@@ -250,6 +257,37 @@ def test_bad_usage(args: tuple[str, ...], sentence: str) -> None:
     assert sentence in ran.err
     assert "--help' for help" in ran.err
     assert contents() == before
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (("--max-paths", 63), "max_paths is 63: it must be at least paths, which is 64"),
+        (
+            ("--max-paths", 1000, "--sampler", "sobol"),
+            "max_paths is 1,000: the sobol sampler takes a multiple of 16, so 992 or 1,008, best a power of two",
+        ),
+    ],
+)
+def test_a_cap_that_a_tolerance_cannot_take(args: tuple[object, ...], sentence: str) -> None:
+    assert refused("portfolio.parquet", "--tolerance", 0.01, *args) == sentence
+
+
+def test_one_path_has_no_error_to_hold_against_a_tolerance() -> None:
+    ran = value("portfolio.parquet", "--tolerance", 0.01, paths=1)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.sentence == "paths is 1: one path has no standard error to hold against a tolerance; start with more, or leave tolerance out"
+
+
+def test_paths_of_one_right_that_need_too_much_memory() -> None:
+    """The most that any right may come to counts, whether or not one does; without a tolerance the run fits."""
+    options = ("--memory", "16MiB", "--workers", 2)
+    sentence = refused("portfolio.parquet", "--tolerance", 1e9, "--max-paths", 1_000_000, *options)
+    assert sentence == (
+        "1 group × 64 paths and up to 524,288 of a right on 2 workers need about 20 MiB of memory, and 16 MiB may be used: "
+        "lower --max-paths, group by fewer columns, use fewer paths or workers, or allow more with --memory"
+    )
+    assert value("portfolio.parquet", "--tolerance", 1e9, "--max-paths", 500_000, *options).code == 0
 
 
 def test_groups_that_need_too_much_memory() -> None:

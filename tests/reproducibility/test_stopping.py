@@ -108,6 +108,18 @@ def test_interrupt(work: Path, tmp_path: Path, scheduler: str, whole_group: bool
     assert _alive(children) == []
 
 
+def test_interrupt_while_a_tolerance_takes_more_paths(work: Path, tmp_path: Path) -> None:
+    """Rights that can never meet it spend 63 of their 64 parts of the work beyond the first paths."""
+    out = tmp_path / "out"
+    with _command(work, out, "--workers", "2", "--tolerance", "1e-9", paths=2000) as process:
+        assert _first_progress(process)["done"] < 6000
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=PATIENCE * STOP_SECONDS)
+    assert process.returncode == 130, stderr
+    assert json.loads(stderr.splitlines()[-1]) == {"event": "error", "text": "stopped; what was not finished has been removed"}
+    assert not out.exists()
+
+
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])
 def test_termination_is_an_interrupt(work: Path, tmp_path: Path, scheduler: str) -> None:
     """kill, a batch system, a machine that shuts down: nothing is left behind, and it is said."""

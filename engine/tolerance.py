@@ -45,7 +45,8 @@ def refined(first: Valued, compiled: Compiled, sampling: Sampling, value: Callab
 
 def above(mean: Floats, error: Floats, tolerance: Tolerance) -> Mask:
     """(a,) where a standard error is above the tolerance; nowhere that it is not known."""
-    wide: Mask = error > tolerance.of_mean * np.abs(mean)
+    with np.errstate(over="ignore"):  # nothing is above an infinite product
+        wide: Mask = error > tolerance.of_mean * np.abs(mean)
     return wide
 
 

@@ -15,8 +15,8 @@ from ipvalue.cli import app
 
 FLAGS = {
     "value": {
-        "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler", "--precision", "--quantiles", "--tail", "--group-by",
-        "--keep-paths",
+        "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler", "--tolerance", "--max-paths", "--precision", "--quantiles", "--tail",
+        "--group-by", "--keep-paths",
         "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--overwrite", "--strict", "--log-json",
     },
     "check": {"--market", "--assumptions", "--rule", "--limit", "--strict"},

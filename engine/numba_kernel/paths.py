@@ -1,9 +1,8 @@
 """The path values of assets: the operations of docs/numerics.md §5 in their order.
 
-Written as plain loops over blocks of BLOCK_PATHS paths that stay in the first-level cache, without branches on a path's numbers, so that
-LLVM makes vector instructions of them. A block is always computed whole; of the last one only the paths that are wanted count and are kept.
+Paths are made block by block (steps.py). A block is always computed whole; of the last one only the paths that are wanted count and are kept.
 What an asset lacks is computed with numbers that change nothing (a loading of 0, a factor of 1, a bound of 0). REAL is the precision of the
-run; random words are compared as int32.
+run.
 
 a = assets, t = periods of one asset, p = paths, n = paths of a block
 """
@@ -16,19 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ipvalue.constants import BLOCK_PATHS, PURPOSE_LEVEL, PURPOSE_PATH
-from ipvalue.numba_kernel.arithmetic import fma, raised, sqrt
+from ipvalue.numba_kernel.arithmetic import raised
 from ipvalue.numba_kernel.by_rule import DONE, NO_NUMBER, STOPPED, Custom, earn_by_rule
-from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Record, Whole, device, inlined, loop
-from ipvalue.numba_kernel.elementary import exp2
+from ipvalue.numba_kernel.compiler import Array, Kernel, Record, Whole, device
 from ipvalue.numba_kernel.factors import Factors, draw_factors
-from ipvalue.numba_kernel.random import draw_normals, normals, uniform
+from ipvalue.numba_kernel.random import draw_normals
+from ipvalue.numba_kernel.steps import add_level, draw_royalty, earn, rise, settle, start, start_general, two_periods
 from ipvalue.numba_kernel.words import draw_word
 
-u4, u8, i4, i8, f8 = np.uint32, np.uint64, np.int32, np.int64, np.float64
+u4, u8, i4 = np.uint32, np.uint64, np.int32
 
 _PATH, _LEVEL = (u8(purpose) << u8(28) for purpose in (PURPOSE_PATH, PURPOSE_LEVEL))
-_SIGN = u4(0x80000000)
-_NO, _YES = i4(0), i4(-1)
 
 
 class Block(NamedTuple):
@@ -63,125 +60,6 @@ def new_block(real: Any) -> Block:
     )
 
 
-# ---------------------------------------------------------------------------------------------------------------- start
-
-
-@loop
-def _start(half: Real, x: Array, value: Array) -> None:
-    """half: what x_0 is before its normal is added."""
-    real = x.dtype.type
-    for i in range(BLOCK_PATHS):
-        x[i] = half
-        value[i] = real(0.0)
-
-
-@loop
-def _add_level(weight: Real, normal: Array, x: Array) -> None:
-    for i in range(BLOCK_PATHS):
-        x[i] = fma(weight, normal[i], x[i])
-
-
-@loop
-def _start_general(n: Whole, royalty: Array, alive: Array) -> None:
-    """n: the paths that count."""
-    real = royalty.dtype.type
-    for i in range(BLOCK_PATHS):
-        royalty[i] = real(1.0)
-        alive[i] = _YES if i < n else _NO
-
-
-@loop
-def _draw_royalty(word: Array, low: Real, high: Real, split: Real, left: Real, right: Real, royalty: Array) -> None:
-    """The royalty relative to its mode: the triangular distribution by inversion."""
-    real = royalty.dtype.type
-    for i in range(BLOCK_PATHS):
-        v = uniform(real, word[i])
-        below = low + sqrt(v * left)
-        above = high - sqrt(uniform(real, ~word[i]) * right)
-        royalty[i] = below if v < split else above
-
-
-# -------------------------------------------------------------------------------------------------------------- periods
-
-
-@inlined
-def _signed(word: Whole) -> Whole:
-    """A word moved to the signed range, its order kept."""
-    return i4(word ^ _SIGN)
-
-
-@inlined
-def _moved(step: tuple[Real, Real, Real], x: Real, common: Real, own: Real) -> Real:
-    """x after one period. step: (drift, a, b)."""
-    return fma(step[2], own, fma(step[1], common, x + step[0]))
-
-
-@loop
-def _two_periods(
-    step: Array, now: Array, then: Array, k1: Array, k2: Array, common0: Array, common1: Array, survival: Array, x: Array, value: Array
-) -> tuple[Whole, Whole]:
-    """Two periods where nothing is clamped, optional, ranged or contested, of one pair of words, kept in registers.
-
-    now, then: (w, f, last word of survival). Returns how many paths have ended in each.
-    """
-    (w0, f0, last0), (w1, f1, last1) = now, then
-    ended0 = ended1 = i4(0)
-    real = value.dtype.type
-    none = real(0.0)
-    for i in range(BLOCK_PATHS):
-        own0, own1 = normals(real, k1[i], k2[i])
-        x0 = _moved(step, x[i], common0[i], own0)
-        x1 = _moved(step, x0, common1[i], own1)
-        x[i] = x1
-        word = _signed(survival[i])
-        over0, over1 = word > last0, word > last1
-        cash0 = none if over0 else fma(w0, exp2(x0), -f0)
-        cash1 = none if over1 else fma(w1, exp2(x1), -f1)
-        ended0, ended1 = i4(ended0 + over0), i4(ended1 + over1)
-        value[i] = (value[i] + cash0) + cash1
-    return ended0, ended1
-
-
-@loop
-def _rise(step: Array, kept: Real, rival_last: Whole, own: Array, common: Array, rival: Array, royalty: Array, x: Array, level: Array) -> None:
-    """Step 1 of model.md §5. kept: what a rival leaves."""
-    one = x.dtype.type(1.0)
-    for i in range(BLOCK_PATHS):
-        x[i] = _moved(step, x[i], common[i], own[i])
-        level[i] = exp2(x[i]) * royalty[i] * (one if _signed(rival[i]) <= rival_last else kept)
-
-
-@loop
-def _earn(terms: Array, clamped: bool, level: Array, cash: Array) -> None:
-    """What each path would earn. terms: (w, f, low, high)."""
-    w, f, low, high = terms
-    for i in range(BLOCK_PATHS):
-        earned = w * level[i]
-        earned = low if earned < low else earned
-        earned = high if earned > high else earned
-        cash[i] = earned - f if clamped else fma(w, level[i], -f)
-
-
-@loop
-def _settle(terms: Array, words: tuple[Whole, Whole], survival: Array, rival: Array, level: Array, cash: Array, alive: Array, value: Array) -> Whole:
-    """Steps 2 to 4. terms: (b before and after the rival's entry, salvage). words: the last of survival and of the time before the rival.
-
-    Returns how many paths are alive after step 3.
-    """
-    before, after, salvage = terms
-    last, rival_last = words
-    living = i4(0)
-    none = value.dtype.type(0.0)
-    for i in range(BLOCK_PATHS):
-        live = alive[i] if _signed(survival[i]) <= last else _NO
-        quits = live if level[i] < (before if _signed(rival[i]) <= rival_last else after) else _NO
-        live = i4(live & ~quits)
-        value[i] += salvage if quits != _NO else (cash[i] if live != _NO else none)
-        alive[i] = live
-        living = i4(living - live)
-    return living
-
-
 # --------------------------------------------------------------------------------------------------------------- assets
 
 
@@ -206,7 +84,7 @@ def _walk_plain(
         then = (second.w, second.f, second.last) if whole else (none, none, second.last)
         common0, common1 = (common[t][column:], common[u][column:]) if asset.has_factor else (s.still[0:], s.still[0:])
         now = first.w, first.f, first.last
-        ended = _two_periods(step, now, then, s.word[0], s.word[1], common0, common1, s.survival, s.x, value)
+        ended = two_periods(step, now, then, s.word[0], s.word[1], common0, common1, s.survival, s.x, value)
         lived[t] += n - ended[0]
         if whole:
             lived[u] += n - ended[1]
@@ -230,10 +108,10 @@ def _walk(
 ) -> bool:
     """Any asset, period by period. own (k,): its columns for the rule. False where the rule gave no finite number."""
     step = (asset.drift, asset.common, asset.own)
-    _start_general(n, s.royalty, s.alive)
+    start_general(n, s.royalty, s.alive)
     if asset.has_royalty:
         draw_word(_LEVEL + u8(2), path, asset.hash, seed, s.word[0])
-        _draw_royalty(s.word[0], asset.range_low, asset.range_high, asset.range_split, asset.range_left, asset.range_right, s.royalty)
+        draw_royalty(s.word[0], asset.range_low, asset.range_high, asset.range_split, asset.range_left, asset.range_right, s.royalty)
     draw_word(_PATH + u8(1), path, asset.hash, seed, s.rival)
     for t in range(asset.periods):
         if asset.has_volatility and t & 1 == 0:
@@ -242,15 +120,15 @@ def _walk(
             draw_normals(s.word[0], s.word[1], s.own[0], s.own[1])
         now = periods[asset.start + t]
         shared = common[t][column:] if asset.has_factor else s.still[0:]
-        _rise(step, asset.entered, now.rival_last, s.own[t & 1], shared, s.rival, s.royalty, s.x, s.level)
+        rise(step, asset.entered, now.rival_last, s.own[t & 1], shared, s.rival, s.royalty, s.x, s.level)
         if asset.ruled and now.w != 0.0:  # where nothing is earned the rule is not asked
             custom.at[1] = t + 1
             if not earn_by_rule(rule, now.w, now.f, now.sales, t + 1, own, n, s.level, s.cash, custom.got):
                 return False
         else:
-            _earn((now.w, now.f, now.low, now.high), asset.clamped, s.level, s.cash)
+            earn((now.w, now.f, now.low, now.high), asset.clamped, s.level, s.cash)
         bounds, words = (now.bound_out, now.bound_in, now.salvage), (now.last, now.rival_last)
-        lived[t] += _settle(bounds, words, s.survival, s.rival, s.level, s.cash, s.alive, value)
+        lived[t] += settle(bounds, words, s.survival, s.rival, s.level, s.cash, s.alive, value)
     return True
 
 
@@ -282,12 +160,12 @@ def fill_values(
             if raised(flag):
                 return STOPPED
             asset, value = assets[a], values[a][first : first + BLOCK_PATHS]
-            _start(asset.half_level, s.x, value)
+            start(asset.half_level, s.x, value)
             if asset.has_level:
                 draw_word(_LEVEL, path, asset.hash, seed, s.word[0])
                 draw_word(_LEVEL + u8(1), path, asset.hash, seed, s.word[1])
                 draw_normals(s.word[0], s.word[1], s.own[0], s.own[1])
-                _add_level(asset.level, s.own[0], s.x)
+                add_level(asset.level, s.own[0], s.x)
             draw_word(_PATH, path, asset.hash, seed, s.survival)
             common = factors.table[factors.slot[asset.factor]]
             if asset.optional or asset.clamped or asset.has_royalty or asset.has_rival or asset.ruled:

@@ -64,6 +64,15 @@ def describe(values: npt.NDArray[np.float32] | Floats, wanted: Wanted, work: Wor
     return out, status
 
 
+def status_of_sums(sums: Floats, points: int) -> Codes:
+    """(a,) why the sums (a, 2, r) of G and K over so many points are none, 0 where they are. numerics.md §14.
+
+    They hold what a path would have brought had the right lived on, which its value may not.
+    """
+    small = (np.abs(sums) < MONEY_LIMIT * f8(points)).all(axis=(1, 2))
+    return np.where(np.isfinite(sums).all(axis=(1, 2)), np.where(small, _OK, _TOO_LARGE), _NOT_FINITE)
+
+
 @Kernel
 def _describe(values: Array, wanted: Wanted, work: Work, top: Whole, bare: bool, out: Array, status: Array) -> None:
     n = wanted.values

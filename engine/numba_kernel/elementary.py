@@ -19,6 +19,10 @@ from ipvalue.constants import (
     LOG2_E,
     LOG_F32,
     LOG_F64,
+    NORMAL_ABOVE_F32,
+    NORMAL_ABOVE_F64,
+    NORMAL_BELOW_F32,
+    NORMAL_BELOW_F64,
     SIN_F32,
     SIN_F64,
 )
@@ -33,6 +37,7 @@ def _singles(numbers: tuple[float, ...]) -> tuple[np.float32, ...]:
 
 
 _EXP2_F32, _LOG_F32, _SIN_F32, _COS_F32 = _singles(EXP2_F32), _singles(LOG_F32), _singles(SIN_F32), _singles(COS_F32)
+_ABOVE_F32, _BELOW_F32 = _singles(NORMAL_ABOVE_F32), _singles(NORMAL_BELOW_F32)
 _LN2_HI_F32, _LN2_LO_F32, _ONE, _MINUS_HALF = _singles((LN2_HI_F32, LN2_LO_F32, 1.0, -0.5))
 
 # added and taken off again, they leave the nearest whole number, whose last digits then stand in the lowest bits
@@ -200,6 +205,34 @@ def _cos_f64(x: Real) -> Real:
 
 sin, cos = by_precision(_sin_f32, _sin_f64), by_precision(_cos_f32, _cos_f64)
 """On [−π/2, π/2]."""
+
+
+@inlined
+def _go_on(p: Real, c: tuple[Real, ...], x: Real) -> Real:
+    """The polynomial with the coefficients c before those that made p (Horner)."""
+    return fma(fma(fma(fma(p, x, c[3]), x, c[2]), x, c[1]), x, c[0])
+
+
+def _above_f32(x: Real) -> Real:
+    return _go_on(fma(_ABOVE_F32[5], x, _ABOVE_F32[4]), _ABOVE_F32[:4], x)
+
+
+def _below_f32(x: Real) -> Real:
+    return _go_on(fma(_BELOW_F32[5], x, _BELOW_F32[4]), _BELOW_F32[:4], x)
+
+
+def _above_f64(x: Real) -> Real:
+    p = fma(NORMAL_ABOVE_F64[13], x, NORMAL_ABOVE_F64[12])
+    return _go_on(_go_on(_go_on(p, NORMAL_ABOVE_F64[8:12], x), NORMAL_ABOVE_F64[4:8], x), NORMAL_ABOVE_F64[:4], x)
+
+
+def _below_f64(x: Real) -> Real:
+    p = _go_on(NORMAL_BELOW_F64[12], NORMAL_BELOW_F64[8:12], x)
+    return _go_on(_go_on(p, NORMAL_BELOW_F64[4:8], x), NORMAL_BELOW_F64[:4], x)
+
+
+above, below = by_precision(_above_f32, _above_f64), by_precision(_below_f32, _below_f64)
+"""The two polynomials whose ratio inverts the normal distribution: numerics.md §12."""
 
 
 # ------------------------------------------------------------------------------------------------------- called from Python

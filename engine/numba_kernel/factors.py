@@ -1,4 +1,4 @@
-"""The factors' paths, which all assets share: docs/numerics.md §4.
+"""The factors' paths, which all assets share: docs/numerics.md §4, and §11 and §13 under the sampler `sobol`.
 
 t = periods, p = paths, n = paths of a block, s = factors, c = those of them that are drawn
 """
@@ -15,6 +15,7 @@ from ipvalue.numba_kernel.arithmetic import fma, raised
 from ipvalue.numba_kernel.arrays import row
 from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, device, loop
 from ipvalue.numba_kernel.random import draw_normals
+from ipvalue.numba_kernel.sobol import draw_factor_rises
 from ipvalue.numba_kernel.words import draw_word
 
 u4, u8, i8, f8 = np.uint32, np.uint64, np.int64, np.float64
@@ -57,28 +58,40 @@ def _add(weight: Real, independent: Array, first: bool, common: Array) -> None:
 
 
 @device
-def draw_factors(factors: Factors, path: Whole, seed: Whole, column: Whole) -> None:
-    """A block of the table from this column, of the paths from `path`: each independent factor is drawn once for all of them."""
+def _spread(factors: Factors, j: Whole, t: Whole, column: Whole, independent: Array) -> None:
+    """Takes independent factor j in period t into the factors it has a part in."""
+    for c in range(len(factors.used)):
+        if j <= factors.used[c]:
+            _add(factors.weights[factors.used[c], j], independent, j == 0, factors.table[c, t][column:])
+
+
+@device
+def draw_factors(factors: Factors, points: Any, path: Whole, seed: Whole, column: Whole) -> None:
+    """A block of the table from this column, of the paths from `path`: each independent factor is drawn once for all of them. points: of the
+    sampler sobol, or None."""
     if not len(factors.used):
         return
-    periods = factors.table.shape[1]
-    for t in range(0, periods, 2):
-        for j in range(factors.used[-1] + 1):
-            draw_word(_FACTOR + u8(t), path, factors.hashes[j], seed, factors.word[0])
-            draw_word(_FACTOR + u8(t + 1), path, factors.hashes[j], seed, factors.word[1])
-            draw_normals(factors.word[0], factors.word[1], factors.independent[0], factors.independent[1])
-            for c in range(len(factors.used)):
-                for k in range(2):
-                    if j <= factors.used[c] and t + k < periods:
-                        common = factors.table[c, t + k][column:]
-                        _add(factors.weights[factors.used[c], j], factors.independent[k], j == 0, common)
+    periods, word = factors.table.shape[1], factors.word
+    for j in range(factors.used[-1] + 1):
+        if points is None:
+            for t in range(0, periods, 2):
+                draw_word(_FACTOR + u8(t), path, factors.hashes[j], seed, word[0])
+                draw_word(_FACTOR + u8(t + 1), path, factors.hashes[j], seed, word[1])
+                draw_normals(word[0], word[1], factors.independent[0], factors.independent[1])
+                for k in range(min(2, periods - t)):
+                    _spread(factors, j, t + k, column, factors.independent[k])
+        else:
+            for start in range(0, periods, points.periods):
+                draw_factor_rises(points, j, len(factors.weights), start, periods, _FACTOR, path, factors.hashes[j], seed, word[0])
+                for t in range(min(points.periods, periods - start)):
+                    _spread(factors, j, start + t, column, points.rise[1 + t])
 
 
 @Kernel
-def fill_table(factors: Factors, seed: Whole, origin: Whole, flag: Array) -> bool:
+def fill_table(factors: Factors, points: Any, seed: Whole, origin: Whole, flag: Array) -> bool:
     """The whole table, of the paths from number `origin`. True where the flag ended it early."""
     for first in range(0, factors.table.shape[2], BLOCK_PATHS):
         if raised(flag):
             return True
-        draw_factors(factors, origin + u8(first), seed, first)
+        draw_factors(factors, points, origin + u8(first), seed, first)
     return False

@@ -1,4 +1,4 @@
-"""The path values of assets: the operations of docs/numerics.md §5 in their order.
+"""The path values of assets: the operations of docs/numerics.md §5 in their order, on the words of §1 or of §11.
 
 Paths are made block by block (steps.py). A block is always computed whole; of the last one only the paths that are wanted count and are kept.
 What an asset lacks is computed with numbers that change nothing (a loading of 0, a factor of 1, a bound of 0). REAL is the precision of the
@@ -14,13 +14,33 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.constants import BLOCK_PATHS, PURPOSE_LEVEL, PURPOSE_PATH
+from ipvalue.constants import (
+    BLOCK_PATHS,
+    DIMENSION_LEVEL,
+    DIMENSION_RIVAL,
+    DIMENSION_ROYALTY,
+    DIMENSION_SURVIVAL,
+    PURPOSE_LEVEL,
+    PURPOSE_PATH,
+)
 from ipvalue.numba_kernel.arithmetic import raised
 from ipvalue.numba_kernel.by_rule import DONE, NO_NUMBER, STOPPED, Custom, earn_by_rule
 from ipvalue.numba_kernel.compiler import Array, Kernel, Record, Whole, device
 from ipvalue.numba_kernel.factors import Factors, draw_factors
-from ipvalue.numba_kernel.random import draw_normals
-from ipvalue.numba_kernel.steps import add_level, draw_royalty, earn, rise, settle, start, start_general, two_periods
+from ipvalue.numba_kernel.random import draw_inverses, draw_normals
+from ipvalue.numba_kernel.sobol import add_to_replicates, draw_own, draw_own_rises
+from ipvalue.numba_kernel.steps import (
+    add_level,
+    draw_royalty,
+    earn,
+    rise,
+    settle,
+    settle_estimated,
+    start,
+    start_general,
+    two_periods_of_normals,
+    two_periods_of_words,
+)
 from ipvalue.numba_kernel.words import draw_word
 
 u4, u8, i4 = np.uint32, np.uint64, np.int32
@@ -64,12 +84,33 @@ def new_block(real: Any) -> Block:
 
 
 @device
+def _draw(points: Any, a: Whole, dimension: Whole, counter: Whole, path: Whole, hash_: Whole, seed: Whole, word: Array) -> None:
+    """One word of an asset on the block from `path`: a stream's, or under the sampler sobol (points not None) a dimension's."""
+    if points is None:
+        draw_word(counter, path, hash_, seed, word)
+    else:
+        draw_own(points, a, dimension, path, word)
+
+
+@device
 def _walk_plain(
-    asset: Record, periods: Array, common: Array, column: Whole, seed: Whole, path: Whole, n: Whole, s: Array, value: Array, lived: Array
+    asset: Record,
+    periods: Array,
+    common: Array,
+    column: Whole,
+    points: Any,
+    a: Whole,
+    seed: Whole,
+    path: Whole,
+    n: Whole,
+    s: Block,
+    value: Array,
+    lived: Array,
 ) -> None:
     """An asset of which nothing is clamped, optional, ranged or contested: two periods at a time, of which the last may be an empty one.
 
-    common (t, …): its factor's table, the block from this column; path: the first; lived (t,) takes how many are alive.
+    common (t, …): its factor's table, the block from this column; a: its place among `points`; path: the first; lived (t,) takes how many are
+    alive.
     """
     step, none = (asset.drift, asset.common, asset.own), value.dtype.type(0.0)
     for i in range(n, BLOCK_PATHS):
@@ -77,14 +118,21 @@ def _walk_plain(
     for t in range(0, asset.periods, 2):
         whole = t + 1 < asset.periods
         u = t + 1 if whole else t
-        if asset.has_volatility:
-            draw_word(_PATH + u8(t + 2), path, asset.hash, seed, s.word[0])
-            draw_word(_PATH + u8(t + 3), path, asset.hash, seed, s.word[1])
         first, second = periods[asset.start + t], periods[asset.start + u]
         then = (second.w, second.f, second.last) if whole else (none, none, second.last)
         common0, common1 = (common[t][column:], common[u][column:]) if asset.has_factor else (s.still[0:], s.still[0:])
         now = first.w, first.f, first.last
-        ended = two_periods(step, now, then, s.word[0], s.word[1], common0, common1, s.survival, s.x, value)
+        if points is None:
+            if asset.has_volatility:
+                draw_word(_PATH + u8(t + 2), path, asset.hash, seed, s.word[0])
+                draw_word(_PATH + u8(t + 3), path, asset.hash, seed, s.word[1])
+            ended = two_periods_of_words(step, now, then, s.word[0], s.word[1], common0, common1, s.survival, s.x, value)
+        else:
+            at = t % points.periods  # a block of the bridge is of an even number
+            if asset.has_volatility and at == 0:
+                draw_own_rises(points, a, t, asset.periods, _PATH, path, asset.hash, seed, s.word[0])
+            one, other = points.rise[1 + at], points.rise[1 + at + u - t]
+            ended = two_periods_of_normals(step, now, then, one, other, common0, common1, s.survival, s.x, value)
         lived[t] += n - ended[0]
         if whole:
             lived[u] += n - ended[1]
@@ -96,10 +144,12 @@ def _walk(
     periods: Array,
     common: Array,
     column: Whole,
+    points: Any,
+    a: Whole,
     seed: Whole,
     path: Whole,
     n: Whole,
-    s: Array,
+    s: Block,
     value: Array,
     lived: Array,
     rule: Any,
@@ -110,17 +160,23 @@ def _walk(
     step = (asset.drift, asset.common, asset.own)
     start_general(n, s.royalty, s.alive)
     if asset.has_royalty:
-        draw_word(_LEVEL + u8(2), path, asset.hash, seed, s.word[0])
+        _draw(points, a, DIMENSION_ROYALTY, _LEVEL + u8(2), path, asset.hash, seed, s.word[0])
         draw_royalty(s.word[0], asset.range_low, asset.range_high, asset.range_split, asset.range_left, asset.range_right, s.royalty)
-    draw_word(_PATH + u8(1), path, asset.hash, seed, s.rival)
+    _draw(points, a, DIMENSION_RIVAL, _PATH + u8(1), path, asset.hash, seed, s.rival)
     for t in range(asset.periods):
-        if asset.has_volatility and t & 1 == 0:
-            draw_word(_PATH + u8(t + 2), path, asset.hash, seed, s.word[0])
-            draw_word(_PATH + u8(t + 3), path, asset.hash, seed, s.word[1])
-            draw_normals(s.word[0], s.word[1], s.own[0], s.own[1])
+        if points is None:
+            normal = s.own[t & 1]
+            if asset.has_volatility and t & 1 == 0:
+                draw_word(_PATH + u8(t + 2), path, asset.hash, seed, s.word[0])
+                draw_word(_PATH + u8(t + 3), path, asset.hash, seed, s.word[1])
+                draw_normals(s.word[0], s.word[1], s.own[0], s.own[1])
+        else:
+            normal = points.rise[1 + t % points.periods]
+            if asset.has_volatility and t % points.periods == 0:
+                draw_own_rises(points, a, t, asset.periods, _PATH, path, asset.hash, seed, s.word[0])
         now = periods[asset.start + t]
         shared = common[t][column:] if asset.has_factor else s.still[0:]
-        rise(step, asset.entered, now.rival_last, s.own[t & 1], shared, s.rival, s.royalty, s.x, s.level)
+        rise(step, asset.entered, now.rival_last, normal, shared, s.rival, s.royalty, s.x, s.level)
         if asset.ruled and now.w != 0.0:  # where nothing is earned the rule is not asked
             custom.at[1] = t + 1
             if not earn_by_rule(rule, now.w, now.f, now.sales, t + 1, own, n, s.level, s.cash, custom.got):
@@ -128,7 +184,11 @@ def _walk(
         else:
             earn((now.w, now.f, now.low, now.high), asset.clamped, s.level, s.cash)
         bounds, words = (now.bound_out, now.bound_in, now.salvage), (now.last, now.rival_last)
-        lived[t] += settle(bounds, words, s.survival, s.rival, s.level, s.cash, s.alive, value)
+        if points is None:
+            lived[t] += settle(bounds, words, s.survival, s.rival, s.level, s.cash, s.alive, value)
+        else:
+            weights, sums = (now.chance, now.control), (points.given, points.control)
+            lived[t] += settle_estimated(bounds, words, weights, s.survival, s.rival, s.level, s.cash, s.alive, value, *sums)
     return True
 
 
@@ -137,41 +197,53 @@ def fill_values(
     assets: Array,
     periods: Array,
     factors: Factors,
+    points: Any,
     seed: Whole,
     origin: Whole,
     paths: Whole,
     s: Block,
     values: Array,
     lived: Array,
+    sums: Array,
     flag: Array,
     rule: Any,
     custom: Custom,
 ) -> Whole:
     """values (a, p of whole blocks) and lived (a, t), how many paths are alive in each period, from 0. STOPPED where the flag ended it early.
 
-    assets, periods: records of `ipvalue.numba_kernel.records`; origin: the number of the first path; s: a block's work space. rule: as
-    `compiled_rule` makes it; `custom` says where it failed (NO_NUMBER, or an exception of its own).
+    assets, periods: records of `ipvalue.numba_kernel.records`; points: of the sampler sobol, with room made for these assets, None for random
+    words; origin: the number of the first path; s: a block's work space. sums (a, 2, r): those of G and K by replicate, which are added to where
+    an asset is estimated. rule: as `compiled_rule` makes it; `custom` says where it failed (NO_NUMBER, or an exception of its own).
     """
     for first in range(0, paths, BLOCK_PATHS):
         n, path, column = min(BLOCK_PATHS, paths - first), origin + u8(first), first if factors.tabled else 0
         if not factors.tabled:
-            draw_factors(factors, path, seed, column)
+            draw_factors(factors, points, path, seed, column)
         for a in range(len(assets)):
             if raised(flag):
                 return STOPPED
             asset, value = assets[a], values[a][first : first + BLOCK_PATHS]
             start(asset.half_level, s.x, value)
             if asset.has_level:
-                draw_word(_LEVEL, path, asset.hash, seed, s.word[0])
-                draw_word(_LEVEL + u8(1), path, asset.hash, seed, s.word[1])
-                draw_normals(s.word[0], s.word[1], s.own[0], s.own[1])
+                if points is None:
+                    draw_word(_LEVEL, path, asset.hash, seed, s.word[0])
+                    draw_word(_LEVEL + u8(1), path, asset.hash, seed, s.word[1])
+                    draw_normals(s.word[0], s.word[1], s.own[0], s.own[1])
+                else:
+                    draw_own(points, a, DIMENSION_LEVEL, path, s.word[0])
+                    draw_inverses(value.dtype.type(1.0), s.word[0], s.own[0])
                 add_level(asset.level, s.own[0], s.x)
-            draw_word(_PATH, path, asset.hash, seed, s.survival)
+            _draw(points, a, DIMENSION_SURVIVAL, _PATH, path, asset.hash, seed, s.survival)
             common = factors.table[factors.slot[asset.factor]]
             if asset.optional or asset.clamped or asset.has_royalty or asset.has_rival or asset.ruled:
                 custom.at[0] = a
-                if not _walk(asset, periods, common, column, seed, path, n, s, value, lived[a], rule, custom.own[a], custom):
+                if points is not None:
+                    points.given[:] = 0.0
+                    points.control[:] = 0.0
+                if not _walk(asset, periods, common, column, points, a, seed, path, n, s, value, lived[a], rule, custom.own[a], custom):
                     return NO_NUMBER
+                if points is not None and asset.estimated:
+                    add_to_replicates(points, n, sums[a])
             else:
-                _walk_plain(asset, periods, common, column, seed, path, n, s, value, lived[a])
+                _walk_plain(asset, periods, common, column, points, a, seed, path, n, s, value, lived[a])
     return DONE

@@ -1,4 +1,4 @@
-"""Words to uniforms and normals: docs/numerics.md §2. n = paths of a block"""
+"""Words to uniforms and normals: docs/numerics.md §2 and §12. n = paths of a block"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from ipvalue.constants import BLOCK_PATHS, PI
 from ipvalue.numba_kernel.arithmetic import fma, sqrt
 from ipvalue.numba_kernel.compiler import Array, Real, Whole, inlined, loop
-from ipvalue.numba_kernel.elementary import cos, log, sin
+from ipvalue.numba_kernel.elementary import above, below, cos, log, sin
 
 u4, i4 = np.uint32, np.int32
 
@@ -39,3 +39,22 @@ def draw_normals(k1: Array, k2: Array, first: Array, second: Array) -> None:
     real = first.dtype.type
     for i in range(BLOCK_PATHS):
         first[i], second[i] = normals(real, k1[i], k2[i])
+
+
+@inlined
+def inverse(real: Any, word: Whole) -> Real:
+    """The normal of one word, by the inverse of its distribution. It is made with the other sign and turned where the top bit is set."""
+    signed = i4(word)
+    t = fma(real(i4(signed ^ i4(signed >> i4(31)))), real(2.0**-32), real(2.0**-33))
+    four = real(4.0) * t
+    v = -log(fma(-four, t, four))
+    z = fma(real(2.0), t, real(-1.0)) * above(v) / below(v)
+    return -z if signed < 0 else z
+
+
+@loop
+def draw_inverses(scale: Real, word: Array, out: Array) -> None:
+    """The normals (n,) of words (n,), times `scale`."""
+    real = out.dtype.type
+    for i in range(BLOCK_PATHS):
+        out[i] = scale * inverse(real, word[i])

@@ -1,4 +1,4 @@
-"""A batch of vectors as records of its assets and of their periods, numbers rounded to the precision of the run once (docs/numerics.md §3, §5).
+"""A batch of vectors as records of its assets and of their periods, numbers rounded to the precision of the run once (docs/numerics.md §3, §5, §14).
 
 a = assets, t = periods of one asset (ragged). Plain NumPy: + − × ÷ √ and comparisons, which are the same on every processor.
 """
@@ -51,6 +51,7 @@ def asset_records(v: Any, real: Any) -> npt.NDArray[Any]:
         "clamped": mask(v.clamped, n),
         "ruled": np.zeros(n, np.bool_) if by_rule is None else mask(by_rule.ruled, n),
     }
+    flags["estimated"] = flags["optional"] | flags["clamped"] | flags["ruled"]
     whole = {
         "hash": row(v.hash, u8, n)[:n],
         "factor": row(v.factor, i4, n)[:n].astype(i8),
@@ -75,9 +76,14 @@ def period_records(v: Any, assets: npt.NDArray[Any], real: Any) -> npt.NDArray[A
         """A vector, 0 where the asset's flag is not set; the vector may be None where no flag is."""
         return np.where(np.repeat(assets[flag], assets["whole_periods"]), vector(name), 0.0) if assets[flag].any() else np.zeros(size)
 
+    by_rule = getattr(v, "by_rule", None)
+    sales = np.zeros(size) if by_rule is None else row(by_rule.sales, f8, size)[:size]
+    of_level = vector("w") * np.where(np.repeat(assets["ruled"], assets["whole_periods"]), sales, 1.0)
     numbers = {
         "w": vector("w"),
         "f": vector("f"),
+        "chance": vector("survival"),
+        "control": vector("survival") * of_level,
         "salvage": where("optional", "salvage"),
         "low": where("clamped", "low"),
         "high": where("clamped", "high"),
@@ -89,8 +95,6 @@ def period_records(v: Any, assets: npt.NDArray[Any], real: Any) -> npt.NDArray[A
         "last": _last_words(_thresholds(vector("survival"))),
         "rival_last": _last_words(np.maximum(_thresholds(rival), 1)),
     }
-    by_rule = getattr(v, "by_rule", None)
-    sales = np.zeros(size) if by_rule is None else row(by_rule.sales, f8, size)[:size]
     return records({**_rounded(numbers, real), **words, "sales": sales})
 
 

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.constants import BLOCK_PATHS, MAX_PATHS, STATISTICS, TILE_STEP
+from ipvalue.constants import BLOCK_PATHS, MAX_PATHS, REPLICATES, STATISTICS, TILE_STEP
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic
 from ipvalue.numba_kernel.arrays import Words, row
-from ipvalue.numba_kernel.arrays import sums as sums_of
+from ipvalue.numba_kernel.arrays import sums as exact_sums
 from ipvalue.numba_kernel.by_rule import NO_NUMBER, STOPPED, Custom, RuleFailed, compiled_rule, new_custom, no_rule
-from ipvalue.numba_kernel.describe import describe, wanted_of
+from ipvalue.numba_kernel.describe import describe, status_of_sums, wanted_of
 from ipvalue.numba_kernel.exact import add_exact
 from ipvalue.numba_kernel.factors import factors_of, fill_table
 from ipvalue.numba_kernel.paths import fill_values, new_block
 from ipvalue.numba_kernel.records import asset_records, period_records
 from ipvalue.numba_kernel.select import new_work
+from ipvalue.numba_kernel.sobol import check_plan, new_points, own_numbers, take_assets
 from ipvalue.numba_kernel.stop import FLAG, stopped_if
 
 f4, f8, i1, i4, i8, u8 = np.float32, np.float64, np.int8, np.int32, np.int64, np.uint64
@@ -52,23 +53,26 @@ def simulate(
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
     v: ipvalue.cashflows.Vectors with boundaries; factors: ipvalue.simulate.Factors (matrix (s, s), hashes (s,)); totals: (g·p, 2) uint64 words
-    of 128-bit sums that are added to, group (a,) int32 its rows. The factors' paths are tabled once if `table_bytes` allows, else made by block.
+    of 128-bit sums that are added to, group (a,) int32 its rows (-1: none). The factors' paths are tabled once if `table_bytes` allows, else made by block.
 
     first: the number of the first path, a multiple of 64: a part of many paths, where several calls share one asset. lived, (offset[a],) int64,
-    takes the number of paths alive in each period; then no statistics are made but of all parts together, by `statistics`. sobol and its sums
-    are for the C kernels alone.
+    takes the number of paths alive in each period; then no statistics are made but of all parts together, by `statistics`.
+
+    sobol: ipvalue.sobol.Plan, None for random words. sums, (2, a, 16) float64, is added to: under sobol the sums of G and K over the paths of each
+    replicate, of assets that are clamped, optional or ruled (0 of the others). numerics.md §14.
 
     Beyond ext/kernel.pyx: v.by_rule, ipvalue.cashflows.ByRule or None, whose function then earns the cash. Raises RuleFailed where it fails.
     """
-    if sobol is not None or sums is not None:
-        raise ValueError("the sampler sobol needs the C kernels")
     if first % TILE_STEP or first < 0 or first + paths > MAX_PATHS:
         raise ValueError(f"paths {first} to {first + paths}: the first must be a multiple of {TILE_STEP}, the last at most {MAX_PATHS}")
+    if sobol is not None:
+        check_plan(sobol, first, paths)
     real, n = f4 if single else f8, len(v.offset) - 1
     statistics, status = np.zeros((n, len(STATISTICS) + len(quantiles))), np.zeros(n, i1)
     kept = np.empty((n, paths), real) if keep else None
     group = np.zeros(n, i4) if group is None else row(group, i4, n)
-    totals = None if totals is None else sums_of(totals, 0)
+    totals = None if totals is None else exact_sums(totals, 0)
+    replicates = _by_asset(sums, n)
     if not n:
         return statistics, status, kept
     with DefaultArithmetic():
@@ -76,10 +80,11 @@ def simulate(
         periods = period_records(v, assets, real)
         wanted, block, counts = wanted_of(paths, quantiles, tail), new_block(real), None if lived is None else row(lived, i8, int(v.offset[n]))
         shared = factors_of(assets, factors, paths, real, table_bytes)
+        room, longest = -(-paths // BLOCK_PATHS) * BLOCK_PATHS, int(assets["whole_periods"].max())
+        at_once = min(max(1, _VALUES_AT_ONCE // (room + own_numbers(sobol, longest))), n)
+        points = None if sobol is None else new_points(sobol, at_once, longest, factors.hashes, u8(seed), real)
         if shared.tabled:
-            stopped_if(fill_table(shared, u8(seed), u8(first), FLAG))
-        room = -(-paths // BLOCK_PATHS) * BLOCK_PATHS
-        at_once = min(max(1, _VALUES_AT_ONCE // room), n)
+            stopped_if(fill_table(shared, points, u8(seed), u8(first), FLAG))
         made, work = np.empty((at_once, room), real), new_work(paths, real)
         by_rule = getattr(v, "by_rule", None)
         rule, own = (no_rule, np.zeros((n, 0))) if by_rule is None else (compiled_rule(by_rule.function, by_rule.own.shape[1]), by_rule.own)
@@ -88,17 +93,24 @@ def simulate(
             some = assets[here]
             alive = np.zeros((len(some), int(some["whole_periods"].max())), i8)
             drawn = shared if shared.tabled else factors_of(some, factors, paths, real, 0)
-            _fill((some, periods, drawn, u8(seed), u8(first), paths, block, made, alive, FLAG), rule, new_custom(own[here]))
+            if points is not None:
+                take_assets(points, some, u8(seed))
+            numbers = u8(seed), u8(first), paths
+            _fill((some, periods, drawn, points, *numbers, block, made, alive, replicates[here], FLAG), rule, new_custom(own[here]))
             values = made[: len(some), :paths]
             if kept is not None:
                 kept[here] = values
             statistics[here], status[here] = describe(made[: len(some)], wanted, work, counts is not None)
             if counts is not None:
                 _add_counts(alive, some, counts)
+            if points is not None:
+                status[here] = np.where(some["estimated"] & (status[here] == 0), status_of_sums(replicates[here], points.count), status[here])
             statistics[here, _LIFE] = _years(alive, some) / f8(paths)
             if totals is not None:
-                good = status[here] == 0
+                good = (status[here] == 0) & (group[here] >= 0)
                 add_exact(totals, group[here][good], values[good].astype(f8))
+    if sums is not None:
+        sums[:] = replicates.swapaxes(0, 1)
     statistics[status != 0] = 0.0
     if lived is not None:
         statistics[:] = 0.0
@@ -120,6 +132,15 @@ def _fill(arguments: tuple[Any, ...], rule: Any, custom: Custom) -> None:
         asset, period = custom.at
         raise RuleFailed(int(arguments[0][asset]["hash"]), int(period), reason)
     stopped_if(ended == STOPPED)
+
+
+def _by_asset(sums: npt.NDArray[np.float64] | None, n: int) -> npt.NDArray[np.float64]:
+    """(a, 2, 16) of sums (2, a, 16); zeros of None. ValueError where they are of another shape."""
+    if sums is None:
+        return np.zeros((n, 2, REPLICATES))
+    if sums.shape != (2, n, REPLICATES) or sums.dtype != f8:
+        raise ValueError(f"expected (2, {n}, {REPLICATES}) sums of float64, got {sums.dtype} of shape {sums.shape}")
+    return np.ascontiguousarray(sums.swapaxes(0, 1))
 
 
 def _years(alive: npt.NDArray[np.int64], assets: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -6,6 +6,8 @@ the loops. Random words are compared as int32. REAL is the precision of the run;
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ipvalue.constants import BLOCK_PATHS
@@ -73,30 +75,40 @@ def _moved(step: tuple[Real, Real, Real], x: Real, common: Real, own: Real) -> R
     return fma(step[2], own, fma(step[1], common, x + step[0]))
 
 
-@loop
-def two_periods(
-    step: Array, now: Array, then: Array, k1: Array, k2: Array, common0: Array, common1: Array, survival: Array, x: Array, value: Array
-) -> tuple[Whole, Whole]:
-    """Two periods where nothing is clamped, optional, ranged or contested, of one pair of words, kept in registers.
+@inlined
+def _themselves(real: Any, first: Real, second: Real) -> tuple[Real, Real]:
+    return first, second
 
-    now, then: (w, f, last word of survival). Returns how many paths have ended in each.
-    """
-    (w0, f0, last0), (w1, f1, last1) = now, then
-    ended0 = ended1 = i4(0)
-    real = value.dtype.type
-    none = real(0.0)
-    for i in range(BLOCK_PATHS):
-        own0, own1 = normals(real, k1[i], k2[i])
-        x0 = _moved(step, x[i], common0[i], own0)
-        x1 = _moved(step, x0, common1[i], own1)
-        x[i] = x1
-        word = _signed(survival[i])
-        over0, over1 = word > last0, word > last1
-        cash0 = none if over0 else fma(w0, exp2(x0), -f0)
-        cash1 = none if over1 else fma(w1, exp2(x1), -f1)
-        ended0, ended1 = i4(ended0 + over0), i4(ended1 + over1)
-        value[i] = (value[i] + cash0) + cash1
-    return ended0, ended1
+
+def _two_periods(shocks: Any) -> Any:
+    """A function of two periods where nothing is clamped, optional, ranged or contested, kept in registers. shocks: makes the normals of both."""
+
+    @loop
+    def two_periods(
+        step: Array, now: Array, then: Array, one: Array, other: Array, common0: Array, common1: Array, survival: Array, x: Array, value: Array
+    ) -> tuple[Whole, Whole]:
+        """now, then: (w, f, last word of survival); one, other: what the normals are made of. Returns how many paths have ended in each."""
+        (w0, f0, last0), (w1, f1, last1) = now, then
+        ended0 = ended1 = i4(0)
+        real = value.dtype.type
+        none = real(0.0)
+        for i in range(BLOCK_PATHS):
+            own0, own1 = shocks(real, one[i], other[i])
+            x0 = _moved(step, x[i], common0[i], own0)
+            x1 = _moved(step, x0, common1[i], own1)
+            x[i] = x1
+            word = _signed(survival[i])
+            over0, over1 = word > last0, word > last1
+            cash0 = none if over0 else fma(w0, exp2(x0), -f0)
+            cash1 = none if over1 else fma(w1, exp2(x1), -f1)
+            ended0, ended1 = i4(ended0 + over0), i4(ended1 + over1)
+            value[i] = (value[i] + cash0) + cash1
+        return ended0, ended1
+
+    return two_periods
+
+
+two_periods_of_words, two_periods_of_normals = _two_periods(normals), _two_periods(_themselves)
 
 
 @loop
@@ -135,5 +147,40 @@ def settle(terms: Array, words: tuple[Whole, Whole], survival: Array, rival: Arr
         live = i4(live & ~quits)
         value[i] += salvage if quits != _NO else (cash[i] if live != _NO else none)
         alive[i] = live
+        living = i4(living - live)
+    return living
+
+
+@loop
+def settle_estimated(
+    terms: Array,
+    words: tuple[Whole, Whole],
+    weights: tuple[Real, Real],
+    survival: Array,
+    rival: Array,
+    level: Array,
+    cash: Array,
+    alive: Array,
+    value: Array,
+    given: Array,
+    control: Array,
+) -> Whole:
+    """`settle` where G and K are summed beside V (docs/numerics.md §14): there `alive` is all that is not given up, whether the right lives or
+    not. weights: what they take of the cash and of the level."""
+    before, after, salvage = terms
+    last, rival_last = words
+    chance, weight = weights
+    living = i4(0)
+    none = value.dtype.type(0.0)
+    for i in range(BLOCK_PATHS):
+        live = alive[i]
+        quits = live if level[i] < (before if _signed(rival[i]) <= rival_last else after) else _NO
+        live = i4(live & ~quits)
+        earned = salvage if quits != _NO else (cash[i] if live != _NO else none)
+        alive[i] = live
+        live = live if _signed(survival[i]) <= last else _NO
+        value[i] += earned if _signed(survival[i]) <= last else none
+        given[i] = fma(chance, earned, given[i])
+        control[i] = fma(weight, level[i], control[i])
         living = i4(living - live)
     return living

@@ -1,8 +1,8 @@
 """ARS-5, the random words of docs/numerics.md §1: by the processor's AES instruction where it has one, else by look-up, the same bits.
 
 Numba has no name for the instruction: LLVM has, and takes a vector of one, two or four counters. The choice follows what Numba compiles for,
-so NUMBA_CPU_NAME and NUMBA_CPU_FEATURES change it. n = paths of a block, always BLOCK_PATHS: loops of a known length compile to vector
-instructions alone
+so NUMBA_CPU_NAME and NUMBA_CPU_FEATURES change it. n = words, a number known before: loops of a known length compile to vector instructions
+alone
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from ipvalue.constants import AES_COLUMNS, AES_SBOX, ARS_ROUNDS, ARS_WEYL, BLOCK_PATHS
+from ipvalue.constants import AES_COLUMNS, AES_SBOX, ARS_ROUNDS, ARS_WEYL, BLOCK_PATHS, REPLICATES
 from ipvalue.numba_kernel.arithmetic import new_intrinsic
 from ipvalue.numba_kernel.compiler import Array, Kernel, Whole, cpu_features, device, inlined
 
@@ -69,12 +69,16 @@ def _ars(a: Whole, b: Whole, c: Whole, d: Whole, low: Whole, high: Whole, rounds
     )
 
 
-@device
-def draw_word_by_table(counter: Whole, path: Whole, hash_: Whole, seed: Whole, word: Array) -> None:
-    """`draw_word`, on any processor."""
-    for i in range(0, BLOCK_PATHS, 4):
-        place = u4((path + u8(i)) >> u8(2))
-        word[i], word[i + 1], word[i + 2], word[i + 3] = _ars(u4(counter), place, u4(hash_), u4(hash_ >> _HALF), seed, u8(0), ARS_ROUNDS)
+def drawn_by_table(n: int) -> Any:
+    """`draw_word` of n paths, on any processor."""
+
+    @device
+    def drawn(counter: Whole, path: Whole, hash_: Whole, seed: Whole, word: Array) -> None:
+        for i in range(0, n, 4):
+            place = u4((path + u8(i)) >> u8(2))
+            word[i], word[i + 1], word[i + 2], word[i + 3] = _ars(u4(counter), place, u4(hash_), u4(hash_ >> _HALF), seed, u8(0), ARS_ROUNDS)
+
+    return drawn
 
 
 # -------------------------------------------------------------------------------------------------------- by instruction
@@ -82,7 +86,7 @@ def draw_word_by_table(counter: Whole, path: Whole, hash_: Whole, seed: Whole, w
 _WORDS_AT_ONCE = {16: ".512", 8: ".256", 4: ""}
 """Words of a vector, and how LLVM marks its instruction."""
 _IN_FLIGHT = 4
-"""Vectors on their way at once, as a round takes some cycles."""
+"""Vectors on their way at once where there are so many, as a round takes some cycles."""
 
 
 def words_at_once(features: str, machine: str) -> int:
@@ -93,8 +97,9 @@ def words_at_once(features: str, machine: str) -> int:
     return (16 if "+avx512f" in has else 8 if "+avx2" in has else 4) if "+vaes" in has else 4
 
 
-def drawn_by_instruction(words: int) -> Any:
-    """`draw_word` of vectors of `words` words, for a processor that has them."""
+def drawn_by_instruction(words: int, n: int) -> Any:
+    """`draw_word` of n paths by vectors of `words` words, for a processor that has them."""
+    at_once = min(_IN_FLIGHT, n // words)
     vector = ir.VectorType(ir.IntType(64), words // 2)
     rounds = ir.FunctionType(vector, [vector, vector])
 
@@ -124,10 +129,10 @@ def drawn_by_instruction(words: int) -> Any:
             start = every(builder.or_(builder.shl(place, ir.Constant(number, 32)), counter), hash_, 1 << 32)
             data = context.make_array(signature.args[4])(context, builder, word).data
             into = builder.bitcast(data, vector.as_pointer())
-            with cgutils.for_range(builder, ir.Constant(number, BLOCK_PATHS // (words * _IN_FLIGHT))) as loop:
-                first = builder.mul(loop.index, ir.Constant(number, _IN_FLIGHT))
+            with cgutils.for_range(builder, ir.Constant(number, n // (words * at_once))) as loop:
+                first = builder.mul(loop.index, ir.Constant(number, at_once))
                 states = []
-                for k in range(_IN_FLIGHT):
+                for k in range(at_once):
                     at = builder.add(first, ir.Constant(number, k))
                     moved = builder.mul(at, ir.Constant(number, words // 4 << 32))
                     states.append(builder.xor(builder.add(start, every(moved, ir.Constant(number, 0), 0)), keys[0]))
@@ -143,14 +148,16 @@ def drawn_by_instruction(words: int) -> Any:
     return new_intrinsic(typed)
 
 
-def _draw_word() -> Any:
+def _drawn(n: int) -> Any:
     words = words_at_once(cpu_features(), platform.machine())
-    return drawn_by_instruction(words) if words else draw_word_by_table
+    return drawn_by_instruction(words, n) if words else drawn_by_table(n)
 
 
-draw_word = _draw_word()
+draw_word = _drawn(BLOCK_PATHS)
 """draw_word(counter, path, hash, seed, word): one word of a stream (n,) from path `path`, a multiple of 64. All are uint64 but `word`, uint32 in
-a row. A stream is named by the first word of its counter, a 64-bit hash and the seed."""
+a row. A stream is named by the first word of its counter, a 64-bit hash and the seed. n = BLOCK_PATHS"""
+draw_replicates = _drawn(REPLICATES)
+"""The same of the paths 0 … 15, one of each replicate of the sampler sobol. n = REPLICATES"""
 
 
 # ------------------------------------------------------------------------------------------------------- called from Python

@@ -25,6 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pytest
 from bits import digests
+from both_kernels import Array, batch, same_bits, simulated
 from commandline import contents, here, run
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,45 +33,22 @@ from numba.core.errors import TypingError
 from portfolios import methods_and_several, random_methods, random_portfolio
 
 from ipvalue import backend, numba_kernel, simulate
-from ipvalue.constants import BLOCK_PATHS, DRIVERS
+from ipvalue.constants import BLOCK_PATHS, DRIVERS, REPLICATES
 from ipvalue.ext import kernel as native
 from ipvalue.numba_kernel.arithmetic import fma
 from ipvalue.numba_kernel.compiler import Kernel, cpu_features
-from ipvalue.numba_kernel.words import draw_word_by_table, drawn_by_instruction, words_at_once
+from ipvalue.numba_kernel.words import drawn_by_instruction, drawn_by_table, words_at_once
 from ipvalue.valuation import Result
 
 __all__ = ["here"]
 
 Value = Callable[..., Result]
-Array = npt.NDArray[Any]
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPARED = ("periods", "vectors", "closed_form", "boundary", "simulate", "statistics", "add_exact", "merge_exact", "exact_as_float")
 OF_ASSETS = ("last_delta", "tab_factor", "premise_factor")
 CHANGED = {"add_exact": 0, "merge_exact": 0}
 """Functions that change their argument of that place."""
-
-
-def same_bits(a: Any, b: Any, what: str) -> None:
-    """Equal types, shapes and bits; of a number that is none only that it is none."""
-    if isinstance(a, dict):
-        assert list(a) == list(b), what
-        for name in a:
-            same_bits(a[name], b[name], f"{what}: {name}")
-    elif isinstance(a, tuple):
-        assert len(a) == len(b), what
-        for i, (one, other) in enumerate(zip(a, b, strict=True)):
-            same_bits(one, other, f"{what}: {i}")
-    elif isinstance(a, np.ndarray):
-        assert (a.dtype, a.shape) == (b.dtype, b.shape), what
-        one, other = (np.ascontiguousarray(x).reshape(-1) for x in (a, b))
-        differs = one.view(f"u{one.itemsize}") != other.view(f"u{one.itemsize}")
-        if one.dtype.kind == "f":
-            differs &= ~(np.isnan(one) & np.isnan(other))
-        first = np.flatnonzero(differs)[:3]
-        assert not differs.any(), f"{what}: {differs.sum()} of {len(one)} differ, as {one[first]} and {other[first]} at {first}"
-    else:
-        assert a == b, what
 
 
 def valid_vectors(found: dict[str, Array], offset: Array) -> dict[str, Array | None]:
@@ -94,8 +72,8 @@ class Both:
             again, options_again = list(arguments), dict(options)
             if name in CHANGED:
                 again[CHANGED[name]] = again[CHANGED[name]].copy()
-            if options.get("totals") is not None:
-                options_again["totals"] = options["totals"].copy()
+            added_to = [key for key in ("totals", "sums") if options.get(key) is not None]
+            options_again |= {key: options[key].copy() for key in added_to}
             found = getattr(native, name)(*arguments, **options)
             other = getattr(numba_kernel, name)(*again, **options_again)
             if name == "vectors":
@@ -104,8 +82,8 @@ class Both:
                 same_bits(found, other, name)
             if name in CHANGED:
                 same_bits(arguments[CHANGED[name]], again[CHANGED[name]], f"{name}: the sums")
-            if options.get("totals") is not None:
-                same_bits(options["totals"], options_again["totals"], f"{name}: the totals")
+            for key in added_to:
+                same_bits(options[key], options_again[key], f"{name}: the {key}")
             self.calls[name] += 1
             return found
 
@@ -123,13 +101,17 @@ def both(monkeypatch: pytest.MonkeyPatch) -> Both:
 # ---------------------------------------------------------------------------------------------------------- whole runs
 
 
-@pytest.mark.parametrize(("steps", "table_bytes", "paths"), [(1, 1 << 26, 700), (4, 0, 130)])
+@pytest.mark.parametrize(
+    ("steps", "table_bytes", "paths", "sampler"),
+    [(1, 1 << 26, 700, "random"), (4, 0, 130, "random"), (1, 1 << 26, 704, "sobol"), (4, 0, 144, "sobol")],
+)
 def test_every_call_of_a_run(
-    both: Both, value: Value, precision: str, steps: int, table_bytes: int, paths: int, monkeypatch: pytest.MonkeyPatch
+    both: Both, value: Value, precision: str, steps: int, table_bytes: int, paths: int, sampler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """300 rights of every feature and 210 of every method: vectors, boundaries, every path, statistics, totals, with factors tabled and not."""
     monkeypatch.setattr(simulate, "FACTOR_TABLE_BYTES", table_bytes)
     options: dict[str, Any] = {"precision": precision, "paths": paths, "keep_paths": True, "rows_per_task": 100, "group_by": ("sector",)}
+    options["sampler"] = sampler
     first = value(random_portfolio(300, seed=7), steps, **options)
     second = value(random_methods(210, seed=9), steps, **options)
     assert first.manifest["counts"]["valued"] == 300
@@ -246,22 +228,23 @@ def test_ars(words: list[int], rounds: int) -> None:
     assert numba_kernel.ars(words[:4], words[4:], rounds) == native.ars(words[:4], words[4:], rounds)
 
 
+@pytest.mark.parametrize("n", [REPLICATES, BLOCK_PATHS])
 @pytest.mark.parametrize("at_once", [4, 8, 16])
-def test_words_by_instruction_and_by_table(at_once: int) -> None:
+def test_words_by_instruction_and_by_table(at_once: int, n: int) -> None:
     """Of every width that this processor has; the look-up is what other processors use."""
     if at_once > words_at_once(cpu_features(), platform.machine()):
         pytest.skip(f"no AES instruction for {at_once} words here")
-    by_instruction = drawn_by_instruction(at_once)
+    by_instruction, by_table = drawn_by_instruction(at_once, n), drawn_by_table(n)
 
     @Kernel
     def both(counter: Any, path: Any, hash_: Any, seed: Any, one: Any, other: Any) -> None:
         by_instruction(counter, path, hash_, seed, one)
-        draw_word_by_table(counter, path, hash_, seed, other)
+        by_table(counter, path, hash_, seed, other)
 
     random = np.random.default_rng(at_once)
     for path in (0, 64, 512, 2**30 - 512):
         counter, hash_, seed = (np.uint64(x) for x in (1 << 28 | int(random.integers(2**20)), *random.integers(2**64, size=2, dtype=np.uint64)))
-        one, other = (np.zeros(BLOCK_PATHS, np.uint32) for _ in range(2))
+        one, other = (np.zeros(n, np.uint32) for _ in range(2))
         both(counter, np.uint64(path), hash_, seed, one, other)
         same_bits(one, other, f"words of path {path}")
         key = [int(seed) & 0xFFFFFFFF, int(seed) >> 32, 0, 0]
@@ -342,28 +325,6 @@ def test_cholesky(size: int) -> None:
 
 
 # -------------------------------------------------------------------------------------------------- vectors at the edge
-
-
-def batch(offset: list[int], **columns: Any) -> SimpleNamespace:
-    """Assets with a volatility of 0.3 on one factor, that live for sure and earn 1 a period, with other columns."""
-    a, t = len(offset) - 1, offset[-1]
-    numbers = {"volatility": 0.3, "loading": 0.5, "uncertainty": 0.0, "entry_loss": 0.0, "royalty_low": 1.0, "royalty_high": 1.0, "step": 1.0}
-    vectors = {"w": 1.0, "f": 0.0, "survival": 1.0, "rival": 1.0, "salvage": 0.0}
-    made: dict[str, Any] = {name: np.full(a, x) for name, x in {**numbers, "last_delta": 0.5}.items()}
-    made |= {name: np.full(t, x) for name, x in vectors.items()}
-    made |= {name: np.zeros(a, np.uint8) for name in ("optional", "clamped", "enters")}
-    made |= {"low": None, "high": None, "bound_out": None, "bound_in": None}
-    made |= {"offset": np.array(offset, np.int64), "hash": np.arange(a, dtype=np.uint64) << np.uint64(33), "factor": np.zeros(a, np.int32)}
-    return SimpleNamespace(**{**made, **columns})
-
-
-FACTOR = SimpleNamespace(matrix=np.array([[1.0, 0.0], [0.6, 0.8]]), hashes=np.array([7, 2**63 + 5], np.uint64))
-
-
-def simulated(kernel: Any, vectors: SimpleNamespace, paths: int, single: bool, **options: Any) -> Any:
-    asked: dict[str, Any] = {"seed": 2**63 + 1, "quantiles": (0.1, 0.5), "tail": 0.05, "keep": True, **options}
-    with np.errstate(all="ignore"):
-        return kernel.simulate(vectors, FACTOR, paths=paths, single=single, **asked)
 
 
 def compare(vectors: SimpleNamespace, paths: int = 600, **options: Any) -> npt.NDArray[np.int8]:

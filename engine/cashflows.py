@@ -71,6 +71,14 @@ class Vectors:
     bound_in: Floats | None = None
     by_rule: ByRule | None = None
 
+    def linear(self) -> Vectors:
+        """The same where a rule gives the sales themselves, so that there is a closed form: what the sampler sobol controls by (numerics.md §14)."""
+        rule = self.by_rule
+        if rule is None:
+            return self
+        ruled = np.repeat(rule.ruled != 0, np.diff(self.offset))
+        return replace(self, w=np.where(ruled, self.w * rule.sales, self.w), by_rule=None)
+
 
 _RAGGED = frozenset({"w", "f", "survival", "rival", "salvage", "low", "high", "bound_out", "bound_in"})
 _UNBOUNDED = {"low": -np.inf, "high": np.inf}

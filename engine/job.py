@@ -100,8 +100,6 @@ class Job(Strict):
     def _check_sampler(self) -> Job:
         if self.sampler == "sobol":
             points_of(self.paths)
-            if self.backend != "native":
-                raise ValueError("sampler sobol needs the C kernels for now: use --backend native, or --sampler random")
         return self
 
     @model_validator(mode="after")

@@ -95,7 +95,7 @@ def simulate(
     more: dict[str, Any] = {}
     if sampling.sampler == "sobol":
         # the mean is the closed form, or is controlled by it
-        beyond = ~(np.abs(kernel.closed_form(vectors)[0]) < MONEY_LIMIT)
+        beyond = ~(np.abs(kernel.closed_form(vectors.linear())[0]) < MONEY_LIMIT)
         group = None if group is None else np.where(beyond, np.int32(-1), group)
         sums = np.zeros((2, len(beyond), REPLICATES))
         more = {"sobol": plan(sampling.seed, sampling.paths, factors.steps_per_year)}

@@ -119,7 +119,7 @@ def evidence_of(vectors: Vectors, simulated: Simulated, closed: Floats, sampling
     values, control = simulated.sums / np.float64(sampling.paths // REPLICATES)
     asset = np.repeat(np.arange(len(closed)), np.diff(vectors.offset))
     costs = np.bincount(asset, vectors.survival * vectors.f, len(closed))
-    expectation = kernels(sampling.backend).closed_form(vectors)[0] + costs
+    expectation = kernels(sampling.backend).closed_form(vectors.linear())[0] + costs
     return Evidence(np.where(exact, closed, 0.0), values, control, np.where(exact, 0.0, expectation))
 
 

@@ -358,6 +358,10 @@ class Vectors:
         net: Array = np.minimum(np.maximum(self.w[t] * level, self.lo[t]), self.hi[t]) - self.f[t]
         return net
 
+    def linear(self, t: int) -> float:
+        """What the control of numerics.md section 14 takes of a level of 1 in period index t."""
+        return float(self.w[t])
+
 
 def numbers(asset: Asset, name: str) -> list[float]:
     return [float(x) for x in column(asset, name, [])]
@@ -1048,7 +1052,7 @@ def simulate(
         # 4. Else it earns.
         values += np.where(ended, 0.0, v.cash(t, level))
         given_levels += np.where(given_up, 0.0, v.S[t] * v.cash(t, level))
-        control += v.S[t] * v.w[t] * level
+        control += v.S[t] * v.linear(t) * level
         alive += ~ended
         alive_time += np.where(ended, 0.0, v.delta[t])
         alive_counts[t] = np.count_nonzero(~ended)

@@ -271,7 +271,8 @@ def controlled(values: Array, control: Array, expectation: float) -> tuple[float
 
 def control_expectation(v: oracle.Vectors) -> float:
     """Of `Paths.control`: sum_t S_t w_t E[m] (C_t + (1 - C_t)(1 - entry_loss))."""
-    return float(np.sum(v.S * v.w * (v.m_low + 1 + v.m_high) / 3 * (v.C + (1 - v.C) * v.keep)))
+    w = np.array([v.linear(t) for t in range(v.periods)])
+    return float(np.sum(v.S * w * (v.m_low + 1 + v.m_high) / 3 * (v.C + (1 - v.C) * v.keep)))
 
 
 def mean_and_error(v: oracle.Vectors, sample: oracle.Paths) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from ipvalue.constants import MAX_PATHS, MAX_QUANTILES, RANGE_PATHS
 from ipvalue.reconcile import MOST_BYTES, row_bytes
 from ipvalue.schema import PORTFOLIO, InputError, Strict, did_you_mean, validate
 from ipvalue.simulate import Sampler, Sampling, Tolerance
-from ipvalue.sobol import points_of
+from ipvalue.sobol import points_of, sampler_bytes
 from ipvalue.totals import totals_bytes
 
 SECONDS_A_TASK = 3.0
@@ -168,6 +168,8 @@ class Job(Strict):
         # made of NumPy's in part, copies of them
         a_path = 130 if self.backend == "numba" else 32 if self.precision == "double" else 36 if self.most_paths > RANGE_PATHS else 20
         need = totals_bytes(groups + bool(self.group_by), self.paths, workers) + workers * self.most_paths * a_path
+        if self.sampler == "sobol":
+            need += workers * sampler_bytes(self.most_paths)
         if methods:
             need += workers * max(MOST_BYTES, row_bytes(methods, self.most_paths, self.precision))
         if need > limit:

@@ -81,13 +81,24 @@ def _parity(x: Words) -> Words:
 
 def digit_tables(numbers: Words, points: int) -> Words:
     """(d, k, 64): the XOR of the direction numbers that digit k of an index picks, so that a point is the XOR of one entry of each digit."""
-    digits = max(-(-(points - 1).bit_length() // SOBOL_DIGIT_BITS), LEAST_DIGITS)
+    digits = _digits(points)
     found = np.zeros((len(numbers), digits, 1 << SOBOL_DIGIT_BITS), np.uint32)
     for k in range(digits):
         for bit in range(min(SOBOL_DIGIT_BITS, SOBOL_BITS - k * SOBOL_DIGIT_BITS)):
             size = 1 << bit
             found[:, k, size : 2 * size] = found[:, k, :size] ^ numbers[:, k * SOBOL_DIGIT_BITS + bit, None]
     return found
+
+
+def _digits(points: int) -> int:
+    return max(-(-(points - 1).bit_length() // SOBOL_DIGIT_BITS), LEAST_DIGITS)
+
+
+def sampler_bytes(paths: int) -> int:
+    """Memory of a worker's points: the table, the shifts of an asset and of the factors, the indices of an asset. ValueError as of points_of."""
+    points = points_of(paths)
+    words = SOBOL_DIMENSIONS * ((_digits(points) << SOBOL_DIGIT_BITS) + 2 * REPLICATES) + points
+    return words * np.dtype(np.uint32).itemsize
 
 
 def pairing_blocks(points: int) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from ipvalue.job import make_job
 from ipvalue.schema import METHODS, InputError
 from ipvalue.valuation import Result
 
@@ -99,6 +100,18 @@ def test_the_paths_of_many_methods_are_counted_before_they_are_drawn(value: Valu
     with pytest.raises(InputError, match=r"1 group × 2,000,000 paths on 1 worker need about 335.7 MiB of memory"):
         value(several, **options)
     assert value(several.drop_columns(["methods", "weights"]), **options).assets.num_rows == 1
+
+
+def test_the_points_of_sobol_are_counted() -> None:
+    """Of each worker: four bytes a point, and the tables; 16 M paths are a million points."""
+    options: dict[str, Any] = {"paths": 16_000_000, "workers": 2, "backend": "native"}
+    random = 16_000_000 * (16 * 5 + 2 * 20)
+    make_job({**options, "memory": str(random)}).check_memory(1, 0)
+    points, tables = 1_000_000 * 4, 1024 * (4 * 64 + 2 * 16) * 4
+    need = random + 2 * (points + tables)
+    make_job({**options, "memory": str(need), "sampler": "sobol"}).check_memory(1, 0)
+    with pytest.raises(InputError, match=r"1 group × 16,000,000 paths on 2 workers need about 1\.8 GiB of memory"):
+        make_job({**options, "memory": str(need - 1), "sampler": "sobol"}).check_memory(1, 0)
 
 
 def test_a_group_by_of_every_kind_of_column(value: Value, portfolio: pa.Table) -> None:

@@ -53,7 +53,8 @@ def simulate(
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
     v: ipvalue.cashflows.Vectors with boundaries; factors: ipvalue.simulate.Factors (matrix (s, s), hashes (s,)); totals: (g·p, 2) uint64 words
-    of 128-bit sums that are added to, group (a,) int32 its rows (-1: none). The factors' paths are tabled once if `table_bytes` allows, else made by block.
+    of 128-bit sums that are added to, group (a,) int32 its rows (-1: none). The factors' paths are tabled once if
+    `table_bytes` allows, else made by block.
 
     first: the number of the first path, a multiple of 64: a part of many paths, where several calls share one asset. lived, (offset[a],) int64,
     takes the number of paths alive in each period; then no statistics are made but of all parts together, by `statistics`.
@@ -104,7 +105,7 @@ def simulate(
             if counts is not None:
                 _add_counts(alive, some, counts)
             if points is not None:
-                status[here] = np.where(some["estimated"] & (status[here] == 0), status_of_sums(replicates[here], points.count), status[here])
+                status[here] = np.where(some["estimated"] & (status[here] == 0), status_of_sums(replicates[here], points.number), status[here])
             statistics[here, _LIFE] = _years(alive, some) / f8(paths)
             if totals is not None:
                 good = (status[here] == 0) & (group[here] >= 0)

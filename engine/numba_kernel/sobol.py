@@ -39,7 +39,7 @@ _SHIFT, _PAIRING = (u8(purpose) << u8(28) for purpose in (PURPOSE_SHIFT, PURPOSE
 class Points(NamedTuple):
     """What the words of some assets and of all factors are read from, and work space of a block."""
 
-    count: int  # of each replicate
+    number: int  # of the points of each replicate
     table: npt.NDArray[np.uint32]  # (d, k, 64)
     periods: int  # of a block of the bridge
     middle: npt.NDArray[np.int32]  # (c)
@@ -49,7 +49,7 @@ class Points(NamedTuple):
     right_weight: Any
     scale: Any
     shift: npt.NDArray[np.uint32]  # (a, as many of d as an asset reads, r)
-    index: npt.NDArray[np.uint32]  # (a, points of whole blocks) where an asset reads its own dimensions
+    paired: npt.NDArray[np.uint32]  # (a, points of whole blocks) where an asset reads its own dimensions
     factor_shift: npt.NDArray[np.uint32]  # (d, r)
     plain: npt.NDArray[np.uint32]  # (points of a block) where factors read theirs
     keys: npt.NDArray[np.uint32]  # (r)
@@ -96,17 +96,17 @@ def new_points(plan: Any, at_once: int, periods: int, hashes: npt.NDArray[np.uin
     """Room for so many assets of so many periods at a time, for `take_assets`; the shifts of factors (s,) are made."""
     c, table = plan.bridge.periods, plan.table.view()
     table.setflags(write=False)  # as the plan's is by itself: one type to compile for
-    places = (row(one, i4, c)[:c] for one in (plan.bridge.middle, plan.bridge.left, plan.bridge.right))
-    weights = (row(one, f8, c)[:c].astype(real) for one in (plan.bridge.left_weight, plan.bridge.right_weight, plan.bridge.scale))
+    nodes = {name: row(getattr(plan.bridge, name), i4, c)[:c] for name in ("middle", "left", "right")}
+    weights = {name: row(getattr(plan.bridge, name), f8, c)[:c].astype(real) for name in ("left_weight", "right_weight", "scale")}
     dimensions, points = _own_size(plan, periods)
     found = Points(
         plan.points,
         table,
         c,
-        *places,
-        *weights,
+        **nodes,
+        **weights,
         shift=np.zeros((at_once, dimensions, REPLICATES), u4),
-        index=np.zeros((at_once, points), u4),
+        paired=np.zeros((at_once, points), u4),
         factor_shift=np.zeros((len(table), REPLICATES), u4),
         plain=np.zeros(POINTS_A_BLOCK, u4),
         keys=np.zeros(REPLICATES, u4),
@@ -132,7 +132,7 @@ def take_assets(points: Points, assets: Array, seed: Whole) -> None:
         asset = assets[a]
         for d in range(_dimensions_of(asset.periods if asset.has_volatility else 0, points.periods, len(points.table))):
             draw_replicates(_SHIFT + u8(d), u8(0), asset.hash, seed, points.shift[a, d])
-        _pair(points, asset.hash, seed, points.index[a])
+        _pair(points, asset.hash, seed, points.paired[a])
 
 
 # -------------------------------------------------------------------------------------------------------------- pairing
@@ -141,9 +141,9 @@ def take_assets(points: Points, assets: Array, seed: Whole) -> None:
 @device
 def _pair(points: Points, hash_: Whole, seed: Whole, index: Array) -> None:
     """A permutation of each block [0, q), [q, 2q), [2q, 4q), … of the points."""
-    size = points.count // (points.count & -points.count)
+    size = points.number // (points.number & -points.number)
     start, number = 0, 0
-    while start < points.count:
+    while start < points.number:
         draw_replicates(_PAIRING + u8(number), u8(0), hash_, seed, points.keys)
         _permute(points.keys, start, index[start : start + size])
         start += size
@@ -195,7 +195,7 @@ def _draw_point(table: Array, shift: Array, index: Array, word: Array) -> None:
 @device
 def draw_own(points: Points, a: Whole, dimension: Whole, path: Whole, word: Array) -> None:
     """The words of an asset's dimension on the block from `path`."""
-    _draw_point(points.table[dimension], points.shift[a, dimension], points.index[a][i8(path) // REPLICATES :], word)
+    _draw_point(points.table[dimension], points.shift[a, dimension], points.paired[a][i8(path) // REPLICATES :], word)
 
 
 @device
@@ -203,7 +203,7 @@ def draw_own_rises(
     points: Points, a: Whole, start: Whole, periods: Whole, counter: Whole, path: Whole, hash_: Whole, seed: Whole, word: Array
 ) -> None:
     """E of an asset of so many periods, for those of the bridge's block from `start`, into points.rise[1:]. counter: of its stream's word 0."""
-    index = points.index[a][i8(path) // REPLICATES :]
+    index = points.paired[a][i8(path) // REPLICATES :]
     _draw_rises(points, points.shift[a], index, DIMENSION_SHOCKS, 1, start, periods, counter + u8(2), path, hash_, seed, word)
 
 

@@ -489,10 +489,11 @@ from bits import digests
 from portfolios import market, random_portfolio
 import ipvalue
 found = {{}}
-for precision in ("single", "double"):
-    options = dict(workers=1, paths=130, precision=precision, backend="numba")
-    result = ipvalue.value(random_portfolio(40), market=market(), assumptions={assumptions!r}, **options)
-    found[precision] = digests(result)
+for sampler, paths in (("random", 130), ("sobol", 144)):
+    for precision in ("single", "double"):
+        options = dict(workers=1, paths=paths, precision=precision, sampler=sampler, backend="numba")
+        result = ipvalue.value(random_portfolio(40), market=market(), assumptions={assumptions!r}, **options)
+        found[sampler + ", " + precision] = digests(result)
 print(json.dumps(found))
 """
 

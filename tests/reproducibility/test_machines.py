@@ -32,10 +32,11 @@ from bits import digests
 from portfolios import market, random_portfolio
 import ipvalue
 found = {{}}
-for precision in ("single", "double"):
-    result = ipvalue.value(random_portfolio({rows}), market=market({steps}), assumptions={assumptions!r}, workers=1,
-        paths={paths}, seed=3, precision=precision, group_by=("sector",))
-    found[precision] = digests(result)
+for sampler, paths in (("random", {paths}), ("sobol", 16 * -(-{paths} // 16))):
+    for precision in ("single", "double"):
+        result = ipvalue.value(random_portfolio({rows}), market=market({steps}), assumptions={assumptions!r}, workers=1,
+            paths=paths, seed=3, precision=precision, sampler=sampler, group_by=("sector",))
+        found[sampler + ", " + precision] = digests(result)
 found["isa"] = result.manifest["machine"]["instruction_set"]
 print(json.dumps(found))
 """

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from bits import column_digest, one_digest  # noqa: E402
 from portfolios import ASSUMPTIONS, market, random_portfolio  # noqa: E402
 
 import ipvalue  # noqa: E402
+from ipvalue.backend import BACKENDS, DEFAULT, Backend  # noqa: E402
 from ipvalue.constants import NUMERICS_VERSION  # noqa: E402
 
 PINNED = {
@@ -31,26 +33,30 @@ PINNED = {
     "1 step a year, double": "eb3d85973aa58221b81bc3a53412da002ffd801f8c820950f1ca2381c032220e",
     "4 steps a year, single": "6e7635113b123513f764a9fe4b3e389244b0ee09d90b696ed2df169efa2097ba",
     "4 steps a year, double": "cbd377d8ced6a38e2b8cfe652d4d56a4d658cf58d33265e5663b4e0f96be5644",
+    "1 step a year, sobol, single": "7cb90fb268eb78333dc1109ebdd644b1e3717c13527d5209f4276794ca772e82",
+    "4 steps a year, sobol, double": "30751ad0c009033479592f5c442adaf9822ced094d018c6d4626c2aa34bbe5fe",
 }
 PINNED_VERSION = 2
 
 
-def found(name: str, folder: Path) -> str:
-    """The digest that `name` stands for."""
+def found(name: str, folder: Path, backend: Backend = DEFAULT) -> str:
+    """The digest that `name` stands for, computed by a back end."""
     portfolio = random_portfolio(60, seed=7)
     if name == "portfolio":
         return column_digest(portfolio["revenue_path"]) + column_digest(portfolio["expiry_date"])[:8]
     steps, precision = int(name[0]), name.rpartition(" ")[2]
+    drawn: dict[str, Any] = {"sampler": "sobol", "paths": 16 * 38} if "sobol" in name else {"paths": 600}
     (folder / "assumptions.toml").write_text(ASSUMPTIONS)
     return one_digest(
         ipvalue.value(
             portfolio,
             market=market(steps),
             assumptions=folder / "assumptions.toml",
-            paths=600,
             seed=2**63 + 5,
             precision=precision,
             group_by=("sector",),
+            backend=backend,
+            **drawn,
         )
     )
 
@@ -59,6 +65,12 @@ def found(name: str, folder: Path) -> str:
 def test_pinned(name: str, tmp_path: Path) -> None:
     assert NUMERICS_VERSION == PINNED_VERSION, "pin the new version's digests"
     assert found(name, tmp_path) == PINNED[name], "bits changed: see the head of this file"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", [name for name in PINNED if "sobol" in name])
+def test_pinned_of_both_back_ends(name: str, backend: Backend, tmp_path: Path) -> None:
+    assert found(name, tmp_path, backend) == PINNED[name], "bits changed: see the head of this file"
 
 
 if __name__ == "__main__":

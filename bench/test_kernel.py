@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ipvalue.backend import kernels
+from ipvalue.backend import BACKENDS, Backend, kernels
 from ipvalue.simulate import Precision, Sampler, simulate
 from measuring import FULL, Case, take_turns
 from rights import FEATURES, YEARS, appraiser, batch, vectors
@@ -24,6 +24,7 @@ def kernel_case(
     years: float = YEARS,
     isa: str | None = None,
     sampler: Sampler = "random",
+    backend: Backend = "native",
 ) -> Case:
     """Rights with those cells through the kernel."""
     values = appraiser(precision, paths)
@@ -31,7 +32,7 @@ def kernel_case(
     given = vectors(batch({"life": years, **cells}, assets), values)
 
     def work() -> None:
-        simulate(given, values.factors, replace(values.sampling, sampler=sampler), None, None)
+        simulate(given, values.factors, replace(values.sampling, sampler=sampler, backend=backend), None, None)
 
     return Case(work if isa is None else on_isa(work, isa), assets * paths * years)
 
@@ -65,7 +66,11 @@ def test_instruction_sets(benchmark: Any) -> None:
 @pytest.mark.parametrize("feature", ["fees", "boundary", "clamp"])
 def test_samplers(benchmark: Any, feature: str) -> None:
     samplers: tuple[Sampler, ...] = ("random", "sobol")
-    cases = {sampler: kernel_case(FEATURES[feature], paths=4096, sampler=sampler) for sampler in samplers}
+    cases = {
+        sampler if backend == "native" else f"{sampler} in Numba": kernel_case(FEATURES[feature], paths=4096, sampler=sampler, backend=backend)
+        for backend in BACKENDS
+        for sampler in samplers
+    }
     take_turns(benchmark, f"kernel by sampler, {feature}", cases, against="random")
 
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.ipc as ipc
@@ -89,6 +90,13 @@ def test_a_column_that_the_rule_does_not_take_is_warned_about_as_ever() -> None:
 def test_the_same_files_for_any_workers(options: tuple[object, ...]) -> None:
     first = valued("--group-by", "sector", "--keep-paths")
     assert valued("--group-by", "sector", "--keep-paths", *options, out="again") == first
+
+
+def test_under_sobol_the_files_are_the_same_for_any_workers() -> None:
+    first = valued("--sampler", "sobol", "--group-by", "sector", "--workers", 1)
+    assert valued("--sampler", "sobol", "--group-by", "sector", "--workers", 3, out="again") == first
+    rows = [row for row in pq.read_table("out/assets").to_pylist() if row["closed_form"] is None and row["standard_deviation"] > 0]
+    assert np.median([row["standard_error"] / row["standard_deviation"] for row in rows]) < 0.2 / np.sqrt(64)
 
 
 def test_python_gives_the_same_and_so_does_any_file() -> None:

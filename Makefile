@@ -1,7 +1,7 @@
 # make run        values the shipped portfolio of US brand drugs: results/us_drugs/ and results/us_drugs.png
 # make test       the tests (about the same on every machine: no timings asserted)
 # make test-all   the slow ones too
-# make bench      speed beside well-written NumPy, in one run (make bench-full: the figures to quote)
+# make bench      speed, beside peers, in some minutes (make bench-full: the figures to quote, and docs/benchmarks.md)
 # make lint types docs
 # make clean
 #
@@ -83,14 +83,19 @@ test-all: $(VENV)/built $(VENV)/tools
 # CPU seconds of one core: BLAS is not to spin beside it
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-bench: $(VENV)/built $(VENV)/tools
-	$(ONE_THREAD) $(PYTEST) bench -s --benchmark-disable-gc $(ARGS)
+BENCH = $(ONE_THREAD) $(PYTEST) bench -v -s --benchmark-disable-gc
 
-# all peers, more of everything, and docs/benchmarks.md with its charts
+# some minutes; its page and charts are for a look: results/bench/
+bench: $(VENV)/built $(VENV)/tools
+	@mkdir -p results/bench
+	$(BENCH) --benchmark-json=results/bench/measurements.json $(ARGS)
+	$(BIN)/python bench/make_page.py results/bench/measurements.json results/bench
+
+# all peers, more of everything, a whole register, and docs/benchmarks.md with its charts: three quarters of an hour, 6 GB of disk
 bench-full: $(VENV)/built $(VENV)/peers
-	@mkdir -p results
-	$(ONE_THREAD) IPVALUE_BENCH=full $(PYTEST) bench -s --benchmark-disable-gc --benchmark-json=results/benchmarks.json $(ARGS)
-	$(BIN)/python bench/make_page.py results/benchmarks.json
+	@mkdir -p results/bench-full
+	IPVALUE_BENCH=full $(BENCH) --benchmark-json=results/bench-full/measurements.json $(ARGS)
+	$(BIN)/python bench/make_page.py results/bench-full/measurements.json
 
 # ------------------------------------------------------------------------------------------------ checks
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from ipvalue.backend import kernels
+from measuring import FULL
 
 FLAGS = ("avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl", "vaes", "gfni")
 PACKAGES = ("ipvalue", "numpy", "numba", "llvmlite", "pyarrow", "mkl", "intel-cmplr-lib-rt", "torch", "jax", "dask", "duckdb", "QuantLib")
+WIDTHS = {"AuthenticAMD 26": {"issue": 8, "vector": 4}}
+"""Instructions that a processor (maker, family) can start in a cycle, and how many of them on vectors of its greatest width: Zen 5 sends 8 operations
+on and has four vector pipes of 512 bits (AMD's Software Optimization Guide 58455)."""
 SIBLINGS = Path("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list")
 
 
@@ -35,11 +40,12 @@ def _versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, the flags that matter, how its CPUs share cores, instruction set of our kernels, and versions."""
+    """Processor, the flags that matter, how its CPUs share cores, instruction set of our kernels, versions, and whether the run is the full one."""
     cpu = _cpuinfo()
     flags = cpu.get("flags", "").split()
     return {
         "model": cpu.get("model name") or platform.processor() or platform.machine(),
+        "maker": cpu.get("vendor_id", "?"),
         "family": f"{cpu.get('cpu family', '?')}/{cpu.get('model', '?')}",
         "flags": [flag for flag in FLAGS if flag in flags],
         "cpus": os.cpu_count(),
@@ -48,11 +54,17 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "isa": kernels("native").isa(),
         "isas": kernels("native").instruction_sets(),
+        "full": FULL,
         "versions": _versions(),
     }
 
 
-def sentence(told: dict[str, Any]) -> str:
+def widths(told: Mapping[str, Any]) -> dict[str, int] | None:
+    """Instructions that the processor can start in a cycle, None where we do not know."""
+    return WIDTHS.get(f"{told['maker']} {told['family'].partition('/')[0]}")
+
+
+def sentence(told: Mapping[str, Any]) -> str:
     """The machine in one line."""
     siblings, cpus = told["siblings_of_cpu0"], told["cpus"]
     alone = siblings is not None and not set(siblings) & set(",-")

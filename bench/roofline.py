@@ -1,10 +1,11 @@
-"""Instructions and floating-point operations a path-year, on the reference workload in single precision.
+"""Instructions and floating-point operations a path-year, on the reference workload.
 
 python bench/roofline.py            counts and prints
 
-The set v3 is counted by callgrind, which knows no AVX-512: it runs with IPVALUE_ISA=v3 and with NumPy's and glibc's AVX-512 masked. Two runs with
-different numbers of assets are subtracted, so that starting Python does not count; every executed address is looked up in the disassembly. The set
-v4 is counted from the disassembly alone: its innermost loops, per turn of the loop. Where valgrind or objdump is missing, that is said.
+From the disassembly, for the sets v3 and v4 and both precisions: the loop that walks paths through the periods, per turn. From callgrind, for v3 in
+single precision: everything that is executed, statistics and all. Callgrind knows no AVX-512: it runs with IPVALUE_ISA=v3 and with NumPy's and
+glibc's AVX-512 masked. Two runs with different numbers of assets are subtracted, so that starting Python does not count; every executed address is
+looked up in the disassembly. Where valgrind or objdump is missing, that is said.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from workload import PATHS, YEARS, reference_assets
 
 FEW, MANY = 2, 34
 """Assets of the two counted runs."""
-LEAST_ARITHMETIC = 8
-"""Floating-point instructions below which a loop of v4 is not worth a line."""
+WALK = "plain"
+"""The function of ext/paths_impl.h that walks rights with a factor and lapse and nothing else, as those of the reference workload are."""
+SETS = ("v3", "v4")
+BITS = {"single": 32, "double": 64}
 
 LANES = {"zmm": 64, "ymm": 32, "xmm": 16}
 FUSED = re.compile(r"vfn?m(add|sub)(sub|add)?\d*(ps|pd|ss|sd)$")
@@ -54,8 +57,12 @@ class Instruction:
         each = 2 if FUSED.match(self.name) else 1
         if kind in ("ss", "sd"):
             return each
-        bytes_wide = max((LANES[name] for name in LANES if name in self.operands), default=16)
-        return each * bytes_wide // (4 if kind == "ps" else 8)
+        return each * (self.bytes_wide or 16) // (4 if kind == "ps" else 8)
+
+    @property
+    def bytes_wide(self) -> int:
+        """Of the vectors that it works on; 0 where it touches none."""
+        return max((LANES[name] for name in LANES if name in self.operands), default=0)
 
     @property
     def target(self) -> int | None:
@@ -145,7 +152,7 @@ def counted() -> dict[str, Any]:
     return {"instructions": instructions / path_years, "flops": flops / path_years, "functions": largest}
 
 
-# ------------------------------------------------------------------------------------------------------ v4, from the loops
+# --------------------------------------------------------------------------------------------------------- from the loops
 
 
 def loops(body: Mapping[int, Instruction]) -> list[list[Instruction]]:
@@ -155,25 +162,44 @@ def loops(body: Mapping[int, Instruction]) -> list[list[Instruction]]:
     return [[one for address, one in body.items() if low <= address <= high] for low, high in inner]
 
 
-def from_loops(suffix: str = "_v4") -> list[dict[str, Any]]:
-    """Of each innermost loop with wide arithmetic in the functions of one set: instructions and operations a turn, the most first."""
-    found = []
-    for name, body in disassembly().items():
-        if suffix not in name:
-            continue
-        for loop in loops(body):
-            wide = [one for one in loop if "zmm" in one.operands]
-            if sum(one.flops > 0 for one in wide) >= LEAST_ARITHMETIC:
-                flops = sum(one.flops for one in loop)
-                found.append({"function": name.partition("@")[0], "instructions": len(loop), "wide": len(wide), "flops": flops})
-    return sorted(found, key=lambda one: -int(one["instructions"]))
+def path_years(loop: Iterable[Instruction], bits: int) -> int:
+    """What one turn of a loop walks: Box and Muller take one square root for two normals, and a path-year takes one normal."""
+    return sum(2 * 8 * one.bytes_wide // bits for one in loop if one.name.startswith("vsqrtp"))
 
 
-def roofline() -> dict[str, Any]:
-    """Everything that can be counted here; what cannot is said in words."""
-    v3: Any = missing("valgrind", "objdump") or ("not counted: v3 is not built" if "v3" not in kernel.instruction_sets() else counted())
-    v4: Any = missing("objdump") or from_loops() or "not counted: no loop of v4 in the kernels that were built"
-    return {"v3": v3, "v4": v4}
+def main_loop(functions: Mapping[str, Mapping[int, Instruction]], isa: str, precision: str) -> dict[str, Any]:
+    """The loop of a set and precision that walks most path-years a turn: what a turn executes. RuntimeError where there is none."""
+    bits = BITS[precision]
+    function = f"{WALK}_f{bits}_{isa}"
+    found = [loop for name, body in functions.items() if name.partition("@")[0] == function for loop in loops(body)]
+    if not found or not path_years(best := max(found, key=lambda loop: path_years(loop, bits)), bits):
+        raise RuntimeError(f"no loop of {function} in {kernel.__file__} takes square roots: bench/roofline.py no longer fits ext/paths_impl.h")
+    return {
+        "isa": isa,
+        "precision": precision,
+        "instructions": len(best),
+        "vector": sum(one.bytes_wide > 0 for one in best),
+        "flops": sum(one.flops for one in best),
+        "path_years": path_years(best, bits),
+    }
+
+
+def from_loops() -> list[dict[str, Any]]:
+    """The main loops of the sets that are built, in both precisions."""
+    functions = disassembly()
+    return [main_loop(functions, isa, precision) for isa in SETS if isa in kernel.instruction_sets() for precision in BITS]
+
+
+def roofline(count: bool = True) -> dict[str, Any]:
+    """What can be found here, v3's count by callgrind only where asked; what cannot is said in words."""
+    return {"v3": callgrind() if count else "not counted: the full run does", "loops": missing("objdump") or from_loops()}
+
+
+def callgrind() -> dict[str, Any] | str:
+    """`counted`, or why it cannot be."""
+    if "v3" not in kernel.instruction_sets():
+        return "not counted: v3 is not built"
+    return missing("valgrind", "objdump") or counted()
 
 
 def main() -> int:

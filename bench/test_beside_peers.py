@@ -1,6 +1,6 @@
 """Our kernel beside every peer that is installed, on the reference workload, in one run: the ratio is taken turn by turn.
 
-The short run measures those that need nothing further (NumPy, Numba); the full run all of them. A peer whose library is not installed is named.
+A peer whose library is not installed is named and left out; NumPy and Numba always are there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 
 from measuring import FULL, Case, take_turns
 from peers.peer import Precision
-from peers.registry import DEFAULT, PEERS, Entry
+from peers.registry import PEERS, Entry
 from reference_engine import engine_reference
 from workload import PATHS, YEARS, reference_assets
 
@@ -29,8 +29,7 @@ def peer_case(entry: Entry) -> Case:
 def test_beside_peers(benchmark: Any, precision: Precision) -> None:
     ours = f"ipvalue, {precision}"
     cases = {ours: Case(engine_reference(reference_assets(ASSETS), PATHS, single=precision == "single"), ASSETS * PATHS * YEARS)}
-    for name in PEERS if FULL else DEFAULT:
-        entry = PEERS[name]
+    for name, entry in PEERS.items():
         if (entry.precision or "double") != precision:
             continue
         missing = entry.missing()

@@ -14,7 +14,7 @@ from measuring import FULL, Case, take_turns
 from rights import FEATURES, YEARS, appraiser, batch, vectors
 from workload import PATHS
 
-ASSETS = 512 if FULL else 128
+ASSETS = 2_048 if FULL else 128
 
 
 def kernel_case(

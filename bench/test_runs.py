@@ -1,33 +1,44 @@
-"""Whole runs, from a file of rows to files of results: beside the kernel alone on the same rows, by assets, by workers; and the memory they take.
+"""Whole runs, from a file of rows to files of results: beside the kernel alone on the same rows, by workers, by rights; and the memory they take.
 
-By assets and for memory the rows are the synthetic trademarks at so few paths that the rows are what costs. `IPVALUE_BENCH=full` goes to 10^7 rights.
+By rights and for memory the rows are the synthetic trademarks at so few paths that the rows are what costs. `IPVALUE_BENCH=full` goes to 10^7 rights.
 """
 
 from __future__ import annotations
 
 import os
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pytest
 
 import ipvalue
-from ipvalue.simulate import simulate
 from measuring import FULL, Case, table, take_turns
-from rights import MARKET, YEARS, appraiser, batch, vectors
-from workload import PATHS
+from processes import usage_of
+from right_files import MARKET_FILE, MARKETS, Kind, ready, written
+from workload import PATHS, YEARS
 
-MARKET_FILE = Path(__file__).resolve().parents[1] / "examples" / "cn_trademarks" / "market.toml"
-ASSETS = 16_000 if FULL else 4_000
+TURNS = 5
+BESIDE: dict[tuple[Kind, int], int] = {
+    ("reference", 1_000): 1_000_000 if FULL else 50_000,
+    ("reference", 10_000): 64_000 if FULL else 8_000,
+    ("cn_trademarks", 1_000): 300_000 if FULL else 50_000,
+    ("cn_trademarks", 10_000): 32_000 if FULL else 8_000,
+}
+"""Rights by kind and paths, so many that a turn takes some seconds."""
+ASSETS = 64_000 if FULL else 8_000
 FEW_PATHS = 16
-SIZES = (1_000, 10_000, 100_000, 1_000_000) + ((10_000_000,) if FULL else ())
+SIZES = (1_000, 10_000, 100_000) + ((1_000_000, 10_000_000) if FULL else ())
 MEMORY_SIZES = (10_000, 100_000) + ((1_000_000, 10_000_000) if FULL else ())
-FEWEST_TURNS = 5
+MEMORY_TURNS = 2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the portfolios stand that several measurements share."""
+    return tmp_path_factory.mktemp("portfolios")
 
 
 def run(portfolio: Path, out: Path, market: object, paths: int, workers: int = 1) -> Callable[[], None]:
@@ -39,69 +50,44 @@ def run(portfolio: Path, out: Path, market: object, paths: int, workers: int = 1
     return work
 
 
-def synthetic(folder: Path, assets: int) -> Path:
-    """A file of so many synthetic trademarks, made once."""
-    path = folder / f"{assets}.parquet"
-    if not path.exists():
-        ipvalue.synthesize(assets, path)
-    return path
-
-
-def reference(folder: Path) -> tuple[pa.RecordBatch, Path]:
-    """ASSETS rights of ten years, and the file of them."""
-    rows, path = batch({}, ASSETS), folder / "rights.parquet"
-    pq.write_table(pa.Table.from_batches([rows]), path)
-    return rows, path
-
-
-def test_whole_run_beside_its_kernel(benchmark: Any, tmp_path: Path) -> None:
-    rows, path = reference(tmp_path)
-    values = appraiser()
-    ready = vectors(rows, values)
-    amount = ASSETS * PATHS * YEARS
+@pytest.mark.parametrize(("kind", "paths"), BESIDE)
+def test_whole_run(benchmark: Any, tmp_path: Path, kind: Kind, paths: int) -> None:
+    path = written(kind, BESIDE[kind, paths], tmp_path)
+    alone = ready(kind, path, paths, tmp_path)
     cases = {
-        "kernel alone": Case(lambda: simulate(ready, values.factors, values.sampling, None, None), amount),
-        "file to files": Case(run(path, tmp_path / "out", MARKET, PATHS), amount),
+        "kernel alone": Case(alone.simulate, alone.path_years),
+        "file to files": Case(run(path, tmp_path / "out", MARKETS[kind], paths), alone.path_years),
     }
-    take_turns(benchmark, f"whole run of {ASSETS:,} rights at {PATHS:,} paths, beside the kernel alone", cases, against="kernel alone")
+    title = f"whole run of {BESIDE[kind, paths]:,} rights ({kind}) at {paths:,} paths"
+    take_turns(benchmark, title, cases, against="kernel alone", turns=TURNS)
 
 
 def test_workers(benchmark: Any, tmp_path: Path) -> None:
-    _, path = reference(tmp_path)
+    path = written("reference", ASSETS, tmp_path)
     counts = sorted({1, 2, os.cpu_count() or 1})
     amount = ASSETS * PATHS * YEARS
-    cases = {f"{n} {'worker' if n == 1 else 'workers'}": Case(run(path, tmp_path / f"out-{n}", MARKET, PATHS, n), amount) for n in counts}
-    take_turns(benchmark, f"whole run of {ASSETS:,} rights by workers", cases, against="1 worker")
+    works = {n: run(path, tmp_path / f"out-{n}", MARKETS["reference"], PATHS, n) for n in counts}
+    cases = {f"{n} {'worker' if n == 1 else 'workers'}": Case(work, amount) for n, work in works.items()}
+    take_turns(benchmark, f"whole run of {ASSETS:,} rights (reference) at {PATHS:,} paths by workers", cases, against="1 worker", turns=TURNS)
     sys.stdout.write(table(benchmark.extra_info, "wall"))
 
 
-def test_assets(benchmark: Any, tmp_path: Path) -> None:
-    cases = {f"{size:,} rights": Case(run(synthetic(tmp_path, size), tmp_path / f"out-{size}", MARKET_FILE, FEW_PATHS), size) for size in SIZES}
-    take_turns(benchmark, f"whole run by rights, {FEW_PATHS} paths", cases, unit="rights", turns=FEWEST_TURNS)
+def test_assets(benchmark: Any, folder: Path, tmp_path: Path) -> None:
+    paths = {size: written("cn_trademarks", size, folder) for size in SIZES}
+    cases = {f"{size:,} rights": Case(run(path, tmp_path / f"out-{size}", MARKET_FILE, FEW_PATHS), size) for size, path in paths.items()}
+    take_turns(benchmark, f"whole run by rights, {FEW_PATHS} paths", cases, unit="rights", turns=TURNS)
 
 
-def peak_bytes(*arguments: object) -> int:
-    """Peak resident memory of a run in a process of its own."""
-    command = [sys.executable, "-c", "from ipvalue.cli import main; main()", *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def test_memory(benchmark: Any, tmp_path: Path) -> None:
+def test_memory(benchmark: Any, folder: Path, tmp_path: Path) -> None:
+    paths = {size: written("cn_trademarks", size, folder) for size in MEMORY_SIZES}
     peaks: dict[str, list[int]] = {f"{size:,} rights": [] for size in MEMORY_SIZES}
+    options = ("--market", MARKET_FILE, "--paths", FEW_PATHS, "--workers", 1, "--overwrite", "--out", tmp_path / "out")
 
     def turn() -> None:
-        for name, size in zip(peaks, MEMORY_SIZES, strict=True):
-            options = ("--market", MARKET_FILE, "--paths", FEW_PATHS, "--workers", 1, "--overwrite", "--out", tmp_path / "out")
-            peaks[name].append(peak_bytes("value", synthetic(tmp_path, size), *options))
+        for size, path in paths.items():
+            peaks[f"{size:,} rights"].append(usage_of("value", path, *options).peak)
 
-    for size in MEMORY_SIZES:
-        synthetic(tmp_path, size)
-    benchmark.pedantic(turn, rounds=FEWEST_TURNS, iterations=1)
+    benchmark.pedantic(turn, rounds=MEMORY_TURNS, iterations=1)
     benchmark.extra_info.update(title="peak memory of a run's process", peaks=peaks)
     sys.stdout.write("\npeak memory of a run's process\n")
     for name, found in peaks.items():

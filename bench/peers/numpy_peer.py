@@ -1,4 +1,8 @@
-"""The reference workload in NumPy, as fast as we could make it: what our kernel's speed is measured against.
+"""The reference workload in NumPy, twice: what our kernel's speed is measured against.
+
+`box_muller` is the strongest that we could write: normals out of raw words by NumPy's vectorised functions, in tiles that fit the cache. `ziggurat`
+is what most experts would write: SFC64's standard_normal in the run's precision, whole arrays with out=, one asset at a time. All else they share
+(lapse from raw words, masks, one sort, in double the tiles), so the second is rather faster than a first attempt.
 
 One asset at a time, all its years in one array of 400 kB, which stays in the second cache from birth to the values; every operation works in place on
 arrays made once; one precision throughout. The factors are drawn once and shared by all assets. The trend of the level is folded into the income and
@@ -9,7 +13,7 @@ Kept after measuring, in M path-years per CPU-second on one core of an AMD EPYC 
 - all years at once, 312, where a year at a time gives 244: a call costs most of a microsecond. Smaller tiles lose: 5,000 paths 283, 2,500 paths 241;
   in double precision 5,000 paths win, 135, before 10,000 (126) and 2,500 (115);
 - normals by Box-Muller over NumPy's vectorised log, sin and cos: a year at a time 247, where the ziggurat of `standard_normal`, which makes each
-  normal by itself, gives 116 (kept as `ziggurat`, since most would write it);
+  normal by itself, gives 116;
 - in double precision NumPy's sine and cosine are not vectorised (45): with a polynomial for the sine of half the angle 118; the ziggurat 104;
 - one sort, 15 µs for 10,000 values, where three nested partitions take 18 and `partition` at the ten order statistics 97.
 

@@ -60,13 +60,11 @@ PEERS: dict[str, Entry] = {
     **_both("oneMKL ARS-5", "mkl_peer", "MklPeer", {}, "libmkl_rt", 2),
     **_both("oneMKL ARS-5, NumPy's exp", "mkl_peer", "MklPeer", {"exp": "numpy"}, "libmkl_rt", 2),
     "oneMKL MCG59, NumPy's exp, double": Entry("mkl_peer", "MklPeer", "double", {"stream": "MCG59", "exp": "numpy"}, "libmkl_rt", 2),
-    **_both("NumPy (Box-Muller)", "numpy_peer", "NumpyPeer", {}, "numpy", 2),
-    **_both("NumPy (ziggurat)", "numpy_peer", "NumpyPeer", {"normals": "ziggurat"}, "numpy", 4),
+    **_both("NumPy (tiled, Box-Muller)", "numpy_peer", "NumpyPeer", {}, "numpy", 2),
+    **_both("NumPy (standard_normal)", "numpy_peer", "NumpyPeer", {"normals": "ziggurat"}, "numpy", 4),
     **_both("Torch", "torch_peer", "TorchPeer", {}, "torch", 4),
     **_both("JAX", "jax_peer", "JaxPeer", {}, "jax", 4),
     **_both("Dask array", "dask_peer", "DaskPeer", {}, "dask", 8),
     "DuckDB, double": Entry("duckdb_peer", "DuckdbPeer", None, {}, "duckdb", 32),
     "QuantLib, double": Entry("quantlib_peer", "QuantlibPeer", None, {}, "QuantLib", 128),
 }
-DEFAULT = tuple(name for name, entry in PEERS.items() if entry.module in ("numba_peer", "numpy_peer") and entry.needs != "libsvml")
-"""Those of the short run: what they need comes with the tests' extra."""

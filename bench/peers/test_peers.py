@@ -77,5 +77,5 @@ def test_statistics_are_in_order(name: str) -> None:
 
 
 def test_some_assets_can_be_asked_for() -> None:
-    for name in ("NumPy (Box-Muller), single", "Numba, single"):
+    for name in ("NumPy (tiled, Box-Muller), single", "Numba, single"):
         assert len(PEERS[name].make(assets(8), PATHS).run(2, 5)) == 3

@@ -81,4 +81,4 @@ def need(name: str) -> Need:
         if error <= ERROR:
             return Need(round((deviation / (ERROR * truth)) ** 2), paths, error, reported)
         paths *= 2
-    raise RuntimeError(f"{name}: {MOST_PATHS:,} paths of sobol leave an error above {ERROR:.1%} of the mean")
+    raise RuntimeError(f"{name}: {MOST_PATHS:,} paths of sobol leave an error above {100 * ERROR:g} % of the mean")

@@ -1,24 +1,27 @@
 """Writes docs/benchmarks.md and its charts.
 
-python bench/make_page.py MEASUREMENTS.json [DIRECTORY]        DIRECTORY: where benchmarks.md goes, docs if not said
+python bench/make_page.py MEASUREMENTS.json... [DIRECTORY]     DIRECTORY: where benchmarks.md goes, docs if not said
+
+Several files, of one machine and one kind of run, are put together: a benchmark that more than one has is the last one's.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from report.charts import CHARTS, draw
-from report.page import page, recorded
+from report.page import page, recorded, together
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FOLDER = "benchmarks"
 
 
-def write(measurements: Path, docs: Path) -> Path:
-    """The page, whose charts stand in the folder benchmarks/ beside it."""
-    document = json.loads(measurements.read_text(encoding="utf-8"))
+def write(measurements: Sequence[Path], docs: Path) -> Path:
+    """The page, whose charts stand in the folder benchmarks/ beside it. ValueError for measurements that make no page."""
+    document = together([json.loads(path.read_text(encoding="utf-8")) for path in measurements])
     charts = docs / FOLDER
     charts.mkdir(parents=True, exist_ok=True)
     found, told = recorded(document), document["machine_info"]["ipvalue"]
@@ -31,10 +34,16 @@ def write(measurements: Path, docs: Path) -> Path:
 
 
 def main() -> int:
-    if len(sys.argv) not in (2, 3):
+    files = [Path(argument) for argument in sys.argv[1:] if argument.endswith(".json")]
+    folders = [Path(argument) for argument in sys.argv[1:] if not argument.endswith(".json")]
+    if not files or len(folders) > 1:
         print(__doc__, file=sys.stderr)
         return 2
-    print(write(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) == 3 else DOCS))
+    try:
+        print(write(files, *folders or [DOCS]))
+    except ValueError as error:
+        print(f"no page: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

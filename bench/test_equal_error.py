@@ -52,7 +52,7 @@ def test_equal_error(benchmark: Any) -> None:
     benchmark.pedantic(lambda: [case.turn() for case in each], rounds=TURNS, iterations=1)
     seconds = {name: {kind: [cpu / case.amount for cpu in case.cpu] for kind, case in some.items()} for name, some in cases.items()}
     found = {name: {**asdict(needs[name]), "seconds": seconds[name]} for name in ASSETS}
-    benchmark.extra_info.update(title=f"time to a standard error of {ERROR:.1%} of the mean", equal_error=found)
+    benchmark.extra_info.update(title=f"time to a standard error of {100 * ERROR:g} % of the mean", equal_error=found)
     for name, one in found.items():
         random, sobol, boundary = (statistics.median(one["seconds"][kind]) * 1e6 for kind in ("random", "sobol", "boundary"))
         sys.stdout.write(

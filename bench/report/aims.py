@@ -27,7 +27,7 @@ class Aim:
         if value is None:
             return "–", "not measured"
         met = value <= self.least if self.most else value >= self.least
-        return self.form.format(value), "met" if met else "**not met**"
+        return self.form.format(value).replace("%", " %"), "met" if met else "**not met**"
 
 
 def times(ours: str, *theirs: str, clock: Clock = "cpu") -> Callable[[Recorded], float | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from machine import sentence, widths
@@ -43,10 +43,20 @@ def recorded(document: Mapping[str, Any]) -> dict[str, Recorded]:
     return {name: found[name] for name in names}
 
 
+def together(documents: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Several runs' documents as one: a benchmark is the last one's that has it. ValueError where machine, versions or kind of run differ."""
+    first = documents[0]
+    if any(one["machine_info"]["ipvalue"] != first["machine_info"]["ipvalue"] for one in documents):
+        raise ValueError("the files are of different machines, versions or kinds of run: measure again on one")
+    last = {one["name"]: one for document in documents for one in document["benchmarks"]}
+    commits = {one["commit_info"]["id"]: one["commit_info"] for one in documents}
+    return {**first, "benchmarks": list(last.values()), "commits": list(commits.values())}
+
+
 def page(document: Mapping[str, Any], folder: str) -> str:
     """The page as Markdown; charts are linked in `folder` beside it."""
     told, found = document["machine_info"]["ipvalue"], recorded(document)
-    commit = document["commit_info"]["id"][:12] + (", changed" if document["commit_info"]["dirty"] else "")
+    commit = " and ".join(one["id"][:12] + (", changed" if one["dirty"] else "") for one in document["commits"])
     head = HEAD.format(machine=sentence(told), isa=told["isa"], day=document["datetime"][:10], commit=commit, run=RUN[told["full"]])
     tables = {name: figures(name, found, told) for name in found}
     parts = [head, aims(found), *(part for name, one in found.items() for part in section(name, one, tables[name], folder))]

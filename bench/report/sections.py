@@ -7,14 +7,27 @@ SECTIONS: dict[str, str] = {
 checked for right answers before it is timed; each runs on one thread. `NumPy (tiled, Box-Muller)` is the strongest NumPy that we could write,
 `NumPy (standard_normal)` what most experts would.""",
     "test_beside_peers[double]": """The same in double precision. DuckDB and QuantLib know no other.""",
-    "test_reference[single]": """The C kernels and the Numba kernels give the same bits; the latter need no C compiler. Numba compiles once a
-process, which is not timed.""",
-    "test_reference[double]": """The same in double precision. What works by vectors has half the speed, `standard_normal`, which makes one number
-after another, nearly all of it.""",
     "test_equal_error": """What the mean of one right costs until its standard error is 0.1 % of it. Random paths follow from the deviation of a
 path, (deviation / (0.001 mean))², and are charged the kernel's rate at many paths; under sobol it is the smallest power of two, from 32, at which
 the root mean square of the true errors over 64 seeds and 16 copies of the right stays within 0.1 % (the error that runs report is given beside
 it). Both sides take all statistics; solving the boundary costs both the same and stands for itself.""",
+    "test_whole_run[reference-1000]": """A file of rows is valued into files of results, beside the kernel alone on the same rows in memory, turn
+by turn. `reference` is the reference workload with its numbers spread over their ranges; the run's start, about a fifth of a second, is included.""",
+    "test_whole_run[cn_trademarks-1000]": """The same with synthetic trademarks, whose lives differ and whose blanks are filled. `cn_trademarks` is
+the profile of `ipvalue synthesize`.""",
+    "test_whole_run[reference-10000]": """The same at ten times as many paths. What is done once a row weighs a tenth.""",
+    "test_whole_run[cn_trademarks-10000]": """The same with synthetic trademarks. What is done once a row weighs a tenth.""",
+    "test_workers": """Workers are threads here. CPU-seconds say what working together costs, seconds by the clock what it gains.""",
+    "test_assets": """So few paths that the rows are what costs: reading, checking, filling, writing. The run's start is included, which is most of
+what a thousand rights take.""",
+    "test_memory": """Peak resident memory of the command in a process of its own. A run holds the rows that its workers are at, so the peak stops
+growing once they have all they take.""",
+    "test_register": """Each command in a process of its own, by the clock, in CPU-seconds of all its threads, with the peak of its memory and the
+size of what it wrote. The last line multiplies the slice's valuation by the number of rights.""",
+    "test_reference[single]": """The C kernels and the Numba kernels give the same bits; the latter need no C compiler. Numba compiles once a
+process, which is not timed.""",
+    "test_reference[double]": """The same in double precision. What works by vectors has half the speed, `standard_normal`, which makes one number
+after another, nearly all of it.""",
     "test_features[single]": """A right that has nothing but income, a factor and lapse, and what each feature adds to it. `all` has a boundary,
 a rival, a royalty range, guarantee and cap, and an uncertain start.""",
     "test_features[double]": """The same in double precision. Half as many paths fit a register.""",
@@ -34,23 +47,10 @@ the year.""",
     "test_methods": """From rows to rows of results, in memory: blanks filled, vectors, boundaries, paths, statistics. Every method ends in the
 same kernel.""",
     "test_methods_of_one_year": """cost and market know one year only. Their peer is relief from royalty over one year.""",
-    "test_whole_run[reference-1000]": """A file of rows is valued into files of results, beside the kernel alone on the same rows in memory, turn
-by turn. `reference` is the reference workload with its numbers spread over their ranges; the run's start, about a fifth of a second, is included.""",
-    "test_whole_run[cn_trademarks-1000]": """The same with synthetic trademarks, whose lives differ and whose blanks are filled. `cn_trademarks` is
-the profile of `ipvalue synthesize`.""",
-    "test_whole_run[reference-10000]": """The same at ten times as many paths. What is done once a row weighs a tenth.""",
-    "test_whole_run[cn_trademarks-10000]": """The same with synthetic trademarks. What is done once a row weighs a tenth.""",
-    "test_workers": """Workers are threads here. CPU-seconds say what working together costs, seconds by the clock what it gains.""",
-    "test_assets": """So few paths that the rows are what costs: reading, checking, filling, writing. The run's start is included, which is most of
-what a thousand rights take.""",
-    "test_memory": """Peak resident memory of the command in a process of its own. A run holds the rows that its workers are at, so the peak stops
-growing once they have all they take.""",
-    "test_register": """Each command in a process of its own, by the clock, in CPU-seconds of all its threads, with the peak of its memory and the
-size of what it wrote. The last line multiplies the slice's valuation by the number of rights.""",
     "test_rows_to_vectors": """What comes before the kernel, a row. Periods, fees, curves and survival are computed for all rows of a chunk
 together.""",
-    "test_boundaries": """The renewal boundary is solved once for a right that may be given up, before its paths. Its cost grows with the square of
-the years, as the levels that it can reach do.""",
+    "test_boundaries": """The renewal boundary is solved once for a right that may be given up, before its paths. Its cost grows somewhat
+faster than its years, as the levels that it can reach do.""",
     "test_intake": """Read, checked, and looked through for ids that occur twice. Nothing is valued.""",
 }
 """By the benchmark's name; one that was measured and does not stand here comes last, without a word."""

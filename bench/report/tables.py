@@ -49,7 +49,7 @@ def equal_error_table(rights: Mapping[str, Mapping[str, Any]]) -> str:
         ratio = gain(right["seconds"])
         whole = statistics.median((a + c) / (b + c) for a, b, c in zip(random, sobol, boundary, strict=True))
         one, other, solved = (1e6 * statistics.median(each) for each in (random, sobol, boundary))
-        errors = " | ".join("exact" if error == 0.0 else f"{error:.3%}" for error in (right["error"], right["reported"]))
+        errors = " | ".join("exact" if error == 0.0 else f"{100 * error:.3f} %" for error in (right["error"], right["reported"]))
         needs = f"| `{name}` | {right['random']:,} | {one:,.0f} | {right['sobol']:,} | {other:,.1f} |"
         rows.append(f"{needs} {errors} | {ratio:,.0f} | {solved:.1f} | {whole:,.0f} |")
     return "\n".join(rows) + "\n"
@@ -108,7 +108,7 @@ def _loop_table(one: Recorded, sets: Recorded | None, widths: Mapping[str, int] 
     for row in roofline_rows(one, sets, widths):
         cycles, least = row["cycles"], row["least"]
         speed = ("–", "–") if cycles is None else (f"{row['instructions'] / cycles:.2f}", f"{row['flops'] / cycles:.1f}")
-        share = "–" if cycles is None or least is None else f"{least / cycles:.0%}"
+        share = "–" if cycles is None or least is None else f"{100 * least / cycles:.0f} %"
         told = [f"{row[key]:.2f}" for key in ("instructions", "vector")] + [f"{row['flops']:.1f}"]
         told += ["–" if value is None else f"{value:.2f}" for value in (cycles, least)]
         yield f"| {row['name']} | {' | '.join(told)} | {share} | {' | '.join(speed)} |"

@@ -17,7 +17,7 @@ from make_page import write
 from measuring import Case
 from report.aims import AIMS
 from report.charts import CHARTS, draw
-from report.page import page, recorded
+from report.page import page, recorded, together
 from report.sections import SECTIONS
 from report.tables import equal_error_table, register_table, roofline_text, speed_table
 from roofline import Instruction, counts_of, disassembly, loops, main_loop, path_years
@@ -27,11 +27,11 @@ RECORDED = Path(__file__).with_name("recorded.json")
 
 @pytest.fixture
 def document() -> dict[str, Any]:
-    return copy.deepcopy(json.loads(RECORDED.read_text(encoding="utf-8")))
+    return copy.deepcopy(dict(together([json.loads(RECORDED.read_text(encoding="utf-8"))])))
 
 
 def test_every_measurement_has_its_section_and_charts_are_there(tmp_path: Path, document: dict[str, Any]) -> None:
-    text = write(RECORDED, tmp_path).read_text(encoding="utf-8")
+    text = write([RECORDED], tmp_path).read_text(encoding="utf-8")
     headings = re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
     assert [heading.lower() for heading in headings[1:]] == [one["title"].lower() for one in recorded(document).values()]
     charts = re.findall(r"!\[.*?\]\((.+?)\)", text)
@@ -83,7 +83,7 @@ def test_aims_that_are_greatest_values(document: dict[str, Any]) -> None:
 
 def test_the_same_measurements_give_the_same_files(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write(RECORDED, tmp_path / name)
+        write([RECORDED], tmp_path / name)
     files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
     assert len(files) == 7
     for file in files:
@@ -114,14 +114,14 @@ def test_a_loop_is_told_beside_the_speed_and_the_width() -> None:
     one = {"clock": [2e9], "roofline": {"v3": "", "loops": [loop]}}
     sets = {"cases": {"v4, single": {"amount": 1e9, "cpu": [2.0, 2.0]}}}
     text = roofline_text(one, sets, {"issue": 4, "vector": 2})
-    assert "| v4, single | 10.00 | 8.00 | 30.0 | 4.00 | 4.00 | 100% | 2.50 | 7.5 |" in text
+    assert "| v4, single | 10.00 | 8.00 | 30.0 | 4.00 | 4.00 | 100 % | 2.50 | 7.5 |" in text
     assert "| v4, single | 10.00 | 8.00 | 30.0 | – | – | – | – | – |" in roofline_text(one, None, None)
 
 
 def test_equal_error_is_told_turn_by_turn_and_with_the_boundary() -> None:
     seconds = {"random": [1e-3, 2e-3], "sobol": [1e-5, 4e-5], "boundary": [9e-5, 1e-5]}
     right = {"random": 1000, "sobol": 64, "error": 0.0009, "reported": 0.0, "seconds": seconds}
-    assert "| `some` | 1,000 | 1,500 | 64 | 25.0 | 0.090% | exact | 75 | 50.0 | 26 |" in equal_error_table({"some": right})
+    assert "| `some` | 1,000 | 1,500 | 64 | 25.0 | 0.090 % | exact | 75 | 50.0 | 26 |" in equal_error_table({"some": right})
 
 
 def test_a_slice_is_scaled_to_the_register(document: dict[str, Any]) -> None:
@@ -135,6 +135,19 @@ def test_a_file_of_something_else_is_refused(document: dict[str, Any]) -> None:
     document["benchmarks"] = document["benchmarks"][-1:]
     with pytest.raises(ValueError, match="no measurements of ours"):
         page(document, "benchmarks")
+
+
+def test_runs_of_one_machine_are_put_together(document: dict[str, Any]) -> None:
+    again = copy.deepcopy(document)
+    again["commit_info"]["id"] = "f" * 40
+    again["benchmarks"] = [{"name": "test_memory", "extra_info": {"title": "again", "peaks": {"1 rights": [1]}}}]
+    both = together([document, again])
+    assert recorded(both)["test_memory"]["title"] == "again"
+    assert len(both["benchmarks"]) == len(document["benchmarks"])
+    assert f"{document['commit_info']['id'][:12]}, changed and ffffffffffff, changed" in page(both, "benchmarks")
+    again["machine_info"]["ipvalue"]["full"] = True
+    with pytest.raises(ValueError, match="kinds of run"):
+        together([document, again])
 
 
 def test_a_turn_counts_what_its_process_works() -> None:

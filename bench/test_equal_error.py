@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from equal_error import ASSETS, ERROR, Need, estimates, need, prepared
+from equal_error import ASSETS, ERROR, FEWEST_PATHS, Need, estimates, need, prepared
 from ipvalue.cashflows import Vectors
 from ipvalue.simulate import Sampler
 from ipvalue.stopping import add_boundaries
@@ -41,6 +41,13 @@ def cases_of(name: str, found: Need) -> dict[str, Case]:
         "sobol": Case(valuing(name, "sobol", found.sobol, sobols), sobols),
         "boundary": Case(solving(name, sobols), sobols),
     }
+
+
+def test_plain_is_exact_and_reported_errors_are_honest() -> None:
+    plain, licence = need("plain"), need("licence_60_150")
+    assert plain.sobol == FEWEST_PATHS
+    assert max(plain.error, plain.reported) < 1e-12
+    assert 0.8 < licence.reported / licence.error < 1.25
 
 
 def test_equal_error(benchmark: Any) -> None:

@@ -41,7 +41,7 @@ def main() -> int:
         return 2
     try:
         print(write(files, *folders or [DOCS]))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         print(f"no page: {error}", file=sys.stderr)
         return 1
     return 0

@@ -16,12 +16,13 @@ HEAD = """# Benchmarks
 Made from measurements by `bench/make_page.py`; not written by hand. `make bench-full` measures again and writes this page: about three quarters of an
 hour, best on a machine that does nothing else, and 8 GB of disk. [bench/README.md](../bench/README.md) says what was tried. {run}
 
-{machine}. Kernels of the set {isa}. Measured {day}, commit {commit}.
+{machine}. Kernels of the set {isa}. Measured {day}, commit {commit}; load average before the run {load:.1f}{busy}.
 
 The reference workload is `bench/workload.py`: 10 years, 10,000 paths, growth, a sector's factor, lapse, a cost, all statistics with five quantiles. A
 path-year is one path of one right through one year, statistics included. Cases of a table took turns in one process; speeds are per CPU-second of the
 whole process, the median of the turns with the least and the greatest; a ratio is taken turn by turn, and its median told.
 """
+BUSY = ": **other work shared the machine**, so that seconds by the clock, and the gain of a second worker, mean little"
 RUN = {True: "This is a full run.", False: "**This is a short run**: fewer rights and turns; its figures are for a first look."}
 AIMS_HEAD = """## Aims, and what was reached
 
@@ -50,14 +51,19 @@ def together(documents: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         raise ValueError("the files are of different machines, versions or kinds of run: measure again on one")
     last = {one["name"]: one for document in documents for one in document["benchmarks"]}
     commits = {one["commit_info"]["id"]: one["commit_info"] for one in documents}
-    return {**first, "benchmarks": list(last.values()), "commits": list(commits.values())}
+    info = {**first["machine_info"], "load": max(one["machine_info"]["load"] for one in documents)}
+    return {**first, "machine_info": info, "benchmarks": list(last.values()), "commits": list(commits.values())}
 
 
 def page(document: Mapping[str, Any], folder: str) -> str:
     """The page as Markdown; charts are linked in `folder` beside it."""
     told, found = document["machine_info"]["ipvalue"], recorded(document)
     commit = " and ".join(one["id"][:12] + (", changed" if one["dirty"] else "") for one in document["commits"])
-    head = HEAD.format(machine=sentence(told), isa=told["isa"], day=document["datetime"][:10], commit=commit, run=RUN[told["full"]])
+    load = document["machine_info"]["load"]
+    busy = BUSY if load > 1.0 else ""
+    head = HEAD.format(
+        load=load, busy=busy, machine=sentence(told), isa=told["isa"], day=document["datetime"][:10], commit=commit, run=RUN[told["full"]]
+    )
     tables = {name: figures(name, found, told) for name in found}
     parts = [head, aims(found), *(part for name, one in found.items() for part in section(name, one, tables[name], folder))]
     return "\n".join(parts)

@@ -43,6 +43,12 @@ def test_every_measurement_has_its_section_and_charts_are_there(tmp_path: Path, 
     assert "a short run" in text
 
 
+def test_a_busy_machine_is_told(document: dict[str, Any]) -> None:
+    assert "shared the machine" not in page(document, "benchmarks")
+    document["machine_info"]["load"] = 3.1
+    assert "before the run 3.1: **other work shared the machine**" in page(document, "benchmarks")
+
+
 def test_sections_stand_in_the_page_s_order_and_unknown_ones_last(document: dict[str, Any]) -> None:
     document["benchmarks"].insert(0, {"name": "test_new", "extra_info": {"title": "new", "peaks": {"1 rights": [1]}}})
     names = list(recorded(document))

@@ -92,7 +92,7 @@ def equal_error(axes: Axes, found: Mapping[str, Recorded], name: str, told: Told
     axes.set_yticks(range(len(rights)), list(rights))
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.margins(x=0.25)
+    axes.margins(x=0.3)
     axes.set_xlabel("CPU-µs of one right (logarithmic)")
 
 

@@ -20,8 +20,8 @@ the profile of `ipvalue synthesize`.""",
     "test_workers": """Workers are threads here. CPU-seconds say what working together costs, seconds by the clock what it gains.""",
     "test_assets": """So few paths that the rows are what costs: reading, checking, filling, writing. The run's start is included, which is most of
 what a thousand rights take.""",
-    "test_memory": """Peak resident memory of the command in a process of its own. A run holds the rows that its workers are at, so the peak stops
-growing once they have all they take.""",
+    "test_memory": """Peak resident memory of the command in a process of its own. A run holds the rows that its workers are at; beyond those
+it grows by a few bytes a right.""",
     "test_register": """Each command in a process of its own, by the clock, in CPU-seconds of all its threads, with the peak of its memory and the
 size of what it wrote. The last line multiplies the slice's valuation by the number of rights.""",
     "test_reference[single]": """The C kernels and the Numba kernels give the same bits; the latter need no C compiler. Numba compiles once a

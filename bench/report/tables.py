@@ -91,7 +91,8 @@ def roofline_text(one: Recorded, sets: Recorded | None, widths: Mapping[str, int
         lines.append("How many instructions this processor can start in a cycle is not known to `bench/machine.py`.\n")
     else:
         lines.append(
-            f"It can start {widths['issue']} instructions a cycle, {widths['vector']} of them on vectors; so the loop takes the least cycles.\n"
+            f"It can start {widths['issue']} instructions a cycle, {widths['vector']} of them on vectors; "
+            "at that width the loop would take the least cycles.\n"
         )
     if isinstance(one["roofline"]["loops"], str):
         lines.append(f"The loops: {one['roofline']['loops']}.\n")

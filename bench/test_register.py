@@ -25,7 +25,7 @@ ROWS = REGISTER if FULL else REGISTER // 100
 SLICE = 3_000_000 if FULL else 300_000
 PATHS, SLICE_PATHS = 256, 10_000
 WORKERS = 2
-BYTES_A_ROW = 260
+BYTES_A_ROW = 150
 """Of files and results together, on the safe side."""
 
 

@@ -467,7 +467,7 @@ def statistics(values, quantiles, double tail):
     cdef const double[::1] view = np.ascontiguousarray(values, dtype=np.float64)
     levels = np.ascontiguousarray(quantiles, dtype=np.float64)
     out = np.zeros(STAT_QUANTILES + len(levels))
-    cdef int64_t[::1] scratch = np.empty(3 * (view.shape[0] + 64), np.int64)
+    cdef int64_t[::1] scratch = np.empty(2 * (view.shape[0] + 64), np.int64)
     cdef const double *levels_at = doubles(levels, 0)
     cdef double *out_at = <double *>doubles(out, 0)
     cdef int64_t count = len(levels)

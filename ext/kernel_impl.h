@@ -9,6 +9,7 @@
 
 #include "paths_impl.h"
 #include "select_impl.h"
+#include "describe_impl.h"
 
 static FN(source) FN(make_source)(uint64_t seed) {
     FN(source) source;
@@ -177,7 +178,7 @@ typedef struct {
     FN(period) *periods;       /* (batch, longest) */
     int64_t *alive;            /* (batch, longest) */
     REAL *values;              /* (batch, room) */
-    KEY *keys;                 /* (3, room) */
+    KEY *keys;                 /* (2, room) */
     int64_t dimensions, points; /* of sobol: of an asset's own; of each replicate, with room for whole groups */
     uint32_t *shift;           /* (batch, dimensions, REPLICATES) */
     uint32_t *index;           /* (batch, points) */
@@ -234,7 +235,7 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
     s->periods = malloc((size_t)(s->batch * s->longest + 1) * sizeof *s->periods);
     s->alive = malloc((size_t)(s->batch * s->longest + 1) * sizeof *s->alive);
     s->values = malloc((size_t)(s->batch * s->room) * sizeof *s->values);
-    s->keys = malloc((size_t)(3 * s->room) * sizeof *s->keys);
+    s->keys = malloc((size_t)(2 * s->room) * sizeof *s->keys);
     f->rows = malloc((size_t)(f->stride * row_bytes) + sizeof(REAL));
     if (job->sobol) {
         s->shift = aligned_alloc(REPLICATES * sizeof(uint32_t), (size_t)(s->batch * s->dimensions) * REPLICATES * sizeof(uint32_t));
@@ -249,18 +250,17 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
 static void FN(finish)(const simulation *job, int64_t a, const FN(asset) *asset, const REAL *values, const int64_t *alive, KEY *keys, int64_t room) {
     const int64_t n = job->paths;
     double *row = job->statistics + a * (STAT_QUANTILES + job->quantile_count);
-    KEY least, most;
     if (job->lived)
         for (int64_t t = 0; t < asset->whole_periods; t++) job->lived[job->offset[a] + t] += alive[t];
     if (job->values) memcpy((REAL *)job->values + a * n, values, (size_t)n * sizeof(REAL));
-    FN(make_keys)(values, n, keys, &least, &most);
-    job->status[a] = FN(status_of)(least, most);
+    const FN(extent) extent = FN(make_keys)(values, n, keys);
+    job->status[a] = FN(status_of)(extent.least, extent.most);
     if (job->status[a] == STATUS_OK && job->sobol && (asset->optional || asset->clamped)) job->status[a] = FN(status_of_sums)(asset, job->sobol->points);
     if (job->status[a] != STATUS_OK) return;
-    const double low = (double)FN(value)(least), high = (double)FN(value)(most);
+    const double low = (double)FN(value)(extent.least), high = (double)FN(value)(extent.most);
     if (job->totals && job->group[a] >= 0) FN(add)(values, n, high > -low ? high : -low, job->totals + (int64_t)job->group[a] * n);
     if (job->lived) return;
-    FN(describe)(values, n, job->quantiles, job->quantile_count, job->tail, row, keys, least, most, keys + room);
+    FN(describe)(values, n, job->quantiles, job->quantile_count, job->tail, row, &extent, keys, keys + room);
     double life = 0.0;
     for (int64_t t = 0; t < asset->whole_periods; t++) life += (t + 1 < asset->whole_periods ? job->step[a] : job->last_delta[a]) * (double)alive[t];
     row[STAT_LIFE] = life / (double)n;

@@ -92,11 +92,10 @@ ELEMENTARY(f64, double)
 
 static int NAMED(enter_f32, ISA)(const simulation *job) { IN_DEFAULT_MODE(NAMED(run_f32, ISA)(job)); }
 static int NAMED(enter_f64, ISA)(const simulation *job) { IN_DEFAULT_MODE(NAMED(run_f64, ISA)(job)); }
-/* Statistics of any doubles; scratch has room for 3 (n + 64) keys. */
+/* Statistics of any doubles; scratch has room for 2 (n + 64) keys. */
 static void NAMED(statistics, ISA)(const double *values, int64_t n, const double *quantiles, int64_t count, double tail, double *out, int64_t *scratch) {
-    int64_t least, most;
-    NAMED(make_keys_f64, ISA)(values, n, scratch, &least, &most);
-    NAMED(describe_f64, ISA)(values, n, quantiles, count, tail, out, scratch, least, most, scratch + n + LANES_f64);
+    const NAMED(extent_f64, ISA) extent = NAMED(make_keys_f64, ISA)(values, n, scratch);
+    NAMED(describe_f64, ISA)(values, n, quantiles, count, tail, out, &extent, scratch, scratch + n + LANES_f64);
 }
 static int NAMED(enter_boundaries, ISA)(const stopping *job) { IN_DEFAULT_MODE(boundaries(job)); }
 static int NAMED(enter_vectors, ISA)(const vector_job *job) { IN_DEFAULT_MODE(fill_vectors(job)); }

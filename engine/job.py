@@ -164,9 +164,10 @@ class Job(Strict):
         before anything is computed."""
         limit = parse_memory(self.memory) if self.memory else available_memory()
         workers = self.threads if self.scheduler in ("threads", "processes") else 1
-        # a worker also holds the values of one asset and their keys three times (in double where paths are made in ranges); Numba's kernels,
-        # made of NumPy's in part, copies of them
-        a_path = 130 if self.backend == "numba" else 32 if self.precision == "double" else 36 if self.most_paths > RANGE_PATHS else 20
+        # a worker also holds the values of one asset and their keys twice (as doubles where paths are made in ranges); Numba's kernels, made of
+        # NumPy's in part, copies of them
+        wide = self.precision == "double" or self.most_paths > RANGE_PATHS
+        a_path = 130 if self.backend == "numba" else 28 if wide else 16
         need = totals_bytes(groups + bool(self.group_by), self.paths, workers) + workers * self.most_paths * a_path
         if self.sampler == "sobol":
             need += workers * sampler_bytes(self.most_paths)

@@ -155,19 +155,45 @@ static int8_t FN(status_of_sums)(const FN(asset) *asset, int64_t points) {
     return status;
 }
 
-/* Adds V·10^6 to the group's exact sums. */
-static void FN(add)(const REAL *V, int64_t n, double greatest, int128_t *totals) {
-    if (greatest < 2e9) {
-        /* below 2^51 units adding 1.5·2^52 rounds to the nearest integer (ties to even) and leaves it in the low bits */
-        int64_t units[BLOCK_PATHS];
-        for (int64_t first = 0; first < n; first += BLOCK_PATHS) {
-            const int m = (int)(n - first < BLOCK_PATHS ? n - first : BLOCK_PATHS);
-            for (int i = 0; i < m; i++) units[i] = f64_to_bits((double)V[first + i] * MONEY_SCALE + 0x1.8p52) - 0x4338000000000000;
+/* An asset of a batch whose values are to be added to its group's exact sums. */
+typedef struct {
+    int32_t group, asset; /* asset: its place in the batch */
+    double greatest;      /* of its |V| */
+} FN(share);
+
+enum { FN(MOST_SHARES) = 4096 }; /* so many |V|·10^6 below 2e15 fit 64 bits */
+#define SHARE_LIMIT 2e9
+
+static int FN(by_group)(const void *one, const void *other) {
+    const FN(share) *a = one, *b = other;
+    return a->group != b->group ? (a->group > b->group) - (a->group < b->group) : (a->asset > b->asset) - (a->asset < b->asset);
+}
+
+/* Adds V·10^6 of a batch's assets on all n paths to the exact sums of their groups; values: (batch, room). */
+static void FN(add_shares)(FN(share) *shares, int64_t count, const REAL *values, int64_t room, int64_t n, int128_t *totals) {
+    int sorted = 1;
+    for (int64_t k = 1; k < count; k++) sorted &= shares[k - 1].group <= shares[k].group;
+    if (!sorted) qsort(shares, (size_t)count, sizeof *shares, FN(by_group));
+    for (int64_t first = 0; first < n; first += BLOCK_PATHS) {
+        const int m = (int)(n - first < BLOCK_PATHS ? n - first : BLOCK_PATHS);
+        int64_t units[BLOCK_PATHS], k = 0;
+        while (k < count) {
+            const int32_t group = shares[k].group;
+            int128_t *sums = totals + (int64_t)group * n + first;
+            const int64_t end = k + FN(MOST_SHARES);
+            memset(units, 0, (size_t)m * sizeof *units);
+            for (; k < count && k < end && shares[k].group == group; k++) {
+                const REAL *V = values + shares[k].asset * room + first;
+                if (shares[k].greatest < SHARE_LIMIT)
+                    /* below 2^51 units adding 1.5·2^52 rounds to the nearest integer (ties to even) and leaves it in the low bits */
+                    for (int i = 0; i < m; i++) units[i] += f64_to_bits((double)V[i] * MONEY_SCALE + 0x1.8p52) - 0x4338000000000000;
+                else
+                    for (int i = 0; i < m; i++) sums[i] += (int128_t)__builtin_rint((double)V[i] * MONEY_SCALE);
+            }
 #pragma GCC unroll 4
-            for (int i = 0; i < m; i++) totals[first + i] += units[i];
+            for (int i = 0; i < m; i++) sums[i] += units[i];
         }
-    } else
-        for (int64_t i = 0; i < n; i++) totals[i] += (int128_t)__builtin_rint((double)V[i] * MONEY_SCALE);
+    }
 }
 
 /* Everything that a run allocates. */
@@ -179,6 +205,7 @@ typedef struct {
     int64_t *alive;            /* (batch, longest) */
     REAL *values;              /* (batch, room) */
     KEY *keys;                 /* (2, room) */
+    FN(share) *shares;         /* (batch) */
     int64_t dimensions, points; /* of sobol: of an asset's own; of each replicate, with room for whole groups */
     uint32_t *shift;           /* (batch, dimensions, REPLICATES) */
     uint32_t *index;           /* (batch, points) */
@@ -191,6 +218,7 @@ static void FN(release)(FN(space) *s) {
     free(s->alive);
     free(s->values);
     free(s->keys);
+    free(s->shares);
     free(s->shift);
     free(s->index);
     free(s->factors.shift);
@@ -236,6 +264,7 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
     s->alive = malloc((size_t)(s->batch * s->longest + 1) * sizeof *s->alive);
     s->values = malloc((size_t)(s->batch * s->room) * sizeof *s->values);
     s->keys = malloc((size_t)(2 * s->room) * sizeof *s->keys);
+    s->shares = malloc((size_t)s->batch * sizeof *s->shares);
     f->rows = malloc((size_t)(f->stride * row_bytes) + sizeof(REAL));
     if (job->sobol) {
         s->shift = aligned_alloc(REPLICATES * sizeof(uint32_t), (size_t)(s->batch * s->dimensions) * REPLICATES * sizeof(uint32_t));
@@ -243,11 +272,11 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
         f->shift = aligned_alloc(REPLICATES * sizeof(uint32_t), (size_t)job->sobol->dimensions * REPLICATES * sizeof(uint32_t));
         if (!s->shift || !s->index || !f->shift) return RUN_NO_MEMORY;
     }
-    return s->assets && s->periods && s->alive && s->values && s->keys && f->rows ? RUN_OK : RUN_NO_MEMORY;
+    return s->assets && s->periods && s->alive && s->values && s->keys && s->shares && f->rows ? RUN_OK : RUN_NO_MEMORY;
 }
 
-/* Statistics, totals and copies of one asset whose values are made. */
-static void FN(finish)(const simulation *job, int64_t a, const FN(asset) *asset, const REAL *values, const int64_t *alive, KEY *keys, int64_t room) {
+/* Statistics and copies of one asset whose values are made. Returns the greatest |V|, -1 where it has no sum. */
+static double FN(finish)(const simulation *job, int64_t a, const FN(asset) *asset, const REAL *values, const int64_t *alive, KEY *keys, int64_t room) {
     const int64_t n = job->paths;
     double *row = job->statistics + a * (STAT_QUANTILES + job->quantile_count);
     if (job->lived)
@@ -256,14 +285,15 @@ static void FN(finish)(const simulation *job, int64_t a, const FN(asset) *asset,
     const FN(extent) extent = FN(make_keys)(values, n, keys);
     job->status[a] = FN(status_of)(extent.least, extent.most);
     if (job->status[a] == STATUS_OK && job->sobol && (asset->optional || asset->clamped)) job->status[a] = FN(status_of_sums)(asset, job->sobol->points);
-    if (job->status[a] != STATUS_OK) return;
+    if (job->status[a] != STATUS_OK) return -1.0;
     const double low = (double)FN(value)(extent.least), high = (double)FN(value)(extent.most);
-    if (job->totals && job->group[a] >= 0) FN(add)(values, n, high > -low ? high : -low, job->totals + (int64_t)job->group[a] * n);
-    if (job->lived) return;
+    const double greatest = high > -low ? high : -low;
+    if (job->lived) return greatest;
     FN(describe)(values, n, job->quantiles, job->quantile_count, job->tail, row, &extent, keys, keys + room);
     double life = 0.0;
     for (int64_t t = 0; t < asset->whole_periods; t++) life += (t + 1 < asset->whole_periods ? job->step[a] : job->last_delta[a]) * (double)alive[t];
     row[STAT_LIFE] = life / (double)n;
+    return greatest;
 }
 
 static int FN(run_batch)(const simulation *job, const FN(source) *source, const FN(bridge) *bridge, FN(space) *s, int64_t first, int64_t count) {
@@ -285,8 +315,13 @@ static int FN(run_batch)(const simulation *job, const FN(source) *source, const 
                                                    s->alive + b * s->longest);
         }
     }
-    for (int64_t b = 0; b < count; b++)
-        FN(finish)(job, first + b, &s->assets[b], s->values + b * s->room, s->alive + b * s->longest, s->keys, s->room);
+    int64_t adding = 0;
+    for (int64_t b = 0; b < count; b++) {
+        const double greatest = FN(finish)(job, first + b, &s->assets[b], s->values + b * s->room, s->alive + b * s->longest, s->keys, s->room);
+        if (greatest >= 0.0 && job->totals && job->group[first + b] >= 0)
+            s->shares[adding++] = (FN(share)){job->group[first + b], (int32_t)b, greatest};
+    }
+    FN(add_shares)(s->shares, adding, s->values, s->room, job->paths, job->totals);
     return RUN_OK;
 }
 
@@ -305,6 +340,7 @@ static int FN(run)(const simulation *job) {
     return result;
 }
 
+#undef SHARE_LIMIT
 #undef FN
 #undef OF
 #undef PASTE2

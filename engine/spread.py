@@ -39,7 +39,8 @@ WORKERLESS_SECONDS = 60.0
 
 
 def run(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, scheduler: str, workers: int, take: Callable[[R], None]) -> None:
-    """Calls take(function(task, shared)) for every task, each once, in whatever order they end. The first failure stops the rest.
+    """Calls take(function(task, shared)) for every task, each once, in whatever order they end; threads begin them in their own. The first
+    failure stops the rest.
 
     scheduler: "threads", "processes" (of `workers`) or the address of a Dask scheduler, tcp://HOST:PORT. KeyboardInterrupt stops the kernels.
     """
@@ -50,12 +51,13 @@ def run(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, scheduler:
 
 
 def _on_threads(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, workers: int, take: Callable[[R], None]) -> None:
+    waiting = deque(tasks)  # in their order, which Dask's own, by the text of the keys, is not
     done: deque[R] = deque()
     running = _Counter()
 
-    def call(task: T) -> None:
+    def call() -> None:
         with running:
-            done.append(function(task, shared))
+            done.append(function(waiting.popleft(), shared))
 
     def drain(*_: Any) -> None:
         while done:
@@ -65,7 +67,7 @@ def _on_threads(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, wo
     cpus = pa.cpu_count()
     pa.set_cpu_count(1)
     try:
-        graph = {("task", i): (call, task) for i, task in enumerate(tasks)}
+        graph = {("task", i): (call,) for i in range(len(tasks))}
         with Callback(posttask=drain):
             dask.threaded.get(graph, list(graph), num_workers=workers)
         drain()

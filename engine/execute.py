@@ -25,7 +25,7 @@ from ipvalue.backend import kernels
 from ipvalue.cash_rule import CashRule
 from ipvalue.constants import NUMERICS_VERSION
 from ipvalue.doubts import Doubts
-from ipvalue.intake import Duplicates, Portfolio, Unit, open_portfolio, read, scan
+from ipvalue.intake import Duplicates, Portfolio, Streams, Unit, open_portfolio, read, scan
 from ipvalue.job import Job
 from ipvalue.market import Market, load_market
 from ipvalue.schema import BrokenRule, Column, InputError, Rejects
@@ -42,6 +42,7 @@ class Run:
     appraiser: Appraiser
     duplicates: Duplicates
     store: Store
+    streams: Streams = field(default_factory=Streams)
 
     @property
     def extra(self) -> tuple[Column, ...]:
@@ -116,7 +117,7 @@ def _values(task: Task, run: Run, receipt: Receipt, parts: list[pa.RecordBatch])
 def _prepared(task: Task, run: Run, receipt: Receipt) -> Iterator[Rows]:
     """The task's clean rows with their blanks filled, in chunks; rejects go to the receipt."""
     step = run.appraiser.chunk_rows
-    for batch, row, rejects in read(task.unit, run.duplicates, extra=run.extra):
+    for batch, row, rejects in read(task.unit, run.duplicates, extra=run.extra, streams=run.streams):
         receipt.rejects.merge(rejects)
         for start in range(0, batch.num_rows, step):
             yield run.appraiser.rows(batch.slice(start, step), row[start : start + step], task.unit.display, receipt.rejects)
@@ -257,7 +258,10 @@ def _gather(function: Callable[[Task, Run], Receipt], inputs: Inputs, progress: 
         if progress:
             progress(whole.rows, inputs.portfolio.rows)
 
-    spread.run(function, inputs.tasks, inputs.run, job.scheduler, job.threads, take)
+    try:
+        spread.run(function, inputs.tasks, inputs.run, job.scheduler, job.threads, take)
+    finally:
+        inputs.run.streams.release()
     whole.files.sort(key=lambda file: file.name)
     return whole
 

@@ -3,6 +3,7 @@
 from ipvalue.intake.hashes import hash_ids
 from ipvalue.intake.rows import read
 from ipvalue.intake.scan import Duplicates, Scan, scan
+from ipvalue.intake.shared import Streams
 from ipvalue.intake.sources import Portfolio, SourceFile, open_portfolio
 from ipvalue.intake.stored import BATCH_ROWS, Unit
 
@@ -12,6 +13,7 @@ __all__ = [
     "Portfolio",
     "Scan",
     "SourceFile",
+    "Streams",
     "Unit",
     "hash_ids",
     "open_portfolio",

@@ -11,6 +11,7 @@ import pyarrow as pa
 from ipvalue.intake.cells import Fault, convert
 from ipvalue.intake.mends import meant
 from ipvalue.intake.scan import Duplicates
+from ipvalue.intake.shared import Streams
 from ipvalue.intake.stored import Unit, stored_batches
 from ipvalue.schema import PORTFOLIO, Column, Rejects
 
@@ -18,18 +19,18 @@ Rows = npt.NDArray[np.int64]
 
 
 def read(
-    unit: Unit, duplicates: Duplicates, columns: Sequence[str] | None = None, extra: Sequence[Column] = ()
+    unit: Unit, duplicates: Duplicates, columns: Sequence[str] | None = None, extra: Sequence[Column] = (), streams: Streams | None = None
 ) -> Iterator[tuple[pa.RecordBatch, Rows, Rejects]]:
     """The unit's good rows, at most 65,536 at a time, their numbers within the file, and the others' problems.
 
     The batch has every column of the registry (or those of `columns`, with asset_id) in its order and type, and then those of `extra`; one that
-    the file lacks is null. A row with any bad cell, or whose asset_id is a duplicate, is left out. Raises InputError
-    where the file is damaged.
+    the file lacks is null. A row with any bad cell, or whose asset_id is a duplicate, is left out. `streams` are those
+    that the units of a run share. Raises InputError where the file is damaged.
     """
     known = {name: column for name, column in PORTFOLIO.items() if columns is None or name in columns or name == "asset_id"}
     known |= {column.name: column for column in extra}
     first = unit.first_row
-    for batch in stored_batches(unit, list(known)):
+    for batch in stored_batches(unit, list(known), streams):
         rows = np.arange(first, first + batch.num_rows)
         first += batch.num_rows
         yield _clean(batch, rows, unit.display, known, duplicates)

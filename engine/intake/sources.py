@@ -56,7 +56,7 @@ class SourceFile:
             parts = -(-rows // rows_per_task)
             for part in range(parts):
                 start, stop = rows * part // parts, rows * (part + 1) // parts
-                yield Unit(self.path, self.display, self.format, range(first, last), start, stop - start, row + start)
+                yield Unit(self.path, self.display, self.format, range(first, last), rows, start, stop - start, row + start)
             first, row = last, row + rows
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import fsspec
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from ipvalue.intake.shared import Batches, Streams
 from ipvalue.schema import InputError, did_you_mean_file
 
 Format = Literal["parquet", "ipc"]
@@ -25,14 +27,15 @@ BATCH_ROWS = 65_536
 class Unit:
     """A range of rows of one file, small enough to send: `rows` rows from the one numbered `first_row`, from 0.
 
-    `groups` are the Parquet row groups or IPC record batches that hold them, after `skip` rows of the first. `path` is
-    what is opened, `display` what the user calls it.
+    `groups` are the Parquet row groups or IPC record batches that hold them, after `skip` rows of the first, and
+    `group_rows` the rows of all of these. `path` is what is opened, `display` what the user calls it.
     """
 
     path: str
     display: str
     format: Format
     groups: range
+    group_rows: int
     skip: int
     rows: int
     first_row: int
@@ -96,31 +99,41 @@ def describe_file(path: str, fmt: Format) -> tuple[pa.Schema, list[int]]:
         return reader.schema, [narrow.get_batch(i).num_rows for i in range(reader.num_record_batches)]
 
 
-def stored_batches(unit: Unit, names: list[str]) -> Iterator[pa.RecordBatch]:
+def stored_batches(unit: Unit, names: list[str], streams: Streams | None = None) -> Iterator[pa.RecordBatch]:
     """The unit's rows in order, at most BATCH_ROWS at a time, with those of the columns `names` that the file has.
 
     Arrow's own checks of offsets and UTF-8 run on each batch, so damage inside a file is an InputError and never a
-    crash.
+    crash. With `streams`, units that are parts of the same Parquet row groups share one pass over them.
     """
-    with reading(unit.display), open_binary(unit.path) as file:
-        batches = _parquet_batches(file, unit, names) if unit.format == "parquet" else _ipc_batches(file, unit, names)
-        for batch in _window(batches, unit.skip, unit.rows):
+    with reading(unit.display):
+        for batch in _batches(unit, names, streams):
             batch.validate(full=True)
             yield batch
 
 
-def _parquet_batches(file: pa.NativeFile, unit: Unit, names: list[str]) -> Iterator[pa.RecordBatch]:
-    parquet = pq.ParquetFile(file, pre_buffer=False)
-    present = [name for name in parquet.schema_arrow.names if name in names]
-    yield from parquet.iter_batches(BATCH_ROWS, row_groups=list(unit.groups), columns=present, use_threads=False)
+def _batches(unit: Unit, names: list[str], streams: Streams | None) -> Iterator[pa.RecordBatch]:
+    if unit.format == "ipc":
+        return _window(_ipc_batches(unit, names), unit.skip, unit.rows)
+    if streams is None or unit.rows == unit.group_rows:
+        return _window(_parquet_batches(unit, names), unit.skip, unit.rows)
+    key = (unit.path, unit.groups, *names)
+    return streams.rows(key, partial(_parquet_batches, unit, names), unit.group_rows, unit.skip, unit.skip + unit.rows)
 
 
-def _ipc_batches(file: pa.NativeFile, unit: Unit, names: list[str]) -> Iterator[pa.RecordBatch]:
-    schema = pa.ipc.open_file(file).schema
-    present = [i for i, name in enumerate(schema.names) if name in names]
-    reader = pa.ipc.open_file(file, options=_ipc_options(present))
-    for group in unit.groups:
-        yield reader.get_batch(group)
+def _parquet_batches(unit: Unit, names: list[str]) -> Batches:
+    with open_binary(unit.path) as file:
+        parquet = pq.ParquetFile(file, pre_buffer=False)
+        present = [name for name in parquet.schema_arrow.names if name in names]
+        yield from parquet.iter_batches(BATCH_ROWS, row_groups=list(unit.groups), columns=present, use_threads=False)
+
+
+def _ipc_batches(unit: Unit, names: list[str]) -> Iterator[pa.RecordBatch]:
+    with open_binary(unit.path) as file:
+        schema = pa.ipc.open_file(file).schema
+        present = [i for i, name in enumerate(schema.names) if name in names]
+        reader = pa.ipc.open_file(file, options=_ipc_options(present))
+        for group in unit.groups:
+            yield reader.get_batch(group)
 
 
 def _ipc_options(fields: list[int]) -> pa.ipc.IpcReadOptions:

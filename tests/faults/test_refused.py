@@ -281,10 +281,10 @@ def test_one_path_has_no_error_to_hold_against_a_tolerance() -> None:
 
 def test_paths_of_one_right_that_need_too_much_memory() -> None:
     """The most that any right may come to counts, whether or not one does; without a tolerance the run fits."""
-    options = ("--memory", "16MiB", "--workers", 2)
+    options = ("--memory", "12MiB", "--workers", 2)
     sentence = refused("portfolio.parquet", "--tolerance", 1e9, "--max-paths", 1_000_000, *options)
     assert sentence == (
-        "1 group × 64 paths and up to 524,288 of a right on 2 workers need about 20 MiB of memory, and 16 MiB may be used: "
+        "1 group × 64 paths and up to 524,288 of a right on 2 workers need about 16 MiB of memory, and 12 MiB may be used: "
         "lower --max-paths, group by fewer columns, use fewer paths or workers, or allow more with --memory"
     )
     assert value("portfolio.parquet", "--tolerance", 1e9, "--max-paths", 500_000, *options).code == 0

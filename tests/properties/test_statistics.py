@@ -1,4 +1,4 @@
-"""Statistics of any values, by every instruction set and in Numba, are those of docs/numerics.md §7 to the bit: NumPy's sort, its quantiles, striped sums."""
+"""Statistics of any values, by every instruction set and in Numba, are docs/numerics.md §7 to the bit: NumPy's quantiles, striped sums."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from typing import Any
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS"):
     os.environ.setdefault(name, "1")
 
-LOAD = os.getloadavg()[2]
-"""Of the quarter of an hour before the run: how many processes wanted a processor."""
+LOAD = os.getloadavg()[0]
+"""Of the minute before the run: how many processes wanted a processor."""
 
 
 def pytest_benchmark_update_machine_info(config: object, machine_info: dict[str, Any]) -> None:

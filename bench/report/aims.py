@@ -67,7 +67,7 @@ def peak_of_register(one: Recorded) -> float | None:
 
 
 FILES = times("file to files", "kernel alone")
-TIMES, SHARE = "{:.1f} times", "{:.0%}"
+TIMES, SHARE = "{:.1f} times", "{:.1%}"
 TILED, PLAIN = "the strongest NumPy we could write (tiled, Box-Muller)", "NumPy as most experts would write it (standard_normal)"
 SINGLE, DOUBLE = "test_beside_peers[single]", "test_beside_peers[double]"
 AIMS = (

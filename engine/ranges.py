@@ -89,12 +89,14 @@ class Ranges:
         return statistics, 0
 
     def _all(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """function(item) of every item in order; none is at work any more when this ends, however it ends."""
+        """function(item) of every item in order, on this thread where it is to be alone; none is at work any more when this ends, however it ends."""
 
         def work(item: T) -> R:
             with self.kernel.DefaultArithmetic():
                 return function(item)
 
+        if self.threads == 1:
+            return [work(item) for item in items]
         futures = [_pool(self.threads).submit(work, item) for item in items]
         try:
             return [future.result() for future in futures]

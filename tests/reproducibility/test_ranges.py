@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -96,6 +97,21 @@ def test_a_stop_ends_the_ranges(assumptions: Path, tmp_path: Path, short: None) 
     seen = len(began)
     time.sleep(0.2)
     assert len(began) == seen < 999
+
+
+@pytest.mark.parametrize(("threads", "here"), [(1, True), (2, False)])
+def test_a_task_without_threads_to_share_works_on_its_own(threads: int, here: bool, assumptions: Path, tmp_path: Path, short: None) -> None:
+    """Tasks at work side by side must not wait for one another."""
+    made, call = _three_rows(assumptions, tmp_path)
+    seen: set[int] = set()
+
+    def noted(one: Vectors, **options: Any) -> Any:
+        seen.add(threading.get_ident())
+        return call(one, **options)
+
+    ranges.Ranges(kernels("native"), noted, np.float32, 700, (0.5,), 0.05, threads).simulate(made.vectors, None, None, None, keep=False)
+    assert (threading.get_ident() in seen) is here
+    assert len(seen) <= threads
 
 
 def _three_rows(assumptions: Path, folder: Path) -> tuple[Compiled, Callable[..., Any]]:

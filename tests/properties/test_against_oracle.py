@@ -7,20 +7,12 @@ from pathlib import Path
 import numpy as np
 import portfolios
 import pytest
-from compared import MARKETS, TABLES, Scores, compiled, distributed_as_they_should_be, mild, paths_follow, vectors_follow, z_scores
+from compared import MARKETS, Scores, compiled, distributed_as_they_should_be, mild, paths_follow, vectors_follow, z_scores
 
 import ipvalue as iv
 import oracle
 
 SEED = 2**63 + 12345
-
-
-@pytest.fixture(scope="module")
-def assumptions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Schedules and curves alone: nothing is filled, so a row means the same to both."""
-    path = tmp_path_factory.mktemp("assumptions") / "tables.toml"
-    path.write_text(TABLES)
-    return path
 
 
 @pytest.mark.parametrize(("steps", "mid_period"), MARKETS)

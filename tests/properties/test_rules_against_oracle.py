@@ -14,7 +14,7 @@ import oracle_sobol
 import portfolios
 import pyarrow as pa
 import pytest
-from compared import MARKETS, TABLES, kept_paths, oracle_market, slow_vectors
+from compared import MARKETS, kept_paths, oracle_market, slow_vectors
 from numpy.typing import NDArray
 from valued import ASSET, flat, one, result
 
@@ -78,14 +78,6 @@ def without_options(table: pa.Table) -> pa.Table:
         if name in table.column_names:
             table = table.set_column(table.schema.get_field_index(name), name, pa.nulls(len(table), table[name].type))
     return table.append_column("threshold", pa.array(np.geomspace(1e3, 1e9, len(table))))
-
-
-@pytest.fixture(scope="module")
-def assumptions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Schedules and curves alone: nothing is filled."""
-    path = tmp_path_factory.mktemp("assumptions") / "tables.toml"
-    path.write_text(TABLES)
-    return path
 
 
 @pytest.mark.parametrize(("steps", "mid_period"), MARKETS)

@@ -11,7 +11,7 @@ import oracle_sobol
 import portfolios
 import pyarrow as pa
 import pytest
-from compared import MARKETS, TABLES, Compiled, compiled, oracle_market, paths_follow, size_of, slow_vectors
+from compared import MARKETS, Compiled, compiled, oracle_market, paths_follow, size_of, slow_vectors
 
 import ipvalue as iv
 import oracle
@@ -20,13 +20,6 @@ from ipvalue.ext import kernel
 
 SEED = 2**63 + 99
 Make = Any
-
-
-@pytest.fixture(scope="module")
-def assumptions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("assumptions") / "tables.toml"
-    path.write_text(TABLES, encoding="utf-8")
-    return path
 
 
 def with_cells(table: pa.Table, **cells: Any) -> pa.Table:

@@ -12,7 +12,7 @@ import portfolios
 import pyarrow as pa
 import pytest
 from bits import digests, table_digests
-from compared import TABLES, compiled
+from compared import compiled
 from hypothesis import given
 from hypothesis import strategies as st
 from valued import ASSET, result
@@ -23,13 +23,6 @@ import oracle
 SEED = 2**61 + 5
 DOUBLINGS = 3
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def assumptions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("assumptions") / "tables.toml"
-    path.write_text(TABLES, encoding="utf-8")
-    return path
 
 
 class Runs:

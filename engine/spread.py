@@ -57,7 +57,11 @@ def _on_threads(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, wo
 
     def call() -> None:
         with running:
-            done.append(function(waiting.popleft(), shared))
+            try:
+                task = waiting.popleft()
+            except IndexError:  # the run was stopped
+                return
+            done.append(function(task, shared))
 
     def drain(*_: Any) -> None:
         while done:
@@ -72,6 +76,7 @@ def _on_threads(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, wo
             dask.threaded.get(graph, list(graph), num_workers=workers)
         drain()
     except BaseException as error:
+        waiting.clear()  # first: a thread that is between two tasks would begin one as soon as the kernels may run again
         request_stop()
         if running.wait(STOP_SECONDS):
             clear_stop()

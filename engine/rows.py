@@ -5,14 +5,17 @@ a = assets of the batch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ipvalue import columns
+from ipvalue.columns import Texts
 from ipvalue.constants import DAYS_PER_YEAR
 from ipvalue.schema import Rejects
 
@@ -34,50 +37,60 @@ class Rows:
         self._broken: dict[str, Mask] = {}
         self._whole: Rows | None = None
         self._places: Longs = np.empty(0, np.int64)
+        self._texts: dict[str, Texts] = {}
+        self._read: dict[tuple[object, ...], npt.NDArray[Any]] = {}
 
     def __len__(self) -> int:
         return int(self.batch.num_rows)
 
     def floats(self, name: str) -> Floats:
         """A column as float64 (a,), NaN where it is blank."""
-        values: Floats = pc.fill_null(self.batch[name].cast(pa.float64()), float("nan")).to_numpy(zero_copy_only=False)
-        return values
+        return self._once(lambda: columns.floats(self.batch[name]), "floats", name)
 
     def given(self, name: str) -> Mask:
         """(a,) where a column is not blank."""
-        mask: Mask = self.batch[name].is_valid().to_numpy(zero_copy_only=False)
-        return mask
+        return self._once(lambda: columns.given(self.batch[name]), "given", name)
+
+    def flags(self, name: str) -> Mask:
+        """(a,) a column of true and false, false where it is blank."""
+        return self._once(lambda: columns.truth(self.batch[name]), "flags", name)
 
     def lengths(self, name: str) -> Longs:
         """(a,) entries of a column of lists, 0 where it is blank."""
-        counts: Longs = pc.fill_null(pc.list_value_length(self.batch[name]), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+        lists = self.batch[name]
+        if lists.null_count == len(lists):
+            return np.zeros(len(lists), np.int64)
+        counts: Longs = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False).astype(np.int64)
         return counts
 
-    def is_in(self, name: str, values: Sequence[str]) -> Mask:
+    def is_in(self, name: str, values: Iterable[str]) -> Mask:
         """(a,) where a text column holds one of `values`."""
-        mask: Mask = pc.fill_null(pc.is_in(self.batch[name], pa.array(sorted(values), pa.string())), False).to_numpy(zero_copy_only=False)
-        return mask
-
-    def valued_by(self, methods: Sequence[str]) -> Mask:
-        """(a,) where one of the methods values the row, alone or among others."""
-        lists = self.batch["methods"]
-        named = pc.is_in(lists.flatten(), pa.array(methods, pa.string())).to_numpy(zero_copy_only=False)
-        valued = self.is_in("method", methods)
-        valued[pc.list_parent_indices(lists).to_numpy()[named]] = True
-        return valued
-
-    def years_since(self, name: str, day: date) -> Floats:
-        """(a,) years from a date column to `day`, NaN where it is blank."""
-        days = pc.subtract(pa.scalar(day, pa.date32()).cast(pa.int32()), self.batch[name].cast(pa.int32()))
-        ages: Floats = pc.fill_null(days.cast(pa.float64()), float("nan")).to_numpy(zero_copy_only=False) / DAYS_PER_YEAR
-        return ages
+        return self._texts_of(name).is_in(values)
 
     def index(self, name: str, places: Mapping[str, int]) -> Ints:
         """(a,) the place of a text column's value, −1 where it is blank or has none."""
-        encoded = self.batch[name].dictionary_encode()
-        of_code = np.array([*(places.get(value, -1) for value in encoded.dictionary.to_pylist()), -1], np.int32)
-        found: Ints = of_code[pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy()]
-        return found
+        return self._texts_of(name).index(places)
+
+    def valued_by(self, methods: Sequence[str]) -> Mask:
+        """(a,) where one of the methods values the row, alone or among others."""
+        return self._once(lambda: self.is_in("method", methods) | columns.any_is_in(self.batch["methods"], methods), "valued_by", *methods)
+
+    def years_since(self, name: str, day: date) -> Floats:
+        """(a,) years from a date column to `day`, NaN where it is blank."""
+        since = pa.scalar(day, pa.date32()).value
+        return self._once(lambda: (since - columns.floats(self.batch[name].cast(pa.int32()))) / DAYS_PER_YEAR, "years_since", name, since)
+
+    def _texts_of(self, name: str) -> Texts:
+        if name not in self._texts:
+            self._texts[name] = Texts.of(self.batch[name])
+        return self._texts[name]
+
+    def _once(self, read: Callable[[], npt.NDArray[Any]], *key: object) -> npt.NDArray[Any]:
+        """What `read` gives, kept under `key` for whoever asks again before rows are let go; it may not be written to."""
+        if key not in self._read:
+            self._read[key] = read()
+            self._read[key].flags.writeable = False
+        return self._read[key]
 
     def reject(self, bad: Mask, column: str, rule: str, message: str | Callable[[str], str]) -> None:
         """Note that the rows of `bad` (a,) break a rule; `message` may depend on the value's text. They stay until `settle`, so that
@@ -103,7 +116,7 @@ class Rows:
             mask = pa.array(good)
             self.batch, self.filled, self.row = self.batch.filter(mask), self.filled.filter(mask), self.row[good]
             self._places = self._places[good] if self._whole is not None else self._places
-            self._broken = {}
+            self._broken, self._texts, self._read = {}, {}, {}
 
     def only(self, wanted: Mask) -> Rows:
         """The rows of `wanted` (a,) as a batch of their own; what it rejects goes to the same list, and breaks a rule here too."""
@@ -111,9 +124,5 @@ class Rows:
         part = Rows(self.batch.filter(mask), self.row[wanted], self.filled.filter(mask), self.file, self.rejects)
         part._whole, part._places = self, np.flatnonzero(wanted)
         part._broken = {column: broken[wanted] for column, broken in self._broken.items()}
+        part._texts = {name: texts.only(wanted) for name, texts in self._texts.items()}
         return part
-
-    def flags(self, name: str) -> Mask:
-        """(a,) a column of true and false, false where it is blank."""
-        mask: Mask = pc.fill_null(self.batch[name], False).to_numpy(zero_copy_only=False)
-        return mask

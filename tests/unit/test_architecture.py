@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ext",),
     ("numba_kernel",),
     ("backend",),
-    ("schema",),
+    ("schema", "columns"),
     ("intake", "assumptions", "market", "synthesize", "cash_rule"),
     ("tables", "rows"),
     ("rules", "drivers"),

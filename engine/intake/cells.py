@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from ipvalue import columns
+from ipvalue.columns import Mask, Texts
+from ipvalue.intake.stored import BATCH_ROWS
 from ipvalue.schema import LONGEST_LIST, Column
-
-Mask = npt.NDArray[np.bool_]
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _LIST = rf"\[?\s*(?:{_NUMBER}(?:\s*;\s*{_NUMBER})*|{_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*\]?"
@@ -65,16 +67,34 @@ def convert(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
     return _CONVERTERS[column.kind](column, array)
 
 
+def converted(column: Column, batch: pa.RecordBatch) -> tuple[pa.Array, list[Fault]]:
+    """A column of a batch of at most BATCH_ROWS rows, converted; blanks where the batch has no such column."""
+    if column.name not in batch.schema.names or batch[column.name].null_count == batch.num_rows:
+        return _blanks(column.arrow_type).slice(0, batch.num_rows), []
+    return convert(column, batch[column.name])
+
+
+@cache
+def _blanks(of: pa.DataType) -> pa.Array:
+    """A batch's worth of blanks, the same for all columns that hold nothing else."""
+    return pa.nulls(BATCH_ROWS, of)
+
+
 def _text(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
     text = array.cast(pa.string())
-    text = pc.if_else(pc.equal(text, ""), None, text)
-    if column.choices:
-        allowed = pc.is_in(text, pa.array(column.choices))
-    elif column.form:
-        allowed = pc.match_substring_regex(text, f"^(?:{column.form.pattern})$")
-    else:
+    empty = pc.equal(text, "")
+    if empty.true_count:
+        text = pc.if_else(empty, None, text)
+    if not (column.choices or column.form):
         return text, []
-    return _without(text, [Fault(_mask(pc.invert(allowed)) & _mask(text.is_valid()), column.rule, column.limits)])
+    texts = Texts.of(text)
+    bad = [value for value in texts.values if not _allowed(column, value)]
+    return _without(text, [Fault(texts.is_in(bad), column.rule, column.limits)] if bad else [])
+
+
+def _allowed(column: Column, text: str) -> bool:
+    """Whether a text is one of the column's choices, or of its form."""
+    return text in column.choices if column.form is None else re.fullmatch(column.form.pattern, text) is not None
 
 
 def _number(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
@@ -84,7 +104,7 @@ def _number(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
 
 def _whole(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
     floats, faults = _parsed(column, array)
-    values = _values(floats)
+    values = columns.floats(floats)
     fraction = Fault(np.isfinite(values) & (values != np.floor(values)), f"{column.name} is a whole number", column.noun)
     floats, faults = _without(floats, [*faults, fraction, *_limit_faults(column, floats)])
     return floats.cast(column.arrow_type), faults
@@ -114,7 +134,7 @@ def _list(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
     entries, parents = lists.flatten(), pc.list_parent_indices(lists).to_numpy()
     faults.append(Fault((lengths < 1) | (lengths > LONGEST_LIST), f"{column.name} has 1 to {LONGEST_LIST} entries", column.noun))
     entry_faults = [Fault(one.cells, one.rule, f"a list with every entry {one.must_be}") for one in _limit_faults(column, entries)]
-    entry_faults.append(Fault(_mask(entries.is_null()), f"{column.name} has no blank entries", f"{column.noun} without blanks"))
+    entry_faults.append(Fault(~columns.given(entries), f"{column.name} has no blank entries", f"{column.noun} without blanks"))
     faults += [Fault(np.isin(np.arange(len(lists)), parents[one.cells]), one.rule, one.must_be) for one in entry_faults]
     return _without(lists, faults)
 
@@ -171,28 +191,32 @@ def _parsed_lists(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault
     )
     pieces = pc.split_pattern_regex(text, r"\s*[;,]\s*")
     lists = pa.ListArray.from_arrays(pieces.offsets, _floats(pieces.values), mask=pieces.is_null())
-    grouped = Fault(_mask(thousands), f"{column.name} has no thousands separators", f"{column.noun} without thousands separators, as 1; 2.5; 3")
+    plain = f"{column.noun} without thousands separators, as 1; 2.5; 3"
+    grouped = Fault(columns.truth(thousands), f"{column.name} has no thousands separators", plain)
     unread = [Fault(one.cells & ~grouped.cells, one.rule, f"{one.must_be}, as 1; 2.5; 3") for one in _not_read(column, array, lists)]
     return lists, [grouped, *unread]
 
 
 def _not_read(column: Column, array: pa.Array, read: pa.Array) -> list[Fault]:
-    return [Fault(_mask(array.is_valid()) & _mask(read.is_null()), f"{column.name} is {column.noun}", column.noun)]
+    return [Fault(columns.given(array) & ~columns.given(read), f"{column.name} is {column.noun}", column.noun)]
 
 
 def _limit_faults(column: Column, floats: pa.Array) -> list[Fault]:
     """The numbers that are not finite, and the finite ones outside the column's limits."""
-    values = _values(floats)
-    valid = _mask(floats.is_valid())
+    values = columns.floats(floats)
     finite = np.isfinite(values)
     inside = np.ones(len(values), np.bool_)
     if column.low is not None:
         inside &= values > column.low if column.low_open else values >= column.low
     if column.high is not None:
         inside &= values < column.high if column.high_open else values <= column.high
+    good = finite & inside
+    if np.count_nonzero(good) == len(values) - floats.null_count:
+        return []
+    valid = columns.given(floats)
     return [
         Fault(valid & ~finite, f"{column.name} is finite", "a finite number (a blank is null, not NaN)"),
-        Fault(valid & finite & ~inside, column.rule, column.limits),
+        Fault(valid & finite & ~good, column.rule, column.limits),
     ]
 
 
@@ -200,19 +224,8 @@ def _without(array: pa.Array, faults: list[Fault]) -> tuple[pa.Array, list[Fault
     """The array with faulty cells null, and the faults that any cell has."""
     found = [fault for fault in faults if fault.cells.any()]
     for fault in found:
-        array = pc.if_else(pa.array(~fault.cells), array, pa.scalar(None, array.type))
+        array = pc.if_else(columns.packed(~fault.cells), array, pa.scalar(None, array.type))
     return array, found
-
-
-def _values(floats: pa.Array) -> npt.NDArray[np.float64]:
-    """Numbers as NumPy holds them: NaN for null."""
-    values: npt.NDArray[np.float64] = floats.to_numpy(zero_copy_only=False)
-    return values
-
-
-def _mask(array: pa.Array) -> Mask:
-    mask: Mask = pc.fill_null(array, False).to_numpy(zero_copy_only=False)
-    return mask
 
 
 def _is_text(found: pa.DataType) -> bool:

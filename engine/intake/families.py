@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ipvalue.columns import given
 from ipvalue.intake.hashes import hash_ids
 
 FAMILY, SHARE = "family_id", "revenue_share"
@@ -39,10 +40,10 @@ class Families:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take in the next rows: columns family_id and revenue_share."""
-        named = batch[FAMILY].is_valid()
         if batch[FAMILY].null_count < batch.num_rows:
-            shares = pc.fill_null(batch[SHARE], 1.0).filter(named).to_numpy(zero_copy_only=False)
-            rows = self._rows + np.flatnonzero(named.to_numpy(zero_copy_only=False))
+            named = given(batch[FAMILY])
+            shares = pc.fill_null(batch[SHARE], 1.0).to_numpy(zero_copy_only=False)[named]
+            rows = self._rows + np.flatnonzero(named)
             self._waiting.append((hash_ids(batch[FAMILY].drop_null()), shares, rows))
             self._rows_waiting += len(shares)
             # merged only when as many are waiting as are known, so the work stays linear

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ipvalue.intake.cells import Fault, convert
+from ipvalue.columns import given, packed
+from ipvalue.intake.cells import Fault, converted
 from ipvalue.intake.mends import meant
 from ipvalue.intake.scan import Duplicates
 from ipvalue.intake.shared import Streams
@@ -37,32 +38,26 @@ def read(
 
 
 def _clean(raw: pa.RecordBatch, rows: Rows, file: str, known: Mapping[str, Column], duplicates: Duplicates) -> tuple[pa.RecordBatch, Rows, Rejects]:
-    converted = {name: _column(raw, column) for name, column in known.items()}
-    ids = converted["asset_id"][0]
+    cells = {name: converted(column, raw) for name, column in known.items()}
+    ids = cells["asset_id"][0]
     good = np.ones(len(rows), np.bool_)
     rejects = Rejects()
-    for name, (array, faults) in converted.items():
+    for name, (array, faults) in cells.items():
         for fault in [*faults, *_blank(known[name], array, faults)]:
             good &= ~fault.cells
             _reject(rejects, known[name], fault, raw, rows, ids, file)
     good &= ~_reject_duplicates(rejects, rows, ids, file, duplicates)
-    batch = pa.RecordBatch.from_arrays([array for array, _ in converted.values()], list(known))
+    batch = pa.RecordBatch.from_arrays([array for array, _ in cells.values()], list(known))
     if good.all():
         return batch, rows, rejects
-    return batch.filter(pa.array(good)), rows[good], rejects
-
-
-def _column(raw: pa.RecordBatch, column: Column) -> tuple[pa.Array, list[Fault]]:
-    if column.name not in raw.schema.names:
-        return pa.nulls(raw.num_rows, column.arrow_type), []
-    return convert(column, raw[column.name])
+    return batch.filter(packed(good)), rows[good], rejects
 
 
 def _blank(column: Column, array: pa.Array, faults: list[Fault]) -> list[Fault]:
     """The blanks of a required column, beside the cells that are null for a fault."""
     if not column.required or not array.null_count:
         return []
-    blank = array.is_null().to_numpy(zero_copy_only=False)
+    blank = ~given(array)
     for fault in faults:
         blank &= ~fault.cells
     return [Fault(blank, f"{column.name} is given", "given")] if blank.any() else []
@@ -92,9 +87,9 @@ def _reject_duplicates(rejects: Rejects, rows: Rows, ids: pa.Array, file: str, d
     found = np.zeros(len(rows), np.bool_)
     if not len(duplicates.hashes):
         return found
-    given = np.flatnonzero(ids.is_valid().to_numpy(zero_copy_only=False))
+    named = np.flatnonzero(given(ids))
     occurrences = duplicates.occurrences(ids.drop_null())
-    where, times = given[occurrences > 0], occurrences[occurrences > 0]
+    where, times = named[occurrences > 0], occurrences[occurrences > 0]
     names = ids.take(pa.array(where)).to_pylist()
     messages = [f"asset_id {name!r} occurs {n} times: give every right its own" for name, n in zip(names, times, strict=True)]
     rejects.add(file, rows[where], names, "asset_id", names, "asset_id is unique", messages)

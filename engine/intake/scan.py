@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue.intake import families
-from ipvalue.intake.cells import convert
+from ipvalue.intake.cells import converted
 from ipvalue.intake.families import Families
 from ipvalue.intake.hashes import hash_ids
 from ipvalue.intake.sources import Portfolio
@@ -88,15 +88,7 @@ def _columns(portfolio: Portfolio, names: list[str]) -> Iterable[pa.RecordBatch]
     names = list(dict.fromkeys(names))
     for unit in portfolio.units(_MOST_ROWS):
         for batch in stored_batches(unit, names):
-            yield pa.RecordBatch.from_arrays([_column(batch, name) for name in names], names)
-
-
-def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
-    column = PORTFOLIO[name]
-    if name not in batch.schema.names:
-        return pa.nulls(batch.num_rows, column.arrow_type)
-    array, _ = convert(column, batch[name])
-    return array
+            yield pa.RecordBatch.from_arrays([converted(PORTFOLIO[name], batch)[0] for name in names], names)
 
 
 def _confirmed(portfolio: Portfolio, repeated: npt.NDArray[np.uint64]) -> Duplicates:

@@ -1,24 +1,18 @@
-"""Filling the blanks of a batch from the assumptions, and saying what was filled by which set.
-
-Rows with the same right type, jurisdiction and sector see the same sets, so values are looked up once for each such
-kind of right (k) and then taken for all rows (n): (k,) → (n,).
-"""
+"""Filling the blanks of a batch from the assumptions, and saying what was filled by which set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue.assumptions.book import LIFE, MONEY, NONE, Assumptions, AssumptionSet, FeeSchedule, SurvivalCurve
+from ipvalue.assumptions.kinds import Group, Kinds
+from ipvalue.columns import Mask, Texts, any_is_in, distinct, floats, given, packed, truth
 from ipvalue.schema import FILLABLE, INCOME_METHODS, LINKED, PENDING, PORTFOLIO, RENEWABLE
-
-Mask = npt.NDArray[np.bool_]
-Indices = npt.NDArray[np.int64]
 
 _METHOD = ("method", "methods", "weights")
 """Filled first: what else is filled depends on how the row is valued."""
@@ -36,6 +30,7 @@ _LATE = (
 
 _SINGLES = tuple((name,) for name in PORTFOLIO if name in FILLABLE and not any(name in group for group in (_METHOD, *_TOGETHER, *_LATE)))
 _ORDER = (_METHOD, *_TOGETHER, *_SINGLES, *_LATE)
+_GROUP_OF = {name: group for group in _ORDER for name in group}
 
 _REVENUE = ("revenue", "revenue_path")
 _ONLY_FOR = {
@@ -72,41 +67,11 @@ def fill(batch: pa.RecordBatch, book: Assumptions, currency: str | None = None, 
     nothing of its growth, a curve of renewals where there is no obsolescence and the owner does not choose (model §11.2, §11.3).
     """
     rows = _Rows(batch, book, currency, sold)
-    for columns in _ORDER:
-        rows.fill(columns)
-        if columns == ("currency",):
+    for group in _ORDER:
+        rows.fill(group)
+        if group == ("currency",):
             rows.name_currency()
     return rows.with_defaults(), rows.report()
-
-
-@dataclass(frozen=True)
-class _Kinds:
-    """The kinds of right in a batch: the kind of each row, and each kind's sets, most general first."""
-
-    of_row: Indices
-    sets: list[list[AssumptionSet]]
-
-    @classmethod
-    def of(cls, batch: pa.RecordBatch, book: Assumptions) -> _Kinds:
-        keys = ["right_type", "jurisdiction", "sector"]
-        encoded = [batch[key].dictionary_encode() for key in keys]
-        code = np.zeros(batch.num_rows, np.int64)
-        for one in encoded:
-            code = code * (len(one.dictionary) + 1) + pc.fill_null(one.indices, len(one.dictionary)).to_numpy()
-        _, first, of_row = np.unique(code, return_index=True, return_inverse=True)
-        kinds = batch.select(keys).take(pa.array(first)).to_pylist()
-        return cls(of_row, [_sets(book, **kind) for kind in kinds])
-
-
-def _sets(book: Assumptions, right_type: str, jurisdiction: str | None, sector: str | None) -> list[AssumptionSet]:
-    names = [right_type]
-    if jurisdiction:
-        names.append(f"{right_type}/{jurisdiction}")
-    if sector:
-        names.append(f"{right_type}//{sector}")
-    if jurisdiction and sector:
-        names.append(f"{right_type}/{jurisdiction}/{sector}")
-    return [book.sets[name] for name in names if name in book.sets]
 
 
 class _Rows:
@@ -114,63 +79,82 @@ class _Rows:
 
     def __init__(self, batch: pa.RecordBatch, book: Assumptions, currency: str | None, sold: bool) -> None:
         self._given = batch
-        self._columns: dict[str, pa.Array] = {name: batch[name] for name in batch.schema.names}
+        self._columns: dict[str, pa.Array] = dict(zip(batch.schema.names, batch.columns, strict=True))
         self._book, self._currency, self._sold = book, currency, sold
-        self._kinds = _Kinds.of(batch, book)
-        self._filled: list[tuple[str, Mask, list[AssumptionSet | None]]] = []
+        self._texts: dict[str, Texts] = {}
+        self._blank: dict[str, Mask] = {}
         self._valued_by: dict[tuple[str, ...], Mask] = {}
+        self._kinds = Kinds.of([self._texts_of(name) for name in ("right_type", "jurisdiction", "sector")], book, _GROUP_OF)
+        self._filled: list[tuple[str, Mask, list[AssumptionSet | None]]] = []
 
-    def fill(self, columns: tuple[str, ...]) -> None:
+    def fill(self, group: Group) -> None:
         """Fill columns that belong together, each kind from its most precise set that has any of them."""
-        chosen = [next((one for one in reversed(sets) if any(name in one.values for name in columns)), None) for sets in self._kinds.sets]
-        if not any(chosen):
+        chosen = self._kinds.chosen.get(group)
+        if chosen is None:
             return
-        for name, where in self._fillable(columns, chosen).items():
+        for name, where in self._fillable(group, chosen).items():
             if where.any():
                 self._fill_one(name, chosen, where)
 
     def name_currency(self) -> None:
         """The market's currency where no set gave another: not an assumption, so not reported."""
         if self._currency is not None:
-            self._columns["currency"] = self._columns["currency"].fill_null(self._currency)
+            self._set("currency", self._columns["currency"].fill_null(self._currency))
+
+    def _set(self, name: str, array: pa.Array) -> None:
+        self._columns[name] = array
+        self._texts.pop(name, None)
 
     def _fill_one(self, name: str, chosen: list[AssumptionSet | None], where: Mask) -> None:
         values = [None if one is None else one.values.get(name) for one in chosen]
-        offered = pa.array(values, PORTFOLIO[name].arrow_type).take(pa.array(self._kinds.of_row))
-        where = where & _mask(offered.is_valid())
+        where = where & self._of_kind([value is not None for value in values])
         if name in _NAMED:
-            where &= self._has_anchor(name, offered)
+            where &= self._has_anchor(name, values)
         if name in MONEY:
             where &= self._is_in_currency(chosen)
         if name == "revenue_uncertainty":  # of the revenue that the same set fills, never of the row's own
             own = [one is None or not any(column in one.values for column in _REVENUE) for one in chosen]
-            where &= self._has_no_revenue() | np.array(own, np.bool_)[self._kinds.of_row]
+            where &= self._has_no_revenue() | self._of_kind(own)
         if where.any():
-            self._columns[name] = pc.if_else(pa.array(where), offered, self._columns[name])
+            self._set(name, self._laid_over(name, chosen, values, where))
             self._filled.append((name, where, chosen))
 
-    def _fillable(self, columns: tuple[str, ...], chosen: list[AssumptionSet | None]) -> dict[str, Mask]:
+    def _laid_over(self, name: str, chosen: list[AssumptionSet | None], values: list[Any], where: Mask) -> pa.Array:
+        """A column with the kinds' values where they are wanted."""
+        of = PORTFOLIO[name].arrow_type
+        if all(one is chosen[0] for one in chosen):
+            offered = pa.repeat(pa.scalar(values[0], of), len(where))
+        else:
+            offered = pa.array(values, of).take(pa.array(self._kinds.of_row))
+        return offered if where.all() else pc.if_else(packed(where), offered, self._columns[name])
+
+    def _of_kind(self, is_so: list[bool]) -> Mask:
+        """Where something is so of the row's kind."""
+        mask: Mask = np.array(is_so, np.bool_)[self._kinds.of_row]
+        return mask
+
+    def _fillable(self, group: Group, chosen: list[AssumptionSet | None]) -> dict[str, Mask]:
         """Where each of the columns may be filled."""
-        if columns == LIFE:
+        if group == LIFE:
             return self._fillable_life(chosen)
-        blank: Mask = np.logical_and.reduce([self._is_blank(name) for name in columns])
-        if "grant_probability" in columns:  # a project with stages of its own has its chances there (model §11.3)
-            blank &= _mask(pc.is_in(self._given["stage"], pa.array(sorted(PENDING)))) & ~self._has_own_stages()
-        if "royalty_rate" in columns:  # a project with a margin earns that
+        blank: Mask = np.logical_and.reduce([self._is_blank(name) for name in group])
+        if "grant_probability" in group:  # a project with stages of its own has its chances there (model §11.3)
+            blank &= self._is_in("stage", PENDING) & ~self._has_own_stages()
+        if "royalty_rate" in group:  # a project with a margin earns that
             blank &= self._is_valued_by(("relief_from_royalty", "licence")) | self._is_blank("margin")
-        if columns == ("discount_premium",) and not self._sold:
+        if group == ("discount_premium",) and not self._sold:
             blank &= self._is_valued_by(INCOME_METHODS)
-        if len(columns) > 1 and any(name in MONEY for name in columns):
+        if len(group) > 1 and any(name in MONEY for name in group):
             blank &= self._is_in_currency(chosen)
-        if columns == ("currency",):
+        if group == ("currency",):
             blank &= np.logical_and.reduce([self._is_blank(name) for name in MONEY])
-        if columns[0] in _REVENUE:
+        if group[0] in _REVENUE:
             blank &= self._has_no_revenue()
-        if columns == ("obsolescence",):  # a row that says how its revenue moves has said how it declines
+        if group == ("obsolescence",):  # a row that says how its revenue moves has said how it declines
             blank &= self._is_blank("growth") & self._is_blank("revenue_path")
-        if columns == ("survival_curve",):  # a curve of renewals already holds the owners' choices, and the decline that led to them
-            blank &= ~_mask(pc.equal(self._columns["renewal"], "optimal")) & ~_mask(pc.greater(self._columns["obsolescence"], 0.0))
-        return {name: blank & self._is_valued_by(_ONLY_FOR[name]) if name in _ONLY_FOR else blank for name in columns}
+        if group == ("survival_curve",):  # a curve of renewals already holds the owners' choices, and the decline that led to them
+            blank &= ~self._is_in("renewal", ["optimal"]) & ~self._is_positive("obsolescence")
+        return {name: blank & self._is_valued_by(_ONLY_FOR[name]) if name in _ONLY_FOR else blank for name in group}
 
     def _is_valued_by(self, methods: tuple[str, ...]) -> Mask:
         """Where one of the methods values the row, alone or among others. Asked again and again, for the methods are filled first."""
@@ -179,11 +163,11 @@ class _Rows:
         return self._valued_by[methods]
 
     def _valued(self, methods: tuple[str, ...]) -> Mask:
-        lists, names = self._columns["methods"], pa.array(methods, pa.string())
-        single = pc.if_else(lists.is_valid(), None, self._columns["method"].fill_null(PORTFOLIO["method"].default))
-        valued = np.array(_mask(pc.is_in(single, names)))
-        valued[pc.list_parent_indices(lists).to_numpy()[_mask(pc.is_in(lists.flatten(), names))]] = True
-        return valued
+        lists = self._columns["methods"]
+        single = self._is_in("method", methods)
+        if PORTFOLIO["method"].default in methods:
+            single |= ~given(self._columns["method"])
+        return np.where(given(lists), any_is_in(lists, methods), single)
 
     def _has_own_stages(self) -> Mask:
         own: Mask = self._is_valued_by(("project",)) & ~self._is_blank("stage_years")
@@ -195,8 +179,11 @@ class _Rows:
 
     def _is_in_currency(self, chosen: list[AssumptionSet | None]) -> Mask:
         """Where the row's currency, its own or filled, is that of the set which would fill its money."""
-        currencies = pa.array([None if one is None else one.values.get("currency") for one in chosen], pa.string())
-        return _mask(pc.equal(self._columns["currency"], currencies.take(pa.array(self._kinds.of_row))))
+        own = self._texts_of("currency")
+        places = {name: place for place, name in enumerate(own.values)}
+        wanted = np.array([-1 if one is None else places.get(one.values.get("currency", ""), -1) for one in chosen])
+        mask: Mask = own.codes == wanted[self._kinds.of_row]
+        return mask
 
     def _fillable_life(self, chosen: list[AssumptionSet | None]) -> dict[str, Mask]:
         """A row that says how long it lives is not told otherwise; an economic life only adds to the law's.
@@ -204,10 +191,10 @@ class _Rows:
         The law's end is enough for a row that says itself how what it earns moves: the economic life is that of the set's own decline.
         A licence, or a right that waits for a rival, cannot be indefinite (model §4): it takes the set's economic life instead.
         """
-        no_life = self._is_blank("life") & ~_mask(self._given["indefinite"])
+        no_life = self._is_blank("life") & ~truth(self._given["indefinite"])
         no_end = no_life & self._is_blank("economic_life") & (self._is_renewable() | self._is_blank("expiry_date"))
-        must_end = self._is_valued_by(("licence",)) | _mask(pc.greater(self._columns["entry_hazard"], 0.0))
-        endless = np.array([one is not None and bool(one.values.get("indefinite")) for one in chosen], np.bool_)[self._kinds.of_row]
+        must_end = self._is_valued_by(("licence",)) | self._is_positive("entry_hazard")
+        endless = self._of_kind([one is not None and bool(one.values.get("indefinite")) for one in chosen])
         indefinite = no_end & self._is_blank("indefinite") & ~must_end
         earns = self._is_valued_by(INCOME_METHODS)
         silent = self._is_blank("obsolescence") & self._is_blank("growth") & self._is_blank("revenue_path")
@@ -217,48 +204,70 @@ class _Rows:
             "economic_life": earns & no_life & self._is_blank("economic_life") & (no_end | silent) & ~(indefinite & endless),
         }
 
-    def _has_anchor(self, column: str, offered: pa.Array) -> Mask:
-        """Where the date is known that what is offered counts from; to renewal fees the next one will do."""
+    def _has_anchor(self, column: str, offered: list[str | None]) -> Mask:
+        """Where the date is known that what is offered to each kind counts from; to renewal fees the next one will do."""
         filing = [name for name, one in self._named(column).items() if one.anchor == "filing"]
-        from_filing = _mask(pc.is_in(offered, pa.array(filing, pa.string())))
-        granted = ~self._is_blank("grant_date") | _mask(pc.greater(self._columns["grant_lag"], 0.0))
+        from_filing = self._of_kind([name in filing for name in offered])
+        granted = ~self._is_blank("grant_date") | self._is_positive("grant_lag")
         dated = np.where(from_filing, ~self._is_blank("filing_date"), granted)
         if column == "fee_schedule":
             dated |= self._is_renewable() & ~self._is_blank("expiry_date")
-        anchored: Mask = dated | _mask(pc.equal(offered, NONE))
+        anchored: Mask = dated | self._of_kind([name == NONE for name in offered])
         return anchored
 
     def _named(self, column: str) -> Mapping[str, FeeSchedule] | Mapping[str, SurvivalCurve]:
         return self._book.schedules if column == "fee_schedule" else self._book.curves
 
     def _is_renewable(self) -> Mask:
-        return _mask(pc.is_in(self._given["right_type"], pa.array(sorted(RENEWABLE))))
+        return self._is_in("right_type", RENEWABLE)
+
+    def _is_in(self, name: str, values: Iterable[str]) -> Mask:
+        return self._texts_of(name).is_in(values)
+
+    def _is_positive(self, name: str) -> Mask:
+        mask: Mask = floats(self._columns[name]) > 0.0
+        return mask
 
     def _is_blank(self, name: str) -> Mask:
-        return _mask(self._given[name].is_null())
+        """Where the row itself leaves a column blank."""
+        if name not in self._blank:
+            self._blank[name] = ~given(self._given[name])
+        return self._blank[name]
+
+    def _texts_of(self, name: str) -> Texts:
+        if name not in self._texts:
+            self._texts[name] = Texts.of(self._columns[name])
+        return self._texts[name]
 
     def with_defaults(self) -> pa.RecordBatch:
         """The filled batch, with the registry's defaults in what is still blank."""
-        columns = dict(self._columns)
         for name in _NAMED:
-            columns[name] = pc.if_else(pc.equal(columns[name], NONE), None, columns[name])
-        for name, array in columns.items():
-            default = PORTFOLIO[name].default if name in PORTFOLIO else None  # a rule's column has none
-            if default is not None and array.null_count:
-                columns[name] = array.fill_null(pa.scalar(default, array.type))
-        columns["method"] = pc.if_else(columns["methods"].is_valid(), self._columns["method"], columns["method"])
-        return pa.RecordBatch.from_pydict(columns, self._given.schema)
+            if NONE in self._texts_of(name).values:
+                self._set(name, pc.if_else(pc.equal(self._columns[name], NONE), None, self._columns[name]))
+        filled = [self._with_default(name, array) for name, array in self._columns.items()]
+        return pa.RecordBatch.from_arrays(filled, schema=self._given.schema)
+
+    def _with_default(self, name: str, array: pa.Array) -> pa.Array:
+        default = PORTFOLIO[name].default if name in PORTFOLIO else None  # a rule's column has none
+        if default is None or not array.null_count:
+            return array
+        scalar = pa.scalar(default, array.type)
+        if name == "method":  # a row with several has no other
+            return pc.if_else(pc.or_(array.is_valid(), self._columns["methods"].is_valid()), array, scalar)
+        return pa.repeat(scalar, len(array)) if array.null_count == len(array) else array.fill_null(scalar)
 
     def report(self) -> pa.DictionaryArray:
         """What was filled by which set, a text for each row."""
-        bits = np.zeros(self._given.num_rows, np.uint64)
+        always = sum(1 << i for i, (_, where, _) in enumerate(self._filled) if where.all())
+        bits = np.full(self._given.num_rows, always, np.uint64)
         for i, (_, where, _) in enumerate(self._filled):
-            bits |= where.astype(np.uint64) << np.uint64(i)
-        patterns, of_pattern = np.unique(bits, return_inverse=True)
-        codes, of_row = np.unique(self._kinds.of_row * len(patterns) + of_pattern, return_inverse=True)
+            if not always >> i & 1:
+                bits |= where.astype(np.uint64) << np.uint64(i)
+        patterns, of_pattern = distinct(bits.view(np.int64))
+        codes, of_row = distinct(self._kinds.of_row * len(patterns) + of_pattern)
         texts = [self._text(int(code) // len(patterns), int(patterns[code % len(patterns)])) for code in codes]
-        distinct, of_code = np.unique(np.array(texts, np.str_), return_inverse=True)
-        return pa.DictionaryArray.from_arrays(pa.array(of_code[of_row], pa.int32()), pa.array(distinct, pa.string()))
+        ordered, of_code = np.unique(np.array(texts, np.str_), return_inverse=True)
+        return pa.DictionaryArray.from_arrays(pa.array(of_code[of_row], pa.int32()), pa.array(ordered, pa.string()))
 
     def _text(self, kind: int, bits: int) -> str:
         by_set: dict[str, list[str]] = {one.name: [] for one in self._kinds.sets[kind]}
@@ -271,8 +280,3 @@ class _Rows:
 
 def _registry_order(columns: Iterable[str]) -> list[str]:
     return [name for name in PORTFOLIO if name in columns]
-
-
-def _mask(array: pa.Array) -> Mask:
-    mask: Mask = pc.fill_null(array, False).to_numpy(zero_copy_only=False)
-    return mask

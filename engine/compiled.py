@@ -8,17 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue.cashflows import Vectors, join, take
 from ipvalue.constants import WEIGHT_TOLERANCE
 from ipvalue.methods import METHODS, by_rule, relief_from_royalty
-from ipvalue.rows import Floats, Longs, Mask, Rows
+from ipvalue.rows import Floats, Ints, Longs, Mask, Rows
 from ipvalue.rules import check_common
 from ipvalue.schema import INCOME_METHODS
 from ipvalue.tables import Tables
+
+_NUMBER = {name: place for place, name in enumerate(METHODS)}
+_EARNS = np.array([name in INCOME_METHODS for name in METHODS])
+"""By number of method: whether it is an income method."""
 
 
 @dataclass(frozen=True)
@@ -65,26 +68,39 @@ def _nothing(rows: Rows, tables: Tables) -> tuple[str, Longs, Vectors]:
 def _assembled(rows: Rows, parts: list[tuple[str, Longs, Vectors]]) -> Compiled:
     """Components in the order of rows, and within a row of its methods; those of rows that were rejected later fall away."""
     several = rows.given("methods")
-    lists = pc.if_else(pa.array(several), rows.batch["methods"], _one_each(rows.batch["method"]))
-    start = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).to_numpy())]).astype(np.int64)
-    weight = np.ones(int(start[-1]))
-    weight[np.repeat(several, np.diff(start))] = rows.batch["weights"].filter(pa.array(several)).flatten().to_numpy(zero_copy_only=False)
-    names, parents = lists.flatten(), np.repeat(np.arange(len(rows)), np.diff(start))
-    order = np.empty(int(start[-1]), np.int64)
+    start, method = _components(rows, several)
+    weight = np.ones(len(method))
+    if several.any():
+        weight[np.repeat(several, np.diff(start))] = rows.batch["weights"].filter(pa.array(several)).flatten().to_numpy(zero_copy_only=False)
+    return Compiled(_in_order(rows, start, method, parts), start, several, weight, _EARNS[method])
+
+
+def _components(rows: Rows, several: Mask) -> tuple[Longs, Ints]:
+    """The first component of each row (a + 1), and of each component (c,) the number of its method."""
+    alone = rows.index("method", _NUMBER)
+    if not several.any():
+        return np.arange(len(rows) + 1), alone
+    counts = np.where(several, rows.lengths("methods"), 1)
+    method = np.repeat(alone, counts)
+    method[np.repeat(several, counts)] = pc.index_in(rows.batch["methods"].flatten(), pa.array(_NUMBER)).to_numpy()
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), method
+
+
+def _in_order(rows: Rows, start: Longs, method: Ints, parts: list[tuple[str, Longs, Vectors]]) -> Vectors:
+    """The vectors of all components (c,) from those of each method's rows."""
+    joined = join([vectors for _, _, vectors in parts])
+    made = len(joined.step)
+    if len(parts) == 1 and made == len(method):
+        return joined
+    parents = np.repeat(np.arange(len(rows)), np.diff(start))
+    order = np.empty(len(method), np.int64)
     before = 0
     for name, row, vectors in parts:
-        places = np.flatnonzero(_mask(pc.equal(names, name)))
+        places = np.flatnonzero(method == _NUMBER[name])
         order[places] = before + np.searchsorted(row, rows.row[parents[places]])
         before += len(vectors.step)
-    joined = join([vectors for _, _, vectors in parts])
-    in_place = len(order) == before and bool((order == np.arange(before)).all())
-    vectors = joined if in_place else take(joined, order)
-    return Compiled(vectors, start, several, weight, _mask(pc.is_in(names, pa.array(INCOME_METHODS))))
-
-
-def _one_each(texts: pa.Array) -> pa.Array:
-    """Each text as a list of itself."""
-    return pa.ListArray.from_arrays(pa.array(np.arange(len(texts) + 1, dtype=np.int32)), texts)
+    in_place = len(order) == made and bool((order == np.arange(made)).all())
+    return joined if in_place else take(joined, order)
 
 
 def _check_methods(rows: Rows) -> None:
@@ -122,8 +138,3 @@ def _sums(rows: Rows) -> Floats:
     sums: Floats = np.zeros(len(rows))
     np.add.at(sums, pc.list_parent_indices(lists).to_numpy(), lists.flatten().to_numpy(zero_copy_only=False))
     return sums
-
-
-def _mask(array: pa.Array) -> npt.NDArray[np.bool_]:
-    mask: Mask = pc.fill_null(array, False).to_numpy(zero_copy_only=False)
-    return mask

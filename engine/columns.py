@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.types as pt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Places = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
+Number = TypeVar("Number", bound=np.generic)
 
 
 def given(array: pa.Array) -> Mask:
@@ -57,36 +60,56 @@ def _unpacked(bits: pa.Buffer, array: pa.Array) -> Mask:
     return np.unpackbits(np.frombuffer(bits, np.uint8)[first:], count=skipped + len(array), bitorder="little")[skipped:].view(np.bool_)
 
 
+def repeated(value: object, of: pa.DataType, rows: int) -> pa.Array:
+    """A column that holds one value in all its rows."""
+    if pt.is_floating(of) or pt.is_integer(of):
+        return pa.array(np.full(rows, value, of.to_pandas_dtype()))
+    return pa.repeat(pa.scalar(value, of), rows)
+
+
 @dataclass(frozen=True)
 class Texts:
-    """A column of texts: `codes` (a,) the place of each row's text among the distinct `values`, len(values) where it is blank."""
+    """A column of texts by its distinct ones: `values`, and `places` (a,) where among them each row's text is, len(values) where it is blank.
 
-    codes: Places
+    A column that is the same in all its `rows`, one text or blank, has no places.
+    """
+
     values: tuple[str, ...]
+    rows: int
+    places: Places | None = None
 
     @classmethod
     def of(cls, array: pa.StringArray) -> Texts:
         """The texts of a column."""
         if array.null_count == len(array):
-            return cls(np.zeros(len(array), np.intp), ())
+            return cls((), len(array))
         if not array.null_count and _is_one_text(array):
-            return cls(np.zeros(len(array), np.intp), (array[0].as_py(),))
+            return cls((array[0].as_py(),), len(array))
         encoded = array.dictionary_encode()
         values = tuple(encoded.dictionary.to_pylist())
-        return cls(pc.fill_null(encoded.indices, len(values)).to_numpy().astype(np.intp), values)
+        return cls(values, len(array), pc.fill_null(encoded.indices, len(values)).to_numpy().astype(np.intp))
+
+    @property
+    def codes(self) -> Places:
+        """(a,) the place of each row's text among the values."""
+        return np.zeros(self.rows, np.intp) if self.places is None else self.places
 
     def is_in(self, names: Iterable[str]) -> Mask:
         """(a,) where the text is one of `names`."""
         wanted = frozenset(names)
-        return np.array([*(value in wanted for value in self.values), False])[self.codes]
+        return self._taken(np.array([*(value in wanted for value in self.values), False]))
 
-    def index(self, places: Mapping[str, int]) -> Ints:
-        """(a,) the place of the text, −1 where it is blank or has none."""
-        return np.array([*(places.get(value, -1) for value in self.values), -1], np.int32)[self.codes]
+    def index(self, numbers: Mapping[str, int]) -> Ints:
+        """(a,) the number of the text, −1 where it is blank or has none."""
+        return self._taken(np.array([*(numbers.get(value, -1) for value in self.values), -1], np.int32))
 
     def only(self, rows: Mask) -> Texts:
         """The texts of some rows (a,)."""
-        return Texts(self.codes[rows], self.values)
+        return Texts(self.values, int(np.count_nonzero(rows)), None if self.places is None else self.places[rows])
+
+    def _taken(self, of_value: npt.NDArray[Number]) -> npt.NDArray[Number]:
+        """(a,) what each row's text has of one for each of the values, and one for a blank."""
+        return np.full(self.rows, of_value[0], of_value.dtype) if self.places is None else of_value[self.places]
 
 
 def any_is_in(lists: pa.ListArray, names: Sequence[str]) -> Mask:
@@ -105,11 +128,10 @@ def distinct(numbers: Longs) -> tuple[Longs, Places]:
 
 
 def _is_one_text(array: pa.StringArray) -> bool:
-    """Whether the texts, none of them blank, are all the same."""
+    """Whether the texts, none of them blank, are all the same: of one length, and their bytes those of the next one."""
     _, offsets, data = array.buffers()
     ends = np.frombuffer(offsets, np.int32)[array.offset : array.offset + len(array) + 1]
-    length = ends[1] - ends[0]
-    if (np.diff(ends) != length).any():
+    first, length, shared = int(ends[0]), int(ends[1] - ends[0]), int(ends[-2] - ends[0])
+    if (ends[1:] - ends[:-1] != length).any():
         return False
-    texts = np.frombuffer(data or b"", np.uint8)[ends[0] : ends[-1]]
-    return np.array_equal(texts[length:], texts[: len(texts) - length])
+    return not shared or data.slice(first, shared).equals(data.slice(first + length, shared))

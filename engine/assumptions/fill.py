@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 
 from ipvalue.assumptions.book import LIFE, MONEY, NONE, Assumptions, AssumptionSet, FeeSchedule, SurvivalCurve
 from ipvalue.assumptions.kinds import Group, Kinds
-from ipvalue.columns import Mask, Texts, any_is_in, distinct, floats, given, packed, truth
+from ipvalue.columns import Mask, Texts, any_is_in, distinct, floats, given, packed, repeated, truth
 from ipvalue.schema import FILLABLE, INCOME_METHODS, LINKED, PENDING, PORTFOLIO, RENEWABLE
 
 _METHOD = ("method", "methods", "weights")
@@ -74,6 +75,12 @@ def fill(batch: pa.RecordBatch, book: Assumptions, currency: str | None = None, 
     return rows.with_defaults(), rows.report()
 
 
+@cache
+def _defaults(name: str, rows: int) -> pa.Array:
+    """A column of the registry's default, the same for all batches of about so many rows."""
+    return repeated(PORTFOLIO[name].default, PORTFOLIO[name].arrow_type, rows)
+
+
 class _Rows:
     """A batch while it is being filled."""
 
@@ -123,7 +130,7 @@ class _Rows:
         """A column with the kinds' values where they are wanted."""
         of = PORTFOLIO[name].arrow_type
         if all(one is chosen[0] for one in chosen):
-            offered = pa.repeat(pa.scalar(values[0], of), len(where))
+            offered = repeated(values[0], of, len(where))
         else:
             offered = pa.array(values, of).take(pa.array(self._kinds.of_row))
         return offered if where.all() else pc.if_else(packed(where), offered, self._columns[name])
@@ -251,10 +258,11 @@ class _Rows:
         default = PORTFOLIO[name].default if name in PORTFOLIO else None  # a rule's column has none
         if default is None or not array.null_count:
             return array
-        scalar = pa.scalar(default, array.type)
         if name == "method":  # a row with several has no other
-            return pc.if_else(pc.or_(array.is_valid(), self._columns["methods"].is_valid()), array, scalar)
-        return pa.repeat(scalar, len(array)) if array.null_count == len(array) else array.fill_null(scalar)
+            return pc.if_else(pc.or_(array.is_valid(), self._columns["methods"].is_valid()), array, pa.scalar(default, array.type))
+        if array.null_count == len(array):
+            return _defaults(name, 1 << (len(array) - 1).bit_length()).slice(0, len(array))
+        return array.fill_null(pa.scalar(default, array.type))
 
     def report(self) -> pa.DictionaryArray:
         """What was filled by which set, a text for each row."""

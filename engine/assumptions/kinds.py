@@ -31,9 +31,11 @@ class Kinds:
     @classmethod
     def of(cls, texts: Sequence[Texts], book: Assumptions, group_of: Mapping[str, Group]) -> Kinds:
         """The kinds by right type, jurisdiction and sector (`texts`): rows that see the same sets are of one kind. group_of: each column's group."""
-        code = np.zeros(len(texts[0].codes), np.int64)
+        code = np.zeros(texts[0].rows, np.int64)
         for one in texts:
-            code = code * (len(one.values) + 1) + one.codes
+            code = code * (len(one.values) + 1)
+            if one.places is not None:
+                code += one.places
         codes, of_row = distinct(code)
         kinds: dict[tuple[str, ...], int] = {}
         sets: list[list[AssumptionSet]] = []

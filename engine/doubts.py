@@ -95,7 +95,8 @@ def doubts(rows: Rows, tables: Tables) -> Doubts:
     found.add(SAME_DECLINE, rows, income & decline & ~(_filled(rows, "growth") & _filled(rows, "obsolescence")))
     found.add(BEFORE_TAX, rows, income & (premium > 0.0) & premium_is_ours & (rows.floats("tax_rate") == 0.0))
     found.add(LIFE_AS_TAX_LIFE, rows, income & _life_as_tax_life(rows, tables))
-    found.add(STAGES_OUTLIVE, rows, rows.valued_by(["project"]) & _stages_outlive(rows, tables) & ~_filled(rows, "stage_years"))
+    if (project := rows.valued_by(["project"])).any():
+        found.add(STAGES_OUTLIVE, rows, project & _stages_outlive(rows, tables) & ~_filled(rows, "stage_years"))
     return found
 
 
@@ -119,5 +120,7 @@ def _stages_outlive(rows: Rows, tables: Tables) -> Mask:
 def _filled(rows: Rows, column: str) -> Mask:
     """(a,) where the assumptions filled a column."""
     named: Mask = pc.match_substring_regex(rows.filled.dictionary, rf"\b{column}\b").to_numpy(zero_copy_only=False)
+    if not named.any():
+        return np.zeros(len(rows), np.bool_)
     filled: Mask = named[rows.filled.indices.to_numpy()]
     return filled

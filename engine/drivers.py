@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 
 from ipvalue.constants import DEFAULT_INDEFINITE_LIFE, DRIVERS, TIME_EPSILON
 from ipvalue.rows import Floats, Ints, Longs, Mask, Rows
@@ -106,10 +105,9 @@ def of_name(rows: Rows, name: str, values: Mapping[str, float]) -> Floats:
 
 def _lists(rows: Rows, name: str) -> tuple[Longs, Floats]:
     """A column of lists as a ragged table: (a + 1) starts and the entries."""
-    column = rows.batch[name]
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy().astype(np.int64)
-    start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return start, column.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
+    start = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(rows.lengths(name), out=start[1:])
+    return start, rows.batch[name].flatten().to_numpy(zero_copy_only=False).astype(np.float64)
 
 
 def _ages(rows: Rows, tables: Tables) -> tuple[Floats, Floats]:

@@ -95,6 +95,8 @@ class Rows:
     def reject(self, bad: Mask, column: str, rule: str, message: str | Callable[[str], str]) -> None:
         """Note that the rows of `bad` (a,) break a rule; `message` may depend on the value's text. They stay until `settle`, so that
         what else is wrong with them is found too; of each column only the first problem is noted."""
+        if not bad.any():
+            return
         where = np.flatnonzero(bad & ~self._broken[column] if column in self._broken else bad)
         if not len(where):
             return

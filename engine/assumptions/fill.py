@@ -174,7 +174,7 @@ class _Rows:
         single = self._is_in("method", methods)
         if PORTFOLIO["method"].default in methods:
             single |= ~given(self._columns["method"])
-        return np.where(given(lists), any_is_in(lists, methods), single)
+        return single if lists.null_count == len(lists) else np.where(given(lists), any_is_in(lists, methods), single)
 
     def _has_own_stages(self) -> Mask:
         own: Mask = self._is_valued_by(("project",)) & ~self._is_blank("stage_years")

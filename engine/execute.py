@@ -28,6 +28,7 @@ from ipvalue.doubts import Doubts
 from ipvalue.intake import Duplicates, Portfolio, Streams, Unit, open_portfolio, read, scan
 from ipvalue.job import Job
 from ipvalue.market import Market, load_market
+from ipvalue.memory import keep_freed_memory
 from ipvalue.schema import BrokenRule, Column, InputError, Rejects
 from ipvalue.store import Store, Written
 from ipvalue.summary import asset_schema, describe_groups
@@ -81,6 +82,7 @@ Progress = Callable[[int, int], None]
 
 def run_task(task: Task, run: Run) -> Receipt:
     """Values one range of rows and writes its part. Running it twice changes nothing."""
+    keep_freed_memory()
     with kernels(run.job.backend).DefaultArithmetic():
         return _value_task(task, run)
 

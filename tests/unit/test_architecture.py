@@ -35,7 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("reconcile", "tolerance"),
     ("appraise",),
     ("lending", "scenarios"),
-    ("job", "store", "spread"),
+    ("job", "memory", "store", "spread"),
     ("execute",),
     ("valuation",),
     ("sensitivities", "explain", "speed"),

@@ -31,7 +31,7 @@ from ipvalue.market import Market, load_market
 from ipvalue.memory import keep_freed_memory
 from ipvalue.schema import BrokenRule, Column, InputError, Rejects
 from ipvalue.store import Store, Written
-from ipvalue.summary import asset_schema, describe_groups
+from ipvalue.summary import DENSE, asset_schema, describe_groups, quantile_name
 from ipvalue.totals import Totals
 
 
@@ -97,7 +97,9 @@ def _value_task(task: Task, run: Run) -> Receipt:
         for _ in _values(task, run, receipt, parts):
             pass
     name = f"assets/part-{task.number:05d}.parquet"
-    receipt.files.append(run.store.write_parquet(name, pa.Table.from_batches(parts, asset_schema(run.job.sampling.quantiles))))
+    quantiles = run.job.sampling.quantiles
+    table = pa.Table.from_batches(parts, asset_schema(quantiles))
+    receipt.files.append(run.store.write_parquet(name, table, DENSE, [quantile_name(one) for one in quantiles]))
     receipt.rejected = len(receipt.rejects.rows(task.unit.display))
     return receipt
 

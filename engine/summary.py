@@ -30,6 +30,10 @@ RECONCILED = "reconciled"
 EXTRA_COLUMNS = 1
 """Numbers each asset adds to its group beside the quantiles: its value."""
 
+DENSE = ("mean", "mean_raw", "standard_error", "standard_deviation", "closed_form", "value")
+"""Numbers of a right that are sums or made from them: every bit of a double is in use, and no compression takes a fifteenth off them. Quantiles are
+the value of one path, in single precision mostly; the others are often 0 or repeat."""
+
 
 def quantile_name(quantile: float) -> str:
     """0.05 → q05, 0.5 → q50, 0.999 → q99_9 (interface.md)."""

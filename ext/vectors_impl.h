@@ -1,5 +1,8 @@
 /* The period vectors: model.md §2, §4, §6, §7. Included by kernel_isa.h. Every line is + − × ÷, our exp and pow, so the bits do not depend on the
- * processor; what needs exp or pow for every period stands in a loop by itself, which takes vectors. */
+ * processor; what needs exp or pow for every period stands in a loop by itself, which takes vectors, and whole ones: such a loop runs on to a
+ * multiple of WHOLE, past its last period, where the times stay at the last one and nobody reads what comes of them. */
+enum { WHOLE = 8 };
+INLINE int64_t whole(int64_t n) { return (n + WHOLE - 1) & -(int64_t)WHOLE; }
 
 typedef struct {
     const double *d;
@@ -27,13 +30,15 @@ static double gross_rate(const vector_job *job, int32_t curve, double premium, d
 }
 static double discount(const vector_job *job, int32_t curve, double premium, double u) {
     const double gross = gross_rate(job, curve, premium, u);
-    return gross > 0.0 ? pow_f64(gross, -u) : NAN;
+    if (!(gross > 0.0)) return NAN;
+    return u == 0.0 ? 1.0 : pow_f64(gross, -u); /* the power is 1 too, to the bit */
 }
-/* The same at n ascending times; room: n numbers. */
+/* The same at n ascending times; room: whole(n) numbers, as many as there are times. */
 static void discounts(const vector_job *job, int32_t curve, double premium, const double *restrict u, int64_t n, double *restrict gross, double *restrict out) {
     int64_t place = 0;
     for (int64_t i = 0; i < n; i++) gross[i] = 1.0 + interpolate(&job->curves, curve, u[i], &place) + premium;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = n; i < whole(n); i++) gross[i] = gross[n - 1];
+    for (int64_t i = 0; i < whole(n); i++) {
         const double power = pow_f64(gross[i], -u[i]);
         out[i] = gross[i] > 0.0 ? power : NAN;
     }
@@ -41,13 +46,13 @@ static void discounts(const vector_job *job, int32_t curve, double premium, cons
 /* out = e^(-rate·time): 1 at a rate of 0. */
 static void decays(double rate, const double *restrict time, int64_t n, double *restrict out) {
     if (rate == 0.0)
-        for (int64_t i = 0; i < n; i++) out[i] = 1.0;
+        for (int64_t i = 0; i < whole(n); i++) out[i] = 1.0;
     else
-        for (int64_t i = 0; i < n; i++) out[i] = exp_f64(-rate * time[i]);
+        for (int64_t i = 0; i < whole(n); i++) out[i] = exp_f64(-rate * time[i]);
 }
 /* out = base^time */
 static void powers(double base, const double *restrict time, int64_t n, double *restrict out) {
-    for (int64_t i = 0; i < n; i++) out[i] = pow_f64(base, time[i]);
+    for (int64_t i = 0; i < whole(n); i++) out[i] = pow_f64(base, time[i]);
 }
 
 /* S without the grant: exp(-hazard·e)·T(age + e)/T(age) is split so that T(age) is looked up once. */
@@ -152,14 +157,14 @@ static int8_t add_perpetuity(const vector_job *job, const row *r, int64_t period
 
 /* Room for the periods of one asset. */
 typedef struct {
-    double *end, *middle, *df, *df_end, *aging, *lasting, *running, *fees, *cost, *annual, *room;
+    double *end, *middle, *df, *df_end, *aging, *lasting, *entering, *running, *fees, *cost, *annual, *room;
 } fill_space;
 enum { FILL_ARRAYS = sizeof(fill_space) / sizeof(double *) };
 
 /* The revenue of each year from 1, into annual; returns the growth of the last. With a path, growth counts from the path's end. */
 static double revenues(const row *r, const double *path, int64_t given, int64_t years, double *restrict annual, double *restrict room) {
     const double level = GET(growth_long), extra = GET(growth) - GET(growth_long), fade = GET(growth_fade);
-    for (int64_t i = given; i < years; i++) room[i] = level + extra * exp_f64(-fade * (double)(i - given));
+    for (int64_t i = given; i < whole(years); i++) room[i] = level + extra * exp_f64(-fade * (double)(i - given));
     double now = GET(revenue), growth = 0.0;
     for (int64_t i = 0; i < years; i++) {
         if (i < given) now = path[i];
@@ -187,12 +192,12 @@ static int8_t fill_asset(const vector_job *job, int64_t a, const fill_space *s) 
     const double age_survival = surviving(job, survival_curve, age, &place);
     if (age_survival <= 0.0) return VECTOR_SURVIVAL_ZERO;
 
-    for (int64_t t = 0; t < periods; t++) {
+    for (int64_t t = 0; t < whole(periods); t++) {
         const double e = (double)(t + 1) / job->steps;
         s->end[t] = e < life ? e : life;
-        f[t] = 0.0;
     }
-    for (int64_t t = 0; t < periods; t++) s->middle[t] = job->mid_period ? ((t ? s->end[t - 1] : 0.0) + s->end[t]) / 2.0 : s->end[t];
+    memset(f, 0, (size_t)periods * sizeof *f);
+    for (int64_t t = 0; t < whole(periods); t++) s->middle[t] = job->mid_period ? ((t ? s->end[t - 1] : 0.0) + s->end[t]) / 2.0 : s->end[t];
     job->last_delta[a] = s->end[periods - 1] - (periods > 1 ? s->end[periods - 2] : 0.0);
     add_fees(job, r, s->end, periods, f);
     add_stages(job, r, s->end, periods, f);
@@ -200,7 +205,7 @@ static int8_t fill_asset(const vector_job *job, int64_t a, const fill_space *s) 
     if (sold_for > 0.0) discounts(job, curve, premium, s->end, periods, s->room, s->df_end);
     decays(GET(obsolescence), s->end, periods, s->aging);
     decays(GET(hazard), s->end, periods, s->lasting);
-    decays(GET(entry_hazard), s->end, periods, rival);
+    decays(GET(entry_hazard), s->end, periods, s->entering);
     if (annual_cost > 0.0) powers(1.0 + GET(cost_inflation), s->middle, periods, s->running);
     if (endless && schedule >= 0) powers(1.0 + GET(fee_inflation), s->middle, periods, s->fees);
     const double growth = revenues(r, job->path + job->path_start[a], job->path_start[a + 1] - job->path_start[a],
@@ -221,6 +226,7 @@ static int8_t fill_asset(const vector_job *job, int64_t a, const fill_space *s) 
         if (survival_curve >= 0) living *= surviving(job, survival_curve, age + e, &place) / age_survival;
         survival[t] = living < previous ? living : previous;
         previous = survival[t];
+        rival[t] = s->entering[t];
         salvage[t] = sold_for > 0.0 ? s->df_end[t] * sold_for * fx : 0.0;
         if (df != df || salvage[t] != salvage[t]) return VECTOR_RATE;
         if (job->low) {
@@ -239,7 +245,7 @@ static double tab_factor(const vector_job *job, int64_t a, const fill_space *s) 
     const row here = {job->drivers, job->assets, a}, *r = &here;
     const int64_t n = (int64_t)GET(tab_years);
     if (n <= 0) return 1.0;
-    for (int64_t j = 0; j < n; j++) s->middle[j] = job->mid_period ? (double)(j + 1) - 0.5 : (double)(j + 1);
+    for (int64_t j = 0; j < whole(n); j++) s->middle[j] = job->mid_period ? (double)(j + 1) - 0.5 : (double)(j + 1);
     discounts(job, job->curve[a], GET(discount_premium), s->middle, n, s->room, s->df);
     double sum = 0.0;
     for (int64_t j = 0; j < n; j++) sum += s->df[j];
@@ -255,6 +261,7 @@ static double premise_factor(const vector_job *job, int64_t a) {
 static int fill_vectors(const vector_job *job) {
     int64_t most = MAX_HORIZON_YEARS; /* of tab_years */
     for (int64_t a = 0; a < job->assets; a++) most = job->offset[a + 1] - job->offset[a] > most ? job->offset[a + 1] - job->offset[a] : most;
+    most = whole(most);
     double *memory = malloc((size_t)(FILL_ARRAYS * most) * sizeof(double)), *arrays[FILL_ARRAYS];
     if (!memory) return RUN_NO_MEMORY;
     for (int i = 0; i < FILL_ARRAYS; i++) arrays[i] = memory + i * most;
@@ -274,19 +281,22 @@ static int fill_vectors(const vector_job *job) {
 
 /* E[V] and Var[V] of one asset whose cash is neither clamped nor optional: model.md §6. The second moment needs one pass, because
  * E[X_t·X_s], E[c_t·c_s] and E[alive_t·alive_s] for t <= s each factor into a part of t and a part of s. */
+enum { GROWN = 2 * WHOLE };
 static void closed_form(const closed_job *job, int64_t a) {
     const int64_t start = job->offset[a], periods = job->offset[a + 1] - start;
     const double low = job->royalty_low[a], high = job->royalty_high[a], kept = 1.0 - job->entry_loss[a];
     const double royalty = (low + 1.0 + high) / 3.0;
     const double royalty_square = royalty * royalty + (low * low + high * high + 1.0 - low * high - low - high) / 18.0;
     const double drift = job->volatility[a] * job->volatility[a] * job->step[a], initial = exp_f64(job->uncertainty[a] * job->uncertainty[a]);
-    double mean = 0.0, square = 0.0, sum_w = 0.0, sum_wc = 0.0, sum_mean = 0.0, sum_f = 0.0;
+    double mean = 0.0, square = 0.0, sum_w = 0.0, sum_wc = 0.0, sum_mean = 0.0, sum_f = 0.0, growth[GROWN];
     for (int64_t t = 0; t < periods; t++) {
+        if (t % GROWN == 0) /* of the next periods together: a loop that takes vectors */
+            for (int i = 0; i < GROWN; i++) growth[i] = exp_f64(drift * (double)(t + i + 1));
         const double w = job->w[start + t], f = job->f[start + t], s = job->survival[start + t], c = job->rival[start + t];
         if (s <= 0.0) break;
         const double share = c + (1.0 - c) * kept, income = royalty * w * share;
         mean += s * (income - f);
-        const double grown = w * exp_f64(drift * (double)(t + 1));
+        const double grown = w * growth[t % GROWN];
         const double with_earlier = w * (sum_w * (c * (1.0 - kept) + kept * kept) + sum_wc * kept * (1.0 - kept));
         const double with_itself = w * grown * (c + (1.0 - c) * kept * kept);
         square += s * (royalty_square * initial * (with_itself + 2.0 * with_earlier) - 2.0 * f * income + f * f

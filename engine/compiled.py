@@ -97,7 +97,8 @@ def _in_order(rows: Rows, start: Longs, method: Ints, parts: list[tuple[str, Lon
     before = 0
     for name, row, vectors in parts:
         places = np.flatnonzero(method == _NUMBER[name])
-        order[places] = before + np.searchsorted(row, rows.row[parents[places]])
+        wanted = rows.row[parents[places]]
+        order[places] = before + (np.arange(len(row)) if np.array_equal(row, wanted) else np.searchsorted(row, wanted))
         before += len(vectors.step)
     in_place = len(order) == made and bool((order == np.arange(made)).all())
     return joined if in_place else take(joined, order)

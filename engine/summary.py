@@ -150,7 +150,7 @@ def describe_assets(rows: Rows, figures: Figures, method_values: pa.Array, sampl
     columns: dict[str, object] = {
         "asset_id": rows.batch["asset_id"],
         "method": with_method_shown(rows.batch)["method"],
-        "status": np.where(figures.heavy, "heavy_tail", "ok"),
+        "status": pc.if_else(pa.array(figures.heavy), "heavy_tail", "ok"),
         "mean": figures.mean,
         "mean_raw": raw["mean"],
         "standard_error": pa.array(figures.standard_error, mask=np.isnan(figures.standard_error)),
@@ -170,7 +170,8 @@ def describe_assets(rows: Rows, figures: Figures, method_values: pa.Array, sampl
     }
     schema = asset_schema(sampling.quantiles)
     arrays = [pa.array(columns[field.name], field.type) for field in schema]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema).filter(pa.array(figures.status == 0))
+    described = pa.RecordBatch.from_arrays(arrays, schema=schema)
+    return described.filter(pa.array(figures.status == 0)) if figures.status.any() else described
 
 
 def _closed_forms(vectors: Vectors, backend: Backend) -> tuple[Floats, Floats]:

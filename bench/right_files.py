@@ -1,4 +1,4 @@
-"""Files of rights that whole runs are measured on, and the same rights ready for the kernel.
+"""Files of rights that whole runs are measured on, and the same rights ready for the kernel, which is called as a run calls it.
 
 `reference`: the reference workload with every number spread over its range, as `ipvalue bench` values it. `cn_trademarks`: synthetic trademarks,
 whose lives differ.
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 
 import ipvalue
@@ -19,16 +21,17 @@ from ipvalue.assumptions import load_assumptions
 from ipvalue.cashflows import Vectors
 from ipvalue.compiled import compile_rows
 from ipvalue.intake import open_portfolio, read, scan
+from ipvalue.job import make_job
 from ipvalue.market import load_market
 from ipvalue.schema import Rejects
-from ipvalue.simulate import Sampling, simulate
+from ipvalue.simulate import simulate
 from ipvalue.stopping import add_boundaries
+from ipvalue.totals import Totals
 from workload import QUANTILES, TAIL
 
 Kind = Literal["reference", "cn_trademarks"]
 MARKET_FILE = Path(__file__).resolve().parents[1] / "examples" / "cn_trademarks" / "market.toml"
 MARKETS: dict[Kind, Any] = {"reference": speed.MARKET, "cn_trademarks": MARKET_FILE}
-ROWS_A_READ = 131_072
 
 
 def written(kind: Kind, assets: int, folder: Path) -> Path:
@@ -45,34 +48,37 @@ def written(kind: Kind, assets: int, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Ready:
-    """The rights of a file as the kernel wants them, in chunks of a run's size, with what values them."""
+    """The rights of a file as the kernel wants them, in a run's own chunks: vectors and groups; what values them, and the totals they go into."""
 
-    chunks: list[Vectors]
+    chunks: list[tuple[Vectors, npt.NDArray[np.int32]]]
     values: Appraiser
+    totals: Totals
 
     @property
     def path_years(self) -> int:
         """Paths times the periods, here years, of all rights."""
-        return self.values.sampling.paths * sum(int(chunk.offset[-1]) for chunk in self.chunks)
+        return self.values.sampling.paths * sum(int(vectors.offset[-1]) for vectors, _ in self.chunks)
 
     def simulate(self) -> None:
-        """The kernel alone: all statistics of all rights."""
-        for chunk in self.chunks:
-            simulate(chunk, self.values.factors, self.values.sampling, None, None)
+        """The kernel alone: all statistics of all rights, and their path values added to the exact totals, as a run has them."""
+        for vectors, group in self.chunks:
+            simulate(vectors, self.values.factors, self.values.sampling, group, self.totals)
 
 
 def ready(kind: Kind, path: Path, paths: int, spool: Path) -> Ready:
     """Reads a file of `written` into vectors, boundaries solved; ValueError where a row is rejected."""
-    sampling = Sampling(paths, 1, "single", QUANTILES, TAIL)
-    values = make_appraiser(load_market(MARKETS[kind]), load_assumptions("default"), sampling, "going_concern", False)
-    portfolio, rejects, chunks = open_portfolio(path, spool), Rejects(), []
+    job = make_job({"paths": paths, "quantiles": QUANTILES, "tail": TAIL})
+    market = load_market(MARKETS[kind])
+    values = make_appraiser(market, load_assumptions("default"), job.sampling, job.premise, job.keep_paths)
+    portfolio, rejects, chunks, totals = open_portfolio(path, spool), Rejects(), [], values.new_totals(job.group_by)
     duplicates, step = scan(portfolio).duplicates, values.chunk_rows
-    for unit in portfolio.units(ROWS_A_READ):
+    for unit in portfolio.units(job.task_rows(portfolio.rows, market.steps_per_year)):
         for batch, row, _ in read(unit, duplicates):
             for start in range(0, batch.num_rows, step):
                 rows = values.rows(batch.slice(start, step), row[start : start + step], unit.display, rejects)
-                chunks.append(compile_rows(rows, values.tables).vectors)
-                add_boundaries(chunks[-1])
-    if sum(len(chunk.step) for chunk in chunks) != portfolio.rows:
+                vectors = compile_rows(rows, values.tables).vectors
+                add_boundaries(vectors)
+                chunks.append((vectors, totals.groups_of(rows.batch)))
+    if sum(len(group) for _, group in chunks) != portfolio.rows:
         raise ValueError(f"{path}: rows are rejected: {rejects.table().to_pylist()[:1]}")
-    return Ready(chunks, values)
+    return Ready(chunks, values, totals)

@@ -32,7 +32,7 @@ from ipvalue.totals import Totals
 __all__ = ["Appraiser", "Rows", "make_appraiser"]
 
 ELEMENTS_A_CHUNK = 4_000_000
-MOST_ROWS_A_CHUNK = 16384
+MOST_ROWS_A_CHUNK = 32768
 PATH_BYTES_A_CHUNK = 256 * 1024 * 1024
 
 

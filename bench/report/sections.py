@@ -11,8 +11,9 @@ checked for right answers before it is timed; each runs on one thread. `NumPy (t
 path, (deviation / (0.001 mean))², and are charged the kernel's rate at many paths; under sobol it is the smallest power of two, from 32, at which
 the root mean square of the true errors over 64 seeds and 16 copies of the right stays within 0.1 % (the error that runs report is given beside
 it). Both sides take all statistics; solving the boundary costs both the same and stands for itself.""",
-    "test_whole_run[reference-1000]": """A file of rows is valued into files of results, beside the kernel alone on the same rows in memory, turn
-by turn. `reference` is the reference workload with its numbers spread over their ranges; the run's start, about a fifth of a second, is included.""",
+    "test_whole_run[reference-1000]": """A file of rows is valued into files of results, beside the kernel alone on the same rows in memory, called as
+the run calls it (its chunks, totals added), turn by turn. `reference` is the reference workload with its numbers spread over their ranges; the
+run's start, about a fifth of a second, is included.""",
     "test_whole_run[cn_trademarks-1000]": """The same with synthetic trademarks, whose lives differ and whose blanks are filled. `cn_trademarks` is
 the profile of `ipvalue synthesize`.""",
     "test_whole_run[reference-10000]": """The same at ten times as many paths. What is done once a row weighs a tenth.""",

@@ -5,7 +5,7 @@ a = assets of the batch
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,58 +60,31 @@ def certain(rate: Floats, staged: bool = False) -> Earning:
     return Earning(rate, one, one, np.zeros(len(rate), np.bool_), staged)
 
 
-class _Names:
-    """A text column whose different texts are found once: what belongs to a row is then looked up by text."""
-
-    def __init__(self, rows: Rows, name: str) -> None:
-        encoded = rows.batch[name].dictionary_encode()
-        self._texts: list[str] = encoded.dictionary.to_pylist()
-        self._text_of_row = pc.fill_null(encoded.indices, len(self._texts)).to_numpy()
-
-    def floats(self, values: Mapping[str, float]) -> Floats:
-        """(a,) the number that belongs to the text, NaN where it is blank or has none."""
-        found: Floats = np.array([*(values.get(text, np.nan) for text in self._texts), np.nan])[self._text_of_row]
-        return found
-
-    def places(self, places: Mapping[str, int]) -> Ints:
-        """(a,) the place of the text, −1 where it is blank or has none."""
-        found: Ints = np.array([*(places.get(text, -1) for text in self._texts), -1], np.int32)[self._text_of_row]
-        return found
-
-    def among(self, names: Collection[str]) -> Mask:
-        """(a,) where the text is one of `names`."""
-        found: Mask = np.array([*(text in names for text in self._texts), False])[self._text_of_row]
-        return found
-
-
 def income_drivers(rows: Rows, tables: Tables, earning: Earning) -> Drivers:
     """The drivers of rows that earn an income."""
     growth = rows.floats("growth")
     growth_long = rows.floats("growth_long")
-    right_type, currency, schedule, survival = (_Names(rows, name) for name in ("right_type", "currency", "fee_schedule", "survival_curve"))
-    renewable = right_type.among(RENEWABLE)
-    filing, grant = _ages(rows, tables)
-    fee_age, fee_start = _fee_clock(rows, tables, schedule, renewable, filing, grant)
+    fee_age, fee_start = _fee_clock(rows, tables)
     columns = {
-        "life": _life(rows, tables, renewable),
+        "life": life_of(rows, tables),
         "rate": earning.rate,
         "revenue": np.nan_to_num(rows.floats("revenue")),
         "growth_long": np.where(np.isnan(growth_long), growth, growth_long),
-        "fx": currency.floats(tables.fx),
+        "fx": of_name(rows, "currency", tables.fx),
         "fee_age": fee_age,
         "fee_start": fee_start,
-        "survival_age": _survival_age(tables, survival, filing, grant),
-        **_premise(right_type, tables),
+        "survival_age": _survival_age(rows, tables),
+        **_premise(rows, tables),
         "cap": np.where(rows.given("cap"), rows.floats("cap"), np.inf),
     }
     matrix = np.stack([columns[name] if name in columns else rows.floats(name) for name in DRIVERS])
     path_start, path = _lists(rows, "revenue_path")
     stages = {name: _lists(rows, name) if earning.staged else (np.zeros(len(rows) + 1, np.int64), np.zeros(0)) for name in STAGES}
     return Drivers(
-        drivers=matrix,
-        curve=currency.places(tables.curve_index),
-        survival_curve=survival.places(tables.survival_index),
-        schedule=schedule.places(tables.schedule_index),
+        drivers=np.ascontiguousarray(matrix),
+        curve=rows.index("currency", tables.curve_index),
+        survival_curve=rows.index("survival_curve", tables.survival_index),
+        schedule=rows.index("fee_schedule", tables.schedule_index),
         indefinite=rows.flags("indefinite").astype(np.uint8),
         limited=earning.limited.astype(np.uint8),
         path_start=path_start,
@@ -124,8 +97,10 @@ def income_drivers(rows: Rows, tables: Tables, earning: Earning) -> Drivers:
 
 
 def of_name(rows: Rows, name: str, values: Mapping[str, float]) -> Floats:
-    """(a,) the number that belongs to a text column's value, NaN where it is blank or has none."""
-    return _Names(rows, name).floats(values)
+    """(a,) the number that belongs to a text column's value."""
+    order = list(values)
+    found: Floats = np.array([*values.values(), np.nan])[rows.index(name, {key: i for i, key in enumerate(order)})]
+    return found
 
 
 def _lists(rows: Rows, name: str) -> tuple[Longs, Floats]:
@@ -142,33 +117,32 @@ def _ages(rows: Rows, tables: Tables) -> tuple[Floats, Floats]:
     return rows.years_since("filing_date", tables.valuation_date), since_grant
 
 
-def _survival_age(tables: Tables, curve: _Names, filing: Floats, grant: Floats) -> Floats:
-    from_filing = curve.among([name for name, anchor in tables.survival_anchor.items() if anchor == "filing"])
+def _survival_age(rows: Rows, tables: Tables) -> Floats:
+    filing, grant = _ages(rows, tables)
+    from_filing = rows.is_in("survival_curve", [name for name, anchor in tables.survival_anchor.items() if anchor == "filing"])
     return np.nan_to_num(np.where(from_filing, filing, grant))
 
 
-def _fee_clock(rows: Rows, tables: Tables, schedule: _Names, renewable: Mask, filing: Floats, grant: Floats) -> tuple[Floats, Floats]:
+def _fee_clock(rows: Rows, tables: Tables) -> tuple[Floats, Floats]:
     """(a,) years since the date that the row's fee schedule counts from, and the time before which nothing is due.
 
     A renewable right with an expiry date has its first renewal on that day, whatever the other dates (model.md §11.8).
     """
     terms = tables.schedule_terms
-    from_filing = schedule.among([name for name, one in terms.items() if one.anchor == "filing"])
+    filing, grant = _ages(rows, tables)
+    from_filing = rows.is_in("fee_schedule", [name for name, one in terms.items() if one.anchor == "filing"])
     age = np.where(from_filing, filing, grant)
-    first_due = schedule.floats({name: one.due[0] for name, one in terms.items()})
-    age = np.where(renewable & rows.given("expiry_date"), first_due + rows.years_since("expiry_date", tables.valuation_date), age)
-    waits = from_filing & schedule.among([name for name, one in terms.items() if not one.before_grant])
+    renewed = rows.is_in("right_type", list(RENEWABLE)) & rows.given("expiry_date")
+    first_due = of_name(rows, "fee_schedule", {name: one.due[0] for name, one in terms.items()})
+    age = np.where(renewed, first_due + rows.years_since("expiry_date", tables.valuation_date), age)
+    waits = from_filing & rows.is_in("fee_schedule", [name for name, one in terms.items() if not one.before_grant])
     return np.nan_to_num(age), np.where(waits, rows.floats("grant_lag"), NEVER)
 
 
 def life_of(rows: Rows, tables: Tables) -> Floats:
     """(a,) years: `life`, else from expiry_date (of rights that are not renewed) and economic_life, whichever ends first (interface.md)."""
-    return _life(rows, tables, rows.is_in("right_type", list(RENEWABLE)))
-
-
-def _life(rows: Rows, tables: Tables, renewable: Mask) -> Floats:
     to_expiry = -rows.years_since("expiry_date", tables.valuation_date)
-    to_expiry[renewable] = np.nan
+    to_expiry[rows.is_in("right_type", list(RENEWABLE))] = np.nan
     life = rows.floats("life")
     otherwise = np.where(rows.flags("indefinite"), DEFAULT_INDEFINITE_LIFE, np.fmin(to_expiry, rows.floats("economic_life")))
     return np.where(np.isnan(life), otherwise, life)
@@ -181,7 +155,7 @@ def price_drivers(rows: Rows, tables: Tables) -> Drivers:
         "revenue_share": np.ones(len(rows)),
         "grant_probability": np.ones(len(rows)),
         "discount_premium": rows.floats("discount_premium"),
-        **_premise(_Names(rows, "right_type"), tables),
+        **_premise(rows, tables),
     }
     none, starts, empty = np.full(len(rows), -1, np.int32), np.zeros(len(rows) + 1, np.int64), np.zeros(0)
     off = np.zeros(len(rows), np.uint8)
@@ -201,10 +175,10 @@ def price_drivers(rows: Rows, tables: Tables) -> Drivers:
     )
 
 
-def _premise(right_type: _Names, tables: Tables) -> dict[str, Floats]:
+def _premise(rows: Rows, tables: Tables) -> dict[str, Floats]:
     """What the premise takes off by right type: premise_discount and time_to_sell, (a,) each."""
     terms = tables.premise_terms
     return {
-        "premise_discount": right_type.floats({name: off for name, (off, _) in terms.items()}),
-        "time_to_sell": right_type.floats({name: years for name, (_, years) in terms.items()}),
+        "premise_discount": of_name(rows, "right_type", {name: off for name, (off, _) in terms.items()}),
+        "time_to_sell": of_name(rows, "right_type", {name: years for name, (_, years) in terms.items()}),
     }

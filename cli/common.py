@@ -60,8 +60,8 @@ def errors_as_sentences(log_json: bool = False) -> Iterator[None]:
     except IpvalueError as error:
         _say(str(error), log_json)
         raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
-    except KeyboardInterrupt:
-        _say("stopped; what was not finished has been removed", log_json)
+    except KeyboardInterrupt as error:
+        _say(str(error) or "stopped before anything was done", log_json)
         raise typer.Exit(130) from None
     except MemoryError:
         _say("out of memory: use fewer --paths or --workers, or group by fewer columns", log_json)

@@ -5,7 +5,8 @@ a = assets of the batch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -72,6 +73,18 @@ class Doubts:
     def _take(self, sentence: str, count: int, first: list[tuple[str, int, str]]) -> None:
         self._counts[sentence] = self._counts.get(sentence, 0) + count
         self._first[sentence] = sorted([*self._first.get(sentence, []), *first])[:EXAMPLES]
+
+    def record(self) -> dict[str, Any]:
+        """All of it, as JSON can hold it."""
+        return {sentence: [count, self._first[sentence]] for sentence, count in self._counts.items()}
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> Doubts:
+        """What `record` was made of."""
+        made = cls()
+        for sentence, (count, first) in record.items():
+            made._take(sentence, count, [(file, row, name) for file, row, name in first])
+        return made
 
     def sentences(self) -> Iterator[str]:
         """ "12 rows (a, b, c and 9 more): what is doubtful" for each, most rows first."""

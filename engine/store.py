@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import copy
-import errno
-import hashlib
 import json
 import os
 import re
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import fsspec
 import pyarrow as pa
@@ -21,28 +18,26 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from ipvalue.schema import InputError, RunError, nearest
+from ipvalue.schema import InputError, nearest
+from ipvalue.storage import Hashed, Written, atomic, digest_of, lock, reading, sync, writing
 
 MANIFEST = "manifest.json"
+JOURNAL = ".journal"
+LOCK = ".lock"
 
 DISTINCT = ("asset_id",)
 """Texts of which no two rows of a file have the same; only their least and greatest are kept, by which a reader finds the part of one right."""
 
 _HEX = "[0-9a-f]{32}"
-_FILE = r"(?:manifest\.json|groups\.parquet|totals\.arrow|rejects\.parquet|assets/part-\d+\.parquet|paths/part-\d+\.arrow)"
-_UNFINISHED = rf"(?:\.{_HEX}|(?:assets/|paths/)?\.[a-z]+(?:-\d+)?\.[a-z]+\.{_HEX})"
+_FILE = r"(?:manifest\.json|groups\.parquet|totals\.arrow|rejects\.parquet|assets/part-\d+\.parquet|paths/part-\d+\.arrow|\.journal|\.lock)"
+_UNFINISHED = rf"(?:\.{_HEX}|(?:assets/|paths/)?\.\.?[a-z]+(?:-\d+)?(?:\.[a-z]+)?\.{_HEX})"
 _OURS = re.compile(rf"(?:\.new-{_HEX}/)?(?:{_FILE}|{_UNFINISHED}|assets|paths)|\.new-{_HEX}")
 """Names within a results directory that a run writes, or leaves behind where it is killed; nothing else is ever deleted."""
 
+_PART = re.compile(r"part-(\d+)\.")
 
-@dataclass(frozen=True)
-class Written:
-    """One file of a results directory: its name within it, rows, bytes and SHA-256."""
-
-    name: str
-    rows: int
-    bytes: int
-    sha256: str
+Found = Literal["nothing", "unfinished", "finished"]
+"""What a results directory holds: no run, one that was stopped and can be gone on with, or a whole result."""
 
 
 class Store:
@@ -57,7 +52,6 @@ class Store:
         except (ImportError, ValueError) as error:
             raise InputError(f"{location}: cannot be opened as a results directory ({error})") from None
         self._base = self.root
-        self._made: tuple[str, ...] = ()
 
     @property
     def is_local(self) -> bool:
@@ -72,60 +66,123 @@ class Store:
     def _path(self, name: str) -> str:
         return f"{self._base.rstrip('/')}/{name}"
 
-    def begin(self, overwrite: bool) -> Store:
-        """The store that a run writes to, ended by `commit` or `discard`. Raises InputError where the directory may not be used.
+    def begin(self, fingerprint: str, *, overwrite: bool, resume: bool) -> Store:
+        """The store that a run writes to, ended by `commit` or `discard`, or left for a later one to go on with.
+
+        Raises InputError where the directory may not be used.
 
         It is the directory itself, made here where there is none. Where an earlier result is to be replaced on a local file system, it is
-        a hidden directory within it, so that the earlier result stays whole until the new one is complete.
+        a hidden directory within it, so that the earlier result stays whole until the new one is complete. What `resume` finds there stays.
         """
         draft = copy.copy(self)
-        replaces = self.replaces(overwrite)
-        with _writing(self.location, InputError):
-            if replaces and self.is_local:
-                draft._base = f"{self.root}/.new-{uuid.uuid4().hex}"
-            elif replaces:
-                _remove(self.fs, self.root)
-            draft._made = self._missing(draft._base)
+        self._check_free(overwrite=overwrite, resume=resume)
+        with writing(self.location, InputError):
+            if overwrite and self._top() and not (resume and self.fingerprint() == fingerprint):
+                if self.is_local:
+                    draft._base = f"{self.root}/.new-{fingerprint[:32]}"
+                if not (resume and self.is_local):
+                    draft._remove_drafts()
             try:
                 self.fs.makedirs(draft._base, exist_ok=True)
                 draft._try_to_write()
             except BaseException:
-                draft.discard()
+                draft._remove_hidden()
                 raise
         return draft
 
-    def replaces(self, overwrite: bool) -> bool:
-        """Whether there is an earlier result to replace. Raises InputError where the directory may not be used."""
-        with _writing(self.location, InputError):
-            if self.fs.exists(self.root) and not self.fs.isdir(self.root):
-                raise InputError(f"{self.location}: is a file, not a directory: name another --out")
-            return self._earlier(overwrite)
+    def _remove_drafts(self) -> None:
+        """Removes what was to replace the result that is there, and was stopped; on an object store the result itself."""
+        drafts = [one for one in (_names(self.fs, self.root) if self.is_local else ()) if one.startswith(".new-") and "/" not in one]
+        for draft in (f"{self.root}/{name}" for name in drafts):
+            _remove(self.fs, draft)
+            self.fs.rmdir(draft)
+        if not self.is_local:
+            _remove(self.fs, self.root)
 
-    def _earlier(self, overwrite: bool) -> bool:
-        """Whether there are files to replace. Raises InputError where that is not wished, or they are not all a run's own."""
-        if not self.fs.isdir(self.root):
-            return False
-        top = [path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(self.root, detail=False)]
-        if not top:
-            return False
-        # the whole tree is only looked through where it may be a result
-        others = sorted(name for name in top if not _OURS.fullmatch(name)) or sorted(
-            name for name in _names(self.fs, self.root) if not _OURS.fullmatch(name)
-        )
-        if others:
-            raise InputError(f"{self.location}: holds {others[0]}, which no run wrote, so nothing is written there: name another --out")
-        if not overwrite:
-            there = "holds a result" if MANIFEST in top else "holds what a run that was killed left behind"
-            raise InputError(f"{self.location}: {there}: name another --out, or give --overwrite to replace it")
-        return True
+    def _remove_hidden(self) -> None:
+        """Removes the hidden directory, where this is one and nothing is in it."""
+        if self._base != self.root:
+            with suppress(OSError):
+                self.fs.rmdir(self._base)
 
-    def _missing(self, path: str) -> tuple[str, ...]:
-        """The directories to be made for `path`, the deepest first (on object stores there are none)."""
-        missing: list[str] = []
-        while self.is_local and path and not os.path.lexists(path):
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """No other run may write here meanwhile; where others cannot be kept out (no local file system), that is left to the user.
+
+        The directory is made for it; it is removed again where nothing is in it at the end. Raises InputError where another run holds it.
+        """
+        if not self.is_local:
+            yield
+            return
+        made = self._missing()
+        with writing(self.location, InputError):
+            self.fs.makedirs(self.root, exist_ok=True)
+        try:
+            with lock(Path(self.root) / LOCK, self.location):
+                yield
+        finally:
+            for path in made:
+                with suppress(OSError):
+                    os.rmdir(path)
+
+    def _missing(self) -> list[str]:
+        """The directories that are to be made, the deepest first."""
+        missing, path = [], self.root
+        while path and not os.path.lexists(path):
             missing.append(path)
             path = os.path.dirname(path)
-        return tuple(missing)
+        return missing
+
+    def check_free(self, *, overwrite: bool, resume: bool) -> None:
+        """Raises InputError where the directory may not be written to: another run does so, it holds something else, or a run that is neither to
+        be gone on with nor to be replaced."""
+        with writing(self.location, InputError):
+            if self.fs.exists(self.root) and not self.fs.isdir(self.root):
+                raise InputError(f"{self.location}: is a file, not a directory: name another --out")
+            if self.is_local and self.fs.exists(f"{self.root}/{LOCK}"):
+                with self.locked():
+                    pass
+        self._check_free(overwrite=overwrite, resume=resume)
+
+    def _check_free(self, *, overwrite: bool, resume: bool) -> None:
+        with writing(self.location, InputError):
+            top = self._top()
+            # the whole tree is only looked through where it may be a result
+            others = sorted(name for name in top if not _OURS.fullmatch(name)) or sorted(
+                name for name in _names(self.fs, self.root) if top and not _OURS.fullmatch(name)
+            )
+        if others:
+            raise InputError(f"{self.location}: holds {others[0]}, which no run wrote, so nothing is written there: name another --out")
+        if not top or overwrite or (resume and top & {MANIFEST, JOURNAL}):
+            return
+        there, more = "holds what a run that was killed left behind", ""
+        if MANIFEST in top:
+            there = "holds a result"
+        elif JOURNAL in top:
+            there, more = "holds a run that was stopped", "give --resume to go on with it, "
+        raise InputError(f"{self.location}: {there}: {more}name another --out, or give --overwrite to replace it")
+
+    def _top(self) -> set[str]:
+        """What the directory holds, but for the lock."""
+        if not self.fs.isdir(self.root):
+            return set()
+        return {path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(self.root, detail=False)} - {LOCK}
+
+    @property
+    def found(self) -> Found:
+        """What is there already."""
+        if self.fs.exists(self._path(MANIFEST)):
+            return "finished"
+        return "unfinished" if self.fs.exists(self._path(JOURNAL)) else "nothing"
+
+    def fingerprint(self) -> str | None:
+        """That of the run that is there, if any."""
+        match self.found:
+            case "finished":
+                return str(self.manifest().get("fingerprint"))
+            case "unfinished":
+                return str(json.loads(self.read_journal()[0])["fingerprint"])
+        return None
 
     def _try_to_write(self) -> None:
         probe = self._path(f".{uuid.uuid4().hex}")
@@ -144,9 +201,10 @@ class Store:
 
     def commit(self) -> None:
         """Puts the finished files in the earlier result's place: its manifest goes first, the new one comes last, so none describes a mixture."""
+        self.remove(JOURNAL)
         if self._base == self.root:
             return
-        with _writing(self.location):
+        with writing(self.location):
             final, base = Path(self.root), Path(self._base)
             (final / MANIFEST).unlink(missing_ok=True)
             new = sorted((name for name in _names(self.fs, self._base) if (base / name).is_file()), key=lambda name: (name == MANIFEST, name))
@@ -155,23 +213,21 @@ class Store:
                 (final / name).parent.mkdir(exist_ok=True)
                 (base / name).replace(final / name)
             _remove(self.fs, self.root, keep=new)
-            _sync(final)
+            sync(final)
 
     def discard(self) -> None:
-        """Takes back an unfinished run: removes its files, and the directories that were made for it. An earlier result stays."""
+        """Takes back an unfinished run: removes its files. An earlier result stays."""
         _remove(self.fs, self._base)
-        for path in self._made:
-            with suppress(OSError):
-                os.rmdir(path)
+        self._remove_hidden()
 
     @contextmanager
-    def _creating(self, name: str) -> Iterator[_Hashed]:
+    def _creating(self, name: str) -> Iterator[Hashed]:
         """A file that appears under its name only when it is whole. Raises RunError naming it where that fails (a full disk, say)."""
         path = self._path(name)
-        with _writing(f"{self.location}/{name}"):
+        with writing(f"{self.location}/{name}"):
             self.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-            with _atomic(Path(path)) if self.is_local else self.fs.open(path, "wb") as file:
-                yield _Hashed(file)
+            with atomic(Path(path)) if self.is_local else self.fs.open(path, "wb") as file:
+                yield Hashed(file)
 
     def write_parquet(self, name: str, table: pa.Table, dense: Collection[str] = (), split: Collection[str] = ()) -> Written:
         """Writes a table as Parquet. Only texts that repeat go through dictionaries: of numbers they would hold each once, for twice the time.
@@ -200,6 +256,29 @@ class Store:
                 rows += batch.num_rows
         return file.written(name, rows)
 
+    def write_journal(self, terms: str, record: pa.RecordBatch) -> None:
+        """Puts a record of what is done in the place of the one before; `terms` is text that says of which run."""
+        schema = record.schema.with_metadata({"terms": terms})
+        self.write_ipc(JOURNAL, schema, [record.replace_schema_metadata(schema.metadata)])
+
+    def read_journal(self) -> tuple[str, pa.RecordBatch]:
+        """The terms and the record that were written last. Raises InputError where they are damaged."""
+        with reading(f"{self.location}/{JOURNAL}"), self.fs.open(self._path(JOURNAL), "rb") as file:
+            opened = pa.ipc.open_file(file.read())
+            return opened.schema.metadata[b"terms"].decode(), opened.get_batch(0)
+
+    def remove(self, name: str) -> None:
+        """Takes one file away, where it is there: the manifest of a result that is no more, the journal once there is a manifest."""
+        with suppress(FileNotFoundError):
+            self.fs.rm_file(self._path(name))
+
+    def holds(self, file: Written) -> bool:
+        """Whether a file is there and has the bytes it was written with."""
+        try:
+            return digest_of(self.fs, self._path(file.name)) == (file.bytes, file.sha256)
+        except OSError:
+            return False
+
     def write_manifest(self, content: dict[str, Any]) -> None:
         """Writes the manifest: from then on the directory is a result."""
         with self._creating(MANIFEST) as file:
@@ -209,7 +288,7 @@ class Store:
 
     def manifest(self) -> dict[str, Any]:
         """The manifest. Raises InputError where this is no finished result."""
-        with _reading(f"{self.location}/{MANIFEST}"):
+        with reading(f"{self.location}/{MANIFEST}"):
             try:
                 content: dict[str, Any] = json.loads(self.fs.cat_file(self._path(MANIFEST)))
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -233,19 +312,19 @@ class Store:
 
     def read_parquet(self, name: str) -> pa.Table:
         """One Parquet table of the result. Raises InputError where it is damaged."""
-        with _reading(f"{self.location}/{name}"):
+        with reading(f"{self.location}/{name}"):
             # on this thread: pq.read_table scans on threads of Arrow's, and one that lets go of Python's bytes while Python ends takes the
             # process with it ("terminate called without an active exception")
             return pq.ParquetFile(pa.BufferReader(self.fs.cat_file(self._path(name))), pre_buffer=False).read(use_threads=False)
 
     def read_ipc(self, name: str) -> pa.Table:
         """One Arrow IPC table of the result. Raises InputError where it is damaged."""
-        with _reading(f"{self.location}/{name}"), self.fs.open(self._path(name), "rb") as file:
+        with reading(f"{self.location}/{name}"), self.fs.open(self._path(name), "rb") as file:
             return pa.ipc.open_file(file.read()).read_all()
 
     def read_ipc_batch(self, name: str, number: int) -> pa.RecordBatch:
         """One record batch of an Arrow IPC file of the result; the others are not read. Raises InputError where it is damaged."""
-        with _reading(f"{self.location}/{name}"), self.fs.open(self._path(name), "rb") as file:
+        with reading(f"{self.location}/{name}"), self.fs.open(self._path(name), "rb") as file:
             return pa.ipc.open_file(pa.PythonFile(file, mode="r")).get_batch(number)
 
     def parts(self, prefix: str) -> list[str]:
@@ -262,58 +341,10 @@ def _leaf(field: pa.Field) -> str:
     return f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
 
 
-class _Hashed:
-    """A file being written, with the SHA-256 and number of the bytes so far."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._state = hashlib.sha256()
-        self._bytes = 0
-        self.closed = False
-
-    def write(self, content: Any) -> int:
-        view = memoryview(content).cast("B")
-        self._file.write(view)
-        self._state.update(view)
-        self._bytes += len(view)
-        return len(view)
-
-    def tell(self) -> int:
-        return self._bytes
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def close(self) -> None:
-        """Arrow's writers close what they write to; the file itself is closed by whoever opened it."""
-
-    def written(self, name: str, rows: int) -> Written:
-        return Written(name, rows, self._bytes, self._state.hexdigest())
-
-
-@contextmanager
-def _atomic(path: Path) -> Iterator[Any]:
-    """A file beside `path`, synced and renamed to it at the end, removed where anything fails."""
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with beside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    """Makes renames in a local directory last."""
-    opened = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+def part_of(name: str) -> int | None:
+    """The number in a part's name; None of other files."""
+    found = _PART.search(name)
+    return int(found[1]) if found else None
 
 
 def _names(fs: Any, base: str) -> list[str]:
@@ -324,7 +355,7 @@ def _names(fs: Any, base: str) -> list[str]:
 
 def _remove(fs: Any, base: str, keep: Iterable[str] = ()) -> None:
     """Removes what a run wrote under a directory, but for `keep` and what lies under it; then the directories left empty."""
-    kept = set(keep)
+    kept = {*keep, LOCK}
     ours = [name for name in _names(fs, base) if _OURS.fullmatch(name) and not kept & {name, name.split("/")[0]}] if fs.isdir(base) else []
     for name in sorted(ours, reverse=True):
         path = f"{base.rstrip('/')}/{name}"
@@ -334,36 +365,3 @@ def _remove(fs: Any, base: str, keep: Iterable[str] = ()) -> None:
                     fs.rmdir(path)
             else:
                 fs.rm_file(path)
-
-
-@contextmanager
-def _writing(name: str, kind: type[InputError] | type[RunError] = RunError) -> Iterator[None]:
-    """Turns an error of the file system into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            kind = RunError
-        reason = {
-            errno.ENOSPC: "the disk is full: free some space or name another --out",
-            errno.EDQUOT: "the disk quota is used up: free some space or name another --out",
-            errno.EFBIG: "a file would be larger than may be written here: raise the limit (ulimit -f) or name another --out",
-            errno.ENOENT: "no directory can be made there: name another --out",
-            errno.EACCES: "writing is not permitted: name another --out or change its permissions",
-            errno.EPERM: "writing is not permitted: name another --out or change its permissions",
-            errno.EROFS: "the file system is read-only: name another --out",
-            errno.ENOTDIR: "a part of the path is a file, not a directory: name another --out",
-        }.get(error.errno or 0, f"writing failed ({error.strerror or error})")
-        raise kind(f"{name}: {reason}") from None
-
-
-@contextmanager
-def _reading(name: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise InputError(f"{name}: is missing from the result") from None
-    except PermissionError:
-        raise InputError(f"{name}: may not be read: ask for read permission") from None
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise InputError(f"{name}: cannot be read ({str(error).splitlines()[0]}): it is damaged or cut short") from None

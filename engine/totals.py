@@ -5,7 +5,8 @@ g = groups, p = paths, k = numbers that each asset adds once (value, mean and it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +78,21 @@ class Totals:
             for mine, more, width in ((self.sums, other.sums, self.paths), (self.extras, other.extras, self.width)):
                 kernel.merge_exact(mine[place * width : (place + 1) * width], more[theirs * width : (theirs + 1) * width])
             self.counts[place] += count
+
+    def names(self) -> list[list[str | None]]:
+        """The groups' texts, in the order of the sums."""
+        return [list(key) for key in self.keys]
+
+    def arrays(self) -> dict[str, Words | npt.NDArray[np.int64]]:
+        """The sums and counts as they stand."""
+        return {"sums": self.sums, "extras": self.extras, "counts": self.counts}
+
+    def restore(self, names: Sequence[Sequence[str | None]], arrays: Mapping[str, Any]) -> None:
+        """Takes over, into empty totals, what `names` and `arrays` (as buffers) gave."""
+        self.keys = {tuple(name): place for place, name in enumerate(names)}
+        self.sums = np.frombuffer(arrays["sums"], np.uint64).reshape(-1, 2).copy()
+        self.extras = np.frombuffer(arrays["extras"], np.uint64).reshape(-1, 2).copy()
+        self.counts = np.frombuffer(arrays["counts"], np.int64).copy()
 
     def ordered(self) -> list[tuple[tuple[str, ...], int, Words, npt.NDArray[np.float64]]]:
         """Every group by its key: (key, assets, per-path sums (p, 2), extras (k,)); with group columns the whole first, its key empty."""

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from ipvalue.backend import kernel
 from ipvalue.cash_rule import CashRule, find_rule
-from ipvalue.execute import Outcome, Progress, check_portfolio, opened, value_portfolio
+from ipvalue.execute import Outcome, Progress, check_portfolio, value_portfolio
+from ipvalue.inputs import opened
 from ipvalue.job import Job, make_job
 from ipvalue.store import Store
 
@@ -93,6 +94,7 @@ def value(
     assumptions: str | Path = "default",
     out: str | Path | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     progress: Progress | None = None,
     rule: object = None,
     **options: Any,
@@ -104,13 +106,14 @@ def value(
     options: those of ipvalue.job.Job, named as the command's flags: paths, seed, sampler, tolerance, max_paths, precision, quantiles, tail, group_by,
     premise, keep_paths, workers, scheduler, memory, backend. rule: earns the income instead of each right's method: what `cash_rule` made, or
     "module:function".
-    Raises InputError (bad input, nothing written) and RunError (the run failed, nothing left behind).
+    resume: goes on with a run that was stopped, where `out` holds one of the same portfolio, market, assumptions and options.
+    Raises InputError (bad input, nothing written) and RunError (the run failed; the text says what is kept in `out`).
     """
     if out is not None:
-        value_into(portfolio, market, assumptions, str(out), options, overwrite=overwrite, progress=progress, rule=rule)
+        value_into(portfolio, market, assumptions, str(out), options, overwrite=overwrite, resume=resume, progress=progress, rule=rule)
         return open_result(out)
     with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
-        value_into(portfolio, market, assumptions, folder, options, overwrite=False, progress=progress, rule=rule)
+        value_into(portfolio, market, assumptions, folder, options, overwrite=False, keep=False, progress=progress, rule=rule)
         return _held_in_memory(folder)
 
 
@@ -131,13 +134,16 @@ def value_into(
     *,
     overwrite: bool,
     progress: Progress | None,
+    resume: bool = False,
+    keep: bool = True,
     rule: object = None,
 ) -> Outcome:
     """Values into a results directory and says what came of it. That the directory may not be used is said before anything is read."""
-    Store(out).replaces(overwrite)
+    store = Store(out)
+    store.check_free(overwrite=overwrite, resume=resume)
     job, found = _job_and_rule(options, rule)
-    with kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, job, out, found) as inputs:
-        return value_portfolio(inputs, overwrite=overwrite, progress=progress)
+    with store.locked(), kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, job, out, found) as inputs:
+        return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=progress)
 
 
 def _job_and_rule(options: dict[str, Any], rule: object) -> tuple[Job, CashRule | None]:

@@ -197,6 +197,15 @@ class Assumptions:
             ways *= 1 + len({one.values[column] for one in self.sets.values() if column in one.values})
         return ways
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """All of it in the shape of a file, as JSON can hold it: `load_assumptions` makes the same assumptions of it."""
+        defaults = {name: {**one.values, **({"sources": dict(one.sources)} if one.sources else {})} for name, one in self.sets.items()}
+        premises = {kind: _dumped(by_type) for kind, by_type in self.premises.items()}
+        tables = {"defaults": defaults, "fee_schedules": _dumped(self.schedules), "survival_curves": _dumped(self.curves), "premise": premises}
+        made: dict[str, Any] = json.loads(json.dumps(tables))
+        return made
+
     @cached_property
     def sha256(self) -> str:
         """A hash of the content, the same however the files are written."""
@@ -206,16 +215,17 @@ class Assumptions:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def load_assumptions(source: str | Path = "default") -> Assumptions:
-    """The shipped assumptions, or those of a TOML file (laid over the shipped ones with `extends = "default"`).
+def load_assumptions(source: str | Path | Mapping[str, Any] = "default") -> Assumptions:
+    """The shipped assumptions, or those of a TOML file or a mapping like one (laid over the shipped ones with `extends = "default"`).
 
     Raises InputError naming file, key, value and rule.
     """
     if source == "default":
         return _shipped()
-    file, own = _read(Path(source))
+    name = "assumptions" if isinstance(source, Mapping) else str(source)
+    file, own = _checked(dict(source), name) if isinstance(source, Mapping) else _read(Path(source))
     whole = _laid_over(own, _shipped()) if file.extends else own
-    _check_names(whole, str(source))
+    _check_names(whole, name)
     return whole
 
 
@@ -230,8 +240,12 @@ def _shipped() -> Assumptions:
 
 def _read(path: Path) -> tuple[_File, Assumptions]:
     """A file as written, and its own assumptions."""
-    file = validate(_File, read_toml(path), str(path))
-    sets = {name: _set(name, content, str(path)) for name, content in file.defaults.items()}
+    return _checked(read_toml(path), str(path))
+
+
+def _checked(content: dict[str, Any], where: str) -> tuple[_File, Assumptions]:
+    file = validate(_File, content, where)
+    sets = {name: _set(name, values, where) for name, values in file.defaults.items()}
     return file, Assumptions(sets, file.fee_schedules, file.survival_curves, file.premise)
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from ipvalue.intake.cells import readable
-from ipvalue.intake.stored import BATCH_ROWS, Format, Unit, describe_file, digest, file_system, reading
+from ipvalue.intake.stored import BATCH_ROWS, Format, Unit, describe_file, digest, file_system, place_of, reading, state_of
 from ipvalue.schema import PORTFOLIO, Column, InputError, RunError, did_you_mean, nearest
 
 _FORMATS: dict[str, Format] = {
@@ -30,7 +30,7 @@ class SourceFile:
     """One file: what the user calls it, what is opened, and the rows of each row group or record batch.
 
     `bytes` and `sha256` are those of the user's own file (of the spooled copy where the portfolio is a table in
-    memory).
+    memory), `location` where that is, from anywhere on this machine (None: in memory), `state` what its file system said of it.
     """
 
     display: str
@@ -39,6 +39,22 @@ class SourceFile:
     group_rows: tuple[int, ...]
     bytes: int
     sha256: str
+    location: str | None = None
+    state: str | None = None
+
+    def is_there(self) -> bool:
+        """Whether the user's file can still be found."""
+        if self.location is None:
+            return True
+        fs, inner = file_system(self.location)
+        fs.invalidate_cache()
+        return bool(fs.exists(inner))
+
+    def is_as_it_was(self) -> bool:
+        """Whether it is there and has the content it had; read again only where its file system says something else of it than before."""
+        if self.location is None:
+            return True
+        return self.is_there() and (state_of(self.location) == self.state or digest(self.location) == self.sha256)
 
     @property
     def rows(self) -> int:
@@ -71,6 +87,14 @@ class Portfolio:
     def rows(self) -> int:
         """How many rows the files hold together."""
         return sum(file.rows for file in self.files)
+
+    def lost(self) -> list[str]:
+        """What the user calls those files that are not there any more."""
+        return [file.display for file in self.files if not file.is_there()]
+
+    def changed(self) -> list[str]:
+        """What the user calls those files that are not what they were when they were opened, or not there any more."""
+        return [file.display for file in self.files if not file.is_as_it_was()]
 
     def units(self, rows_per_task: int) -> list[Unit]:
         """All rows in ranges of at most `rows_per_task`, in the order of the files."""
@@ -148,6 +172,7 @@ def _some(names: list[str]) -> str:
 def _open_file(path: str, display: str, spool: Path, names: _Names) -> SourceFile:
     fs, inner = file_system(path)
     with reading(display):
+        state = state_of(path)
         size = int(fs.size(inner))
         if size == 0:
             raise InputError(f"{display}: is empty (0 bytes)")
@@ -162,7 +187,7 @@ def _open_file(path: str, display: str, spool: Path, names: _Names) -> SourceFil
         schema, group_rows = describe_file(opened, fmt)
         if suffix != ".csv":
             _check_schema(schema, display, names)
-        return SourceFile(display, opened, fmt, tuple(group_rows), size, digest(path))
+        return SourceFile(display, opened, fmt, tuple(group_rows), size, digest(path), place_of(path), state)
 
 
 def _open_table(table: Any, spool: Path, names: _Names) -> SourceFile:

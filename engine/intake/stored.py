@@ -70,6 +70,18 @@ def file_system(path: str) -> tuple[Any, str]:
     return fs, inner
 
 
+def place_of(path: str) -> str:
+    """A path or URL that names the same file from anywhere on this machine."""
+    fs, inner = file_system(path)
+    return inner if isinstance(fs, LocalFileSystem) else str(fs.unstrip_protocol(inner))
+
+
+def state_of(path: str) -> str:
+    """What a file system says of a file (size, times and the like), as one text that differs where any of it does."""
+    fs, inner = file_system(path)
+    return str(fs.ukey(inner))
+
+
 def open_binary(path: str) -> pa.NativeFile:
     """A readable Arrow file: memory-mapped where it is local."""
     fs, inner = file_system(path)

@@ -87,6 +87,13 @@ class Rejects:
         # not Table.sort_by: its threads outlive it, and one that lets go of a worker's receipt while Python ends takes the process with it
         return found.take(pc.sort_indices(found, sort_keys=keys)).combine_chunks()
 
+    @classmethod
+    def of_table(cls, table: pa.Table) -> Rejects:
+        """Those that `table` gave, none of them left out."""
+        made = cls()
+        made._batches = table.to_batches()
+        return made
+
     def rows(self, file: str) -> npt.NDArray[np.int64]:
         """The rejected rows of one file, each once, ascending."""
         found = [batch["row"].filter(pc.equal(batch["file"], file)).to_numpy() for batch in self._batches]

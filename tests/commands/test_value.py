@@ -156,6 +156,7 @@ def test_the_manifest_says_what_was_valued_and_how() -> None:
     assert asked.items() <= said["options"].items()
     (portfolio,) = said["inputs"]["portfolio"]
     content = Path("bad.parquet").read_bytes()
+    assert portfolio.pop("path") == str(Path("bad.parquet").resolve())
     assert portfolio == {"file": "bad.parquet", "rows": 4, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     assert said["inputs"]["market"]["content"]["currency"] == "CNY"
     assert len(said["inputs"]["market"]["sha256"]) == len(said["inputs"]["assumptions"]["sha256"]) == 64

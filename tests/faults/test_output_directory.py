@@ -14,12 +14,14 @@ import pytest
 from commandline import ROWS, contents, installed, run, table, value
 
 import ipvalue.execute
+import ipvalue.inputs
 from ipvalue.schema import RunError
 from ipvalue.store import Store
 
 pytestmark = pytest.mark.usefixtures("here")
 
 MEBIBYTE = 1 << 20
+DISK = 4 * MEBIBYTE
 
 
 def names(directory: str = ".") -> set[str]:
@@ -74,7 +76,7 @@ def test_what_a_killed_run_left_behind_is_called_so() -> None:
 
 def test_a_directory_that_may_not_be_used_is_refused_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert value("portfolio.parquet").code == 0
-    monkeypatch.setattr(ipvalue.execute, "open_portfolio", lambda *_: pytest.fail("the portfolio was opened"))
+    monkeypatch.setattr(ipvalue.inputs, "open_portfolio", lambda *_: pytest.fail("the portfolio was opened"))
     assert value("portfolio.parquet").sentence == "out: holds a result: name another --out, or give --overwrite to replace it"
 
 
@@ -153,19 +155,27 @@ def fails_late(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RunError("the lights went out")
 
-    monkeypatch.setattr(ipvalue.execute, "_manifest", fail)
+    monkeypatch.setattr(ipvalue.execute, "manifest_of", fail)
 
 
 @pytest.mark.usefixtures("fails_late")
-def test_a_failed_run_leaves_nothing() -> None:
-    before = names()
+def test_a_failed_run_keeps_what_it_did() -> None:
     ran = value("portfolio.parquet", "--keep-paths", out="a/b/out")
+    kept = f"{len(ROWS)} of {len(ROWS)} parts are kept in a/b/out: the same command with --resume goes on"
+    assert (ran.code, ran.sentence) == (1, f"the lights went out; {kept}")
+    assert {"a/b/out/.journal", "a/b/out/assets/part-00000.parquet"} < names()
+    assert "a/b/out/.lock" not in names()
+
+
+def test_a_run_that_fails_before_a_part_is_done_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RunError("the lights went out")
+
+    before = names()
+    monkeypatch.setattr(ipvalue.execute, "run_task", fail)
+    ran = value("portfolio.parquet", out="a/b/out")
     assert (ran.code, ran.sentence) == (1, "the lights went out")
     assert names() == before
-
-
-@pytest.mark.usefixtures("fails_late")
-def test_a_failed_run_leaves_an_empty_directory_empty() -> None:
     Path("out").mkdir()
     assert value("portfolio.parquet").code == 1
     assert names("out") == set()
@@ -173,11 +183,10 @@ def test_a_failed_run_leaves_an_empty_directory_empty() -> None:
 
 def test_a_failed_run_keeps_the_earlier_result(request: pytest.FixtureRequest) -> None:
     assert value("portfolio.parquet", "--keep-paths").code == 0
-    before, all_names = contents(), names()
+    before = contents("out")
     request.getfixturevalue("fails_late")
     assert value("portfolio.parquet", "--overwrite").code == 1
-    assert contents() == before
-    assert names() == all_names
+    assert {name: content for name, content in contents("out").items() if not name.startswith(".new-")} == before
 
 
 def test_a_run_without_a_row_left_keeps_the_earlier_result() -> None:
@@ -189,21 +198,29 @@ def test_a_run_without_a_row_left_keeps_the_earlier_result() -> None:
     assert names() == all_names
 
 
-def test_an_interrupted_run_keeps_the_earlier_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_keeps_the_earlier_result_and_can_be_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     assert value("portfolio.parquet").code == 0
-    before, all_names = contents(), names()
-    monkeypatch.setattr(ipvalue.execute, "_write_tables", interrupt)
-    ran = value("portfolio.parquet", "--overwrite")
-    assert (ran.code, ran.sentence) == (130, "stopped; what was not finished has been removed")
-    assert contents() == before
-    assert names() == all_names
+    before = contents("out")
+    with monkeypatch.context() as patched:
+        patched.setattr(ipvalue.execute, "write_tables", interrupt)
+        ran = value("portfolio.parquet", "--overwrite", "--keep-paths")
+    kept = f"stopped; {len(ROWS)} of {len(ROWS)} parts are kept in out: the same command with --resume goes on"
+    assert (ran.code, ran.sentence) == (130, kept)
+    assert {name: content for name, content in contents("out").items() if not name.startswith(".new-")} == before
+    assert value("portfolio.parquet", "--overwrite", "--keep-paths", "--resume").code == 0
+    assert value("portfolio.parquet", "--keep-paths", out="fresh").code == 0
+    ours, fresh = contents("out"), contents("fresh")
+    assert json.loads(ours.pop("manifest.json"))["time"]["sessions"] == 2
+    del fresh["manifest.json"]
+    assert ours == fresh
+    assert names("out") == names("fresh")
 
 
 def test_a_foreign_file_that_arrives_during_the_run_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = ipvalue.execute._write_tables
+    written = ipvalue.execute.write_tables
 
     def meanwhile(*args: object) -> object:
         Path("out/notes.txt").write_text("mine")
@@ -211,7 +228,7 @@ def test_a_foreign_file_that_arrives_during_the_run_stays(monkeypatch: pytest.Mo
         return written(*args)  # type: ignore[arg-type]
 
     assert value("portfolio.parquet").code == 0
-    monkeypatch.setattr(ipvalue.execute, "_write_tables", meanwhile)
+    monkeypatch.setattr(ipvalue.execute, "write_tables", meanwhile)
     assert value("portfolio.parquet", "--overwrite").code == 0
     assert Path("out/notes.txt").read_text() == Path("out/assets/mine.txt").read_text() == "mine"
     assert run("show", "out").code == 0
@@ -222,10 +239,10 @@ def test_a_foreign_file_that_arrives_during_the_run_stays(monkeypatch: pytest.Mo
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MiB."""
+    """A disk of 4 MiB: a result's manifest alone takes a third of one."""
     mounted = tmp_path / "disk"
     mounted.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(mounted)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "none", str(mounted)]
     if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("a small disk cannot be mounted here")
     yield mounted
@@ -237,24 +254,25 @@ FULL = "the disk is full: free some space or name another --out"
 
 @pytest.mark.parametrize("flags", [(), ("--keep-paths",)])
 def test_a_disk_that_fills_up(small_disk: Path, flags: tuple[str, ...]) -> None:
-    ran = value("portfolio.parquet", *flags, paths=100_000, out=small_disk / "out")
+    ran = value("portfolio.parquet", *flags, paths=400_000, out=small_disk / "out")
     assert ran.code == 1
     assert ran.sentence.startswith(f"{small_disk}/out/")
-    assert ran.sentence.endswith(FULL)
-    assert list(small_disk.iterdir()) == []
+    assert FULL in ran.sentence
+    assert ("; 4 of 4 parts are kept in" in ran.sentence) == (not flags)
+    assert list(small_disk.glob("**/.*.[0-9a-f]*")) == []  # nothing half-written
 
 
 def test_a_disk_that_fills_up_keeps_the_earlier_result(small_disk: Path) -> None:
     assert value("portfolio.parquet", out=small_disk).code == 0
     before = contents(small_disk)
-    assert value("portfolio.parquet", "--overwrite", paths=100_000, out=small_disk).code == 1
-    assert contents(small_disk) == before
+    assert value("portfolio.parquet", "--overwrite", paths=400_000, out=small_disk).code == 1
+    assert {name: content for name, content in contents(small_disk).items() if not name.startswith(".new-")} == before
     assert value("portfolio.parquet", "--overwrite", paths=100, out=small_disk).code == 0
     assert json.loads((small_disk / "manifest.json").read_text())["options"]["paths"] == 100
 
 
 def test_a_disk_that_is_full_from_the_start(small_disk: Path) -> None:
-    (small_disk / "big").write_bytes(bytes(MEBIBYTE - 4096 * 2))
+    (small_disk / "big").write_bytes(bytes(DISK - 4096 * 2))
     (small_disk / "rest").write_bytes(bytes(4096))
     before = names(str(small_disk))
     ran = value("portfolio.parquet", out=small_disk / "out")
@@ -267,17 +285,17 @@ def test_files_that_may_not_be_larger() -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (MEBIBYTE, MEBIBYTE))
 
-    before = names()
     args = ("value", "portfolio.parquet", "--paths", 100_000, "--out", "out")
     ran = installed(*args, preexec_fn=limit)
     assert ran.code == 1
     assert ran.sentence.startswith("out/totals.arrow: a file would be larger than may be written here: raise the limit (ulimit -f)")
-    assert names() == before
+    assert "out/.journal" in names()
+    assert installed(*args, "--resume").code == 0
 
 
 def test_no_room_for_the_copy_of_a_csv_file(small_disk: Path) -> None:
     row = "design,1000,0.05,5\n"
-    Path("p.csv").write_text("asset_id,right_type,revenue,royalty_rate,life\n" + "".join(f"a{i},{row}" for i in range(40_000)))
+    Path("p.csv").write_text("asset_id,right_type,revenue,royalty_rate,life\n" + "".join(f"a{i},{row}" for i in range(160_000)))
     before = names()
     ran = installed("value", "p.csv", "--paths", 64, "--out", "out", env={**os.environ, "TMPDIR": str(small_disk)})
     assert ran.code == 1

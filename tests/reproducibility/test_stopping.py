@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,7 @@ Value = Callable[..., Result]
 STOP_SECONDS = 5.0
 """How soon a stopped run must end; the tests allow a busy machine PATIENCE times that."""
 PATIENCE = 4
+KEPT = r"stopped; \d+ of \d+ parts are kept in .+: the same command with --resume goes on"
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +101,11 @@ def test_interrupt(work: Path, tmp_path: Path, scheduler: str, whole_group: bool
     assert process.returncode == 130, stderr
     assert stdout == ""
     *others, last = [json.loads(line) for line in stderr.splitlines()]
-    assert last == {"event": "error", "text": "stopped; what was not finished has been removed"}
+    assert last["event"] == "error"
+    assert re.fullmatch(KEPT, last["text"])
     assert all(event["event"] in ("progress", "warning") for event in others)
-    assert out.exists() == existed
-    if existed:
-        assert list(out.iterdir()) == []
+    assert not list(out.glob("**/.*.[0-9a-f]*"))  # nothing half-written
+    assert not (out / ".lock").exists()
     psutil.wait_procs(children, timeout=5)
     assert _alive(children) == []
 
@@ -116,8 +118,7 @@ def test_interrupt_while_a_tolerance_takes_more_paths(work: Path, tmp_path: Path
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=PATIENCE * STOP_SECONDS)
     assert process.returncode == 130, stderr
-    assert json.loads(stderr.splitlines()[-1]) == {"event": "error", "text": "stopped; what was not finished has been removed"}
-    assert not out.exists()
+    assert re.fullmatch(KEPT, json.loads(stderr.splitlines()[-1])["text"])
 
 
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])
@@ -130,8 +131,8 @@ def test_termination_is_an_interrupt(work: Path, tmp_path: Path, scheduler: str)
         process.terminate()
         _, stderr = process.communicate(timeout=PATIENCE * STOP_SECONDS)
     assert process.returncode == 130, stderr
-    assert json.loads(stderr.splitlines()[-1])["text"] == "stopped; what was not finished has been removed"
-    assert not out.exists()
+    assert re.fullmatch(KEPT, json.loads(stderr.splitlines()[-1])["text"])
+    assert (out / ".journal").exists()
     psutil.wait_procs(children, timeout=5)
     assert _alive(children) == []
 
@@ -145,11 +146,11 @@ def test_interrupt_on_a_cluster(work: Path, tmp_path: Path, cluster: str, value:
         _, stderr = process.communicate(timeout=PATIENCE * STOP_SECONDS)
     assert process.returncode == 130, stderr
     assert json.loads(stderr.splitlines()[-1])["event"] == "error"
-    assert not out.exists()
+    kept = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     few = random_portfolio(30)
     assert digests(value(few, scheduler=cluster, rows_per_task=7)) == digests(value(few))
-    assert not out.exists()
-    assert list(tmp_path.iterdir()) == []
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == kept
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_a_stopped_thread_run_can_be_followed_by_another(value: Value, tmp_path: Path) -> None:
@@ -164,7 +165,6 @@ def test_a_stopped_thread_run_can_be_followed_by_another(value: Value, tmp_path:
     with pytest.raises(KeyboardInterrupt):
         value(portfolio, rows_per_task=5, progress=interrupt, out=tmp_path / "out", workers=2)
     assert len(calls) == 1
-    assert not (tmp_path / "out").exists()
     assert value(portfolio).manifest["counts"]["valued"] == 40
 
 

@@ -1,0 +1,85 @@
+"""Which run it is: a hash of all that a result's bytes follow from, and what differs between two runs, in words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Terms = Mapping[str, Any]
+"""The part of a manifest that says what a run is of: versions, options and inputs."""
+
+HOW = ("workers", "scheduler", "memory", "backend")
+"""Options that say how a run is made; no byte of a result depends on them."""
+_BLANK = "nothing"
+_LONGEST = 60
+_MOST_NAMED = 8
+
+
+def fingerprint(terms: Terms) -> str:
+    """A SHA-256 of versions, options, assumptions, market, rule and the files of the portfolio, as they are named and as they are."""
+    return hashlib.sha256(json.dumps(_essence(terms), sort_keys=True).encode()).hexdigest()
+
+
+def differences(old: Terms, new: Terms) -> list[str]:
+    """What differs between two runs, each in a clause: "paths was 1000 and is 10000". Empty where their fingerprints are the same."""
+    before, after = _essence(old), _essence(new)
+    files = _by_name(before.pop("portfolio")), _by_name(after.pop("portfolio"))
+    market = before.pop("market"), after.pop("market")
+    assumptions = before.pop("assumptions"), after.pop("assumptions")
+    found = [f"{name} was {_shown(was)} and is {_shown(now)}" for name, was, now in changed(before, after)]
+    found += _of_files(*files)
+    found += [f"market: {name} was {_shown(was)} and is {_shown(now)}" for name, was, now in changed(*market)]
+    if assumptions[0] != assumptions[1]:
+        names = sorted({name for name, _, _ in changed(old["inputs"]["assumptions"]["content"], new["inputs"]["assumptions"]["content"])})
+        more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+        found.append(f"assumptions: {', '.join(names[:_MOST_NAMED])}{more}")
+    return found
+
+
+def changed(old: Mapping[str, Any], new: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The keys (a.b.c) at which two nested tables differ, with what stands there, None where nothing does."""
+    for key in sorted({*old, *new}):
+        was, now = old.get(key), new.get(key)
+        name = f"{within}.{key}".lstrip(".")
+        if isinstance(was, Mapping) and isinstance(now, Mapping):
+            yield from changed(was, now, name)
+        elif was != now:
+            yield name, was, now
+
+
+def _essence(terms: Terms) -> dict[str, Any]:
+    """What the bytes of a result follow from."""
+    inputs = terms["inputs"]
+    return {
+        "ipvalue": terms["ipvalue"],
+        "numerics_version": terms["numerics_version"],
+        "options": {name: value for name, value in terms["options"].items() if name not in HOW},
+        "portfolio": [{key: file[key] for key in ("file", "rows", "sha256")} for file in inputs["portfolio"]],
+        "market": inputs["market"]["content"],
+        "assumptions": inputs["assumptions"]["sha256"],
+        "rule": inputs.get("rule"),
+    }
+
+
+def _by_name(files: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {file["file"]: file for file in files}
+
+
+def _of_files(old: Mapping[str, dict[str, Any]], new: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    for name in sorted({*old, *new}):
+        if name not in new:
+            yield f"{name} was in the portfolio and is not"
+        elif name not in old:
+            yield f"{name} is new in the portfolio"
+        elif old[name] != new[name]:
+            rows, now = old[name]["rows"], new[name]["rows"]
+            yield f"{name} has other content than before ({rows:,} rows, now {now:,})"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return _BLANK
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

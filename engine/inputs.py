@@ -1,0 +1,69 @@
+"""All that a run reads: opened and checked before anything is written."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ipvalue.appraise import make_appraiser
+from ipvalue.assumptions import Assumptions, load_assumptions
+from ipvalue.backend import kernels
+from ipvalue.cash_rule import CashRule
+from ipvalue.intake import Portfolio, open_portfolio, scan
+from ipvalue.job import Job
+from ipvalue.market import Market, load_market
+from ipvalue.schema import InputError
+from ipvalue.store import Store
+from ipvalue.task import Run, Task
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A run's opened and checked inputs."""
+
+    portfolio: Portfolio
+    market: Market
+    assumptions: Assumptions
+    run: Run
+    tasks: list[Task]
+    warnings: tuple[str, ...]
+
+
+@contextmanager
+def opened(portfolio: object, market: object, assumptions: str | Path, job: Job, out: str, rule: CashRule | None = None) -> Iterator[Inputs]:
+    """Opens and checks all that a run reads, before anything is written. Raises InputError."""
+    if fault := kernels(job.backend).isa_fault:
+        raise InputError(f"{fault}: set it to one of them, or leave it unset" if job.backend == "native" else fault)
+    if rule is not None:
+        rule.check()
+    with tempfile.TemporaryDirectory(prefix="ipvalue-") as spool:
+        store = Store(out)
+        if not store.is_shared and job.scheduler != "threads":
+            raise InputError(f"{out}: other processes cannot write to this one's memory: use --scheduler threads or name another --out")
+        the_market = market if isinstance(market, Market) else load_market(_market_source(market, portfolio))
+        book = load_assumptions(assumptions)
+        found = open_portfolio(portfolio, Path(spool), rule.extra if rule else ())
+        scanned = scan(found, job.group_by)
+        # a blank counts as one group until it is filled
+        job.check_memory(scanned.groups * book.ways_to_fill(job.group_by), max(scanned.methods, book.most_methods))
+        units = found.units(job.task_rows(found.rows, the_market.steps_per_year))
+        tasks = [Task(unit, number) for number, unit in enumerate(units)]
+        sampling = replace(job.sampling, threads=job.threads_of_task(len(tasks)))
+        run = Run(job, make_appraiser(the_market, book, sampling, job.premise, job.keep_paths, rule), scanned.duplicates, store)
+        yield Inputs(found, the_market, book, run, tasks, (*found.warnings, *scanned.warnings))
+
+
+def _market_source(market: object, portfolio: object) -> Any:
+    """The market given, else market.toml beside the portfolio."""
+    if isinstance(market, str | Path | Mapping):
+        return market
+    if market is not None:
+        found = f"an object of type {type(market).__name__}"
+        raise InputError(f"{found} is no market: give the path of a TOML file, a mapping like one, or what load_market gave")
+    if isinstance(portfolio, str | Path) and (beside := Path(portfolio).parent / "market.toml").exists():
+        return beside
+    raise InputError("no market is given and no market.toml stands beside the portfolio: name one with --market")

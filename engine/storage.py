@@ -1,0 +1,159 @@
+"""Files that appear under their names only when they are whole, with the hash of what was written; a file system's errors as sentences."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import platform
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from ipvalue.schema import InputError, RunError
+
+
+@dataclass(frozen=True)
+class Written:
+    """One file of a results directory: its name within it, rows, bytes and SHA-256."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class Hashed:
+    """A file being written, with the SHA-256 and number of the bytes so far."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._state = hashlib.sha256()
+        self._bytes = 0
+        self.closed = False
+
+    def write(self, content: Any) -> int:
+        view = memoryview(content).cast("B")
+        self._file.write(view)
+        self._state.update(view)
+        self._bytes += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        return self._bytes
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        """Arrow's writers close what they write to; the file itself is closed by whoever opened it."""
+
+    def written(self, name: str, rows: int) -> Written:
+        return Written(name, rows, self._bytes, self._state.hexdigest())
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Any]:
+    """A file beside `path`, synced and renamed to it at the end, removed where anything fails."""
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with beside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def sync(directory: Path) -> None:
+    """Makes renames in a local directory last."""
+    opened = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+@contextmanager
+def writing(name: str, kind: type[InputError] | type[RunError] = RunError) -> Iterator[None]:
+    """Turns an error of the file system into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            kind = RunError
+        reason = {
+            errno.ENOSPC: "the disk is full: free some space or name another --out",
+            errno.EDQUOT: "the disk quota is used up: free some space or name another --out",
+            errno.EFBIG: "a file would be larger than may be written here: raise the limit (ulimit -f) or name another --out",
+            errno.ENOENT: "no directory can be made there: name another --out",
+            errno.EACCES: "writing is not permitted: name another --out or change its permissions",
+            errno.EPERM: "writing is not permitted: name another --out or change its permissions",
+            errno.EROFS: "the file system is read-only: name another --out",
+            errno.ENOTDIR: "a part of the path is a file, not a directory: name another --out",
+        }.get(error.errno or 0, f"writing failed ({error.strerror or error})")
+        raise kind(f"{name}: {reason}") from None
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(f"{name}: is missing from the result") from None
+    except PermissionError:
+        raise InputError(f"{name}: may not be read: ask for read permission") from None
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise InputError(f"{name}: cannot be read ({str(error).splitlines()[0]}): it is damaged or cut short") from None
+
+
+def digest_of(fs: Any, path: str) -> tuple[int, str]:
+    """Bytes and SHA-256 of a file. Raises OSError."""
+    state, size = hashlib.sha256(), 0
+    with fs.open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            state.update(block)
+            size += len(block)
+    return size, state.hexdigest()
+
+
+@contextmanager
+def lock(path: Path, location: str) -> Iterator[None]:
+    """Held by one at a time, and let go of when its process ends, however that ends (flock); the file is removed. Raises InputError where another
+    holds it."""
+    file = _locked(path, location)
+    try:
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}")
+        file.flush()
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        file.close()
+
+
+def _locked(path: Path, location: str) -> IO[str]:
+    """The file at `path`, locked."""
+    while True:
+        with writing(location, InputError):
+            file = path.open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read() or "another process"
+            file.close()
+            raise InputError(f"{location}: another run is writing there ({holder}): wait for it, or name another --out") from None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        file.close()  # whoever held it before has removed it meanwhile

@@ -12,10 +12,11 @@ from typing import Any
 from ipvalue.appraise import make_appraiser
 from ipvalue.assumptions import Assumptions, load_assumptions
 from ipvalue.backend import kernels
-from ipvalue.cash_rule import CashRule
-from ipvalue.intake import Portfolio, open_portfolio, scan
-from ipvalue.job import Job
-from ipvalue.market import Market, load_market
+from ipvalue.cash_rule import CashRule, find_rule
+from ipvalue.constants import NUMERICS_VERSION
+from ipvalue.intake import Portfolio, open_portfolio, reopen_portfolio, scan
+from ipvalue.job import Job, make_job
+from ipvalue.market import Market, load_market, market_of
 from ipvalue.schema import InputError
 from ipvalue.store import Store
 from ipvalue.task import Run, Task
@@ -47,14 +48,38 @@ def opened(portfolio: object, market: object, assumptions: str | Path, job: Job,
         the_market = market if isinstance(market, Market) else load_market(_market_source(market, portfolio))
         book = load_assumptions(assumptions)
         found = open_portfolio(portfolio, Path(spool), rule.extra if rule else ())
-        scanned = scan(found, job.group_by)
-        # a blank counts as one group until it is filled
-        job.check_memory(scanned.groups * book.ways_to_fill(job.group_by), max(scanned.methods, book.most_methods))
-        units = found.units(job.task_rows(found.rows, the_market.steps_per_year))
-        tasks = [Task(unit, number) for number, unit in enumerate(units)]
-        sampling = replace(job.sampling, threads=job.threads_of_task(len(tasks)))
-        run = Run(job, make_appraiser(the_market, book, sampling, job.premise, job.keep_paths, rule), scanned.duplicates, store)
-        yield Inputs(found, the_market, book, run, tasks, (*found.warnings, *scanned.warnings))
+        yield _planned(found, the_market, book, job, store, rule)
+
+
+@contextmanager
+def reopened(manifest: Mapping[str, Any], out: str = ".", **options: Any) -> Iterator[Inputs]:
+    """What a finished result was made of, opened again from its manifest alone; `options` take the place of its own. A store `out` is not looked at.
+
+    Raises InputError where anything is not what it was, or this version's numbers are others.
+    """
+    recorded = manifest["inputs"]
+    if manifest["numerics_version"] != NUMERICS_VERSION:
+        raise InputError(f"was made under numerics_version {manifest['numerics_version']}, and this is {NUMERICS_VERSION}: value it again")
+    job = make_job({**manifest["options"], **options})
+    rule = find_rule(job.rule) if job.rule else None
+    if rule is not None and rule.sha256 != recorded["rule"]["sha256"]:
+        raise InputError(f"rule {job.rule}: is not what it was when the result was made")
+    with tempfile.TemporaryDirectory(prefix="ipvalue-") as spool:
+        portfolio = reopen_portfolio(recorded["portfolio"], Path(spool), rule.extra if rule else ())
+        market, book = market_of(recorded["market"]["content"]), load_assumptions(recorded["assumptions"]["content"])
+        yield _planned(portfolio, market, book, job, Store(out), rule)
+
+
+def _planned(portfolio: Portfolio, market: Market, book: Assumptions, job: Job, store: Store, rule: CashRule | None) -> Inputs:
+    """The inputs with their plan: what is to be done, in tasks. Raises InputError where it does not fit the memory."""
+    scanned = scan(portfolio, job.group_by)
+    # a blank counts as one group until it is filled
+    job.check_memory(scanned.groups * book.ways_to_fill(job.group_by), max(scanned.methods, book.most_methods))
+    units = portfolio.units(job.task_rows(portfolio.rows, market.steps_per_year))
+    tasks = [Task(unit, number) for number, unit in enumerate(units)]
+    sampling = replace(job.sampling, threads=job.threads_of_task(len(tasks)))
+    run = Run(job, make_appraiser(market, book, sampling, job.premise, job.keep_paths, rule), scanned.duplicates, store)
+    return Inputs(portfolio, market, book, run, tasks, (*portfolio.warnings, *scanned.warnings))
 
 
 def _market_source(market: object, portfolio: object) -> Any:

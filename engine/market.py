@@ -133,6 +133,11 @@ class Market(Strict):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
+def market_of(content: Mapping[str, Any]) -> Market:
+    """The market that a manifest holds, where dates are text."""
+    return validate(Market, {**content, "valuation_date": date.fromisoformat(content["valuation_date"])}, "market")
+
+
 def load_market(source: str | Path | Mapping[str, Any]) -> Market:
     """The market from a TOML file or a mapping like one. Raises InputError naming file, key, value and rule."""
     if isinstance(source, Mapping):

@@ -4,7 +4,7 @@ from ipvalue.intake.hashes import hash_ids
 from ipvalue.intake.rows import read
 from ipvalue.intake.scan import Duplicates, Scan, scan
 from ipvalue.intake.shared import Streams
-from ipvalue.intake.sources import Portfolio, SourceFile, open_portfolio
+from ipvalue.intake.sources import Portfolio, SourceFile, open_portfolio, reopen_portfolio
 from ipvalue.intake.stored import BATCH_ROWS, Unit
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "hash_ids",
     "open_portfolio",
     "read",
+    "reopen_portfolio",
     "scan",
 ]

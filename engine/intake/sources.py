@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -124,6 +124,19 @@ def open_portfolio(source: str | Path | object, spool: Path, extra: Sequence[Col
     if not portfolio.rows:
         raise InputError(f"{name}: holds no rows")
     return portfolio
+
+
+def reopen_portfolio(recorded: Sequence[Mapping[str, Any]], spool: Path, extra: Sequence[Column] = ()) -> Portfolio:
+    """The files that a manifest lists (file, path, sha256), under the names they had. Raises InputError where one is not what it was."""
+    names = _Names({**PORTFOLIO, **{column.name: column for column in extra}})
+    files: list[SourceFile] = []
+    for one in recorded:
+        if one["path"] is None:
+            raise InputError(f"{one['file']}: cannot be read again, for it was no file: value a portfolio that is one")
+        files.append(_open_file(one["path"], one["file"], spool, names))
+        if files[-1].sha256 != one["sha256"]:
+            raise InputError(f"{one['path']}: is not what it was when it was valued: put that file back in its place")
+    return Portfolio(tuple(files), ())
 
 
 _TABLE = "table in memory"

@@ -246,7 +246,7 @@ def test_methods_know_no_paths_random_numbers_or_files() -> None:
 
 def test_execution_and_storage_know_no_finance() -> None:
     problems = []
-    for module in of("execute", "store"):
+    for module in of("execute", "store", "storage", "spread", "task", "receipt", "journal", "fingerprint"):
         problems += takes(module, {"ipvalue.cashflows", "ipvalue.stopping"})
         problems += speaks(module, FINANCE)
     fail_with(problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
@@ -130,7 +131,7 @@ class Market(Strict):
     @cached_property
     def sha256(self) -> str:
         """A hash of the content, the same however the file is written."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 
 def market_of(content: Mapping[str, Any]) -> Market:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import platform
 import uuid
@@ -17,6 +18,8 @@ from typing import IO, Any
 import pyarrow as pa
 
 from ipvalue.schema import InputError, RunError
+
+_log = logging.getLogger("ipvalue")
 
 
 @dataclass(frozen=True)
@@ -75,10 +78,13 @@ def atomic(path: Path) -> Iterator[Any]:
 
 
 def sync(directory: Path) -> None:
-    """Makes renames in a local directory last."""
+    """Makes renames in a local directory last. Network file systems that answer EINVAL have nothing to do for it."""
     opened = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(opened)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
     finally:
         os.close(opened)
 
@@ -132,27 +138,31 @@ def lock(path: Path, location: str) -> Iterator[None]:
     holds it."""
     file = _locked(path, location)
     try:
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {platform.node()}")
-        file.flush()
+        with writing(location, InputError):
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {platform.node()}".encode())
         yield
     finally:
         path.unlink(missing_ok=True)
         file.close()
 
 
-def _locked(path: Path, location: str) -> IO[str]:
-    """The file at `path`, locked."""
+def _locked(path: Path, location: str) -> IO[bytes]:
+    """The file at `path`, locked. Where its file system has no locks, that is said, and it is not."""
     while True:
         with writing(location, InputError):
-            file = path.open("a+")
+            file = path.open("a+b", buffering=0)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            holder = file.read() or "another process"
+            holder = file.read().decode() or "another process"
             file.close()
             raise InputError(f"{location}: another run is writing there ({holder}): wait for it, or name another --out") from None
+        except OSError as error:
+            reason = error.strerror or error
+            _log.warning("%s: its file system has no locks (%s): that no other run writes there meanwhile is left to you", location, reason)
+            return file
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 return file

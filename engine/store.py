@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 import re
@@ -35,6 +36,9 @@ _OURS = re.compile(rf"(?:\.new-{_HEX}/)?(?:{_FILE}|{_UNFINISHED}|assets|paths)|\
 """Names within a results directory that a run writes, or leaves behind where it is killed; nothing else is ever deleted."""
 
 _PART = re.compile(r"part-(\d+)\.")
+
+_LAYOUT = b"ipvalue journal 1 "
+"""Of the journal, in a line at its end, before the SHA-256 of what comes before it."""
 
 Found = Literal["nothing", "unfinished", "finished"]
 """What a results directory holds: no run, one that was stopped and can be gone on with, or a whole result."""
@@ -77,9 +81,9 @@ class Store:
         draft = copy.copy(self)
         self._check_free(overwrite=overwrite, resume=resume)
         with writing(self.location, InputError):
-            if overwrite and self._top() and not (resume and self.fingerprint() == fingerprint):
+            if overwrite and self._top() and not (resume and self._is_of(fingerprint)):
                 if self.is_local:
-                    draft._base = f"{self.root}/.new-{fingerprint[:32]}"
+                    draft._base = self._hidden(fingerprint)
                 if not (resume and self.is_local):
                     draft._remove_drafts()
             try:
@@ -89,6 +93,17 @@ class Store:
                 draft._remove_hidden()
                 raise
         return draft
+
+    def _is_of(self, fingerprint: str) -> bool:
+        """Whether what is there is a run with that fingerprint, its record whole."""
+        try:
+            return self.fingerprint() == fingerprint
+        except InputError:
+            return False
+
+    def _hidden(self, fingerprint: str) -> str:
+        """Where a run is made while an earlier result is there."""
+        return f"{self.root}/.new-{fingerprint[:32]}"
 
     def _remove_drafts(self) -> None:
         """Removes what was to replace the result that is there, and was stopped; on an object store the result itself."""
@@ -117,6 +132,8 @@ class Store:
         made = self._missing()
         with writing(self.location, InputError):
             self.fs.makedirs(self.root, exist_ok=True)
+            for path in made:
+                sync(Path(path).parent)
         try:
             with lock(Path(self.root) / LOCK, self.location):
                 yield
@@ -155,18 +172,18 @@ class Store:
             raise InputError(f"{self.location}: holds {others[0]}, which no run wrote, so nothing is written there: name another --out")
         if not top or overwrite or (resume and top & {MANIFEST, JOURNAL}):
             return
-        there, more = "holds what a run that was killed left behind", ""
-        if MANIFEST in top:
-            there = "holds a result"
-        elif JOURNAL in top:
+        there = "holds a result" if MANIFEST in top else "holds what a run that was killed left behind"
+        more = "give --overwrite --resume to go on with the one that was to replace it, " if any(one.startswith(".new-") for one in top) else ""
+        if JOURNAL in top and MANIFEST not in top:
             there, more = "holds a run that was stopped", "give --resume to go on with it, "
         raise InputError(f"{self.location}: {there}: {more}name another --out, or give --overwrite to replace it")
 
     def _top(self) -> set[str]:
-        """What the directory holds, but for the lock."""
+        """What the directory holds, but for the lock and for what a killed run left half-written."""
         if not self.fs.isdir(self.root):
             return set()
-        return {path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(self.root, detail=False)} - {LOCK}
+        names = {path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(self.root, detail=False)}
+        return {name for name in names - {LOCK} if not re.fullmatch(_UNFINISHED, name)}
 
     @property
     def found(self) -> Found:
@@ -200,20 +217,34 @@ class Store:
                 Path(self._path(name)).unlink(missing_ok=True)
 
     def commit(self) -> None:
-        """Puts the finished files in the earlier result's place: its manifest goes first, the new one comes last, so none describes a mixture."""
-        self.remove(JOURNAL)
-        if self._base == self.root:
-            return
+        """Makes the finished run the result, in the place of an earlier one. Where it was killed on its way, it is called again."""
+        manifest = self.manifest()
         with writing(self.location):
-            final, base = Path(self.root), Path(self._base)
-            (final / MANIFEST).unlink(missing_ok=True)
-            new = sorted((name for name in _names(self.fs, self._base) if (base / name).is_file()), key=lambda name: (name == MANIFEST, name))
-            _remove(self.fs, self.root, keep=(*new, base.name))
-            for name in new:
+            if self._base != self.root:
+                self._replace({MANIFEST, *(file["name"] for file in manifest["files"])})
+            else:
+                self.remove(JOURNAL)
+            if self.is_local:  # else there is none
+                hidden = self._hidden(str(manifest.get("fingerprint")))
+                _remove(self.fs, hidden)
+                with suppress(OSError):
+                    os.rmdir(hidden)
+
+    def _replace(self, new: set[str]) -> None:
+        """Moves the files `new` to where the earlier result is: its manifest goes first, the new one comes last, so none describes a mixture."""
+        final, base = Path(self.root), Path(self._base)
+        (final / MANIFEST).unlink(missing_ok=True)
+        sync(final)
+        _remove(self.fs, self.root, keep=(*new, base.name))
+        for name in sorted(new - {MANIFEST}):
+            if (base / name).exists():  # else it was moved before a kill
                 (final / name).parent.mkdir(exist_ok=True)
                 (base / name).replace(final / name)
-            _remove(self.fs, self.root, keep=new)
-            sync(final)
+        for folder in {(final / name).parent for name in new}:
+            sync(folder)
+        (base / MANIFEST).replace(final / MANIFEST)
+        sync(final)
+        _remove(self.fs, self.root, keep=new)
 
     def discard(self) -> None:
         """Takes back an unfinished run: removes its files. An earlier result stays."""
@@ -259,13 +290,21 @@ class Store:
     def write_journal(self, terms: str, record: pa.RecordBatch) -> None:
         """Puts a record of what is done in the place of the one before; `terms` is text that says of which run."""
         schema = record.schema.with_metadata({"terms": terms})
-        self.write_ipc(JOURNAL, schema, [record.replace_schema_metadata(schema.metadata)])
+        with self._creating(JOURNAL) as file:
+            with pa.ipc.new_stream(file, schema) as writer:
+                writer.write_batch(record.replace_schema_metadata(schema.metadata))
+            file.write(_LAYOUT + file.written(JOURNAL, 1).sha256.encode())
 
     def read_journal(self) -> tuple[str, pa.RecordBatch]:
-        """The terms and the record that were written last. Raises InputError where they are damaged."""
-        with reading(f"{self.location}/{JOURNAL}"), self.fs.open(self._path(JOURNAL), "rb") as file:
-            opened = pa.ipc.open_file(file.read())
-            return opened.schema.metadata[b"terms"].decode(), opened.get_batch(0)
+        """The terms and the record that were written last. Raises InputError where they are not what was written."""
+        with reading(f"{self.location}/{JOURNAL}"):
+            content = memoryview(self.fs.cat_file(self._path(JOURNAL)))
+        end = max(len(content) - len(_LAYOUT) - 2 * hashlib.sha256().digest_size, 0)
+        if content[end:] != _LAYOUT + hashlib.sha256(content[:end]).hexdigest().encode():
+            reason = "is damaged, cut short or another version's, so there is nothing to go on from"
+            raise InputError(f"{self.location}/{JOURNAL}: {reason}: give --overwrite without --resume to start again, or name another --out")
+        opened = pa.ipc.open_stream(pa.py_buffer(content[:end]))
+        return opened.schema.metadata[b"terms"].decode(), opened.read_next_batch()
 
     def remove(self, name: str) -> None:
         """Takes one file away, where it is there: the manifest of a result that is no more, the journal once there is a manifest."""

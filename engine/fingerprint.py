@@ -12,6 +12,8 @@ Terms = Mapping[str, Any]
 
 HOW = ("workers", "scheduler", "memory", "backend")
 """Options that say how a run is made; no byte of a result depends on them."""
+VERSIONS = ("ipvalue", "numerics_version", "pyarrow")
+"""What wrote a result: another pyarrow writes other bytes of the same figures."""
 _BLANK = "nothing"
 _LONGEST = 60
 _MOST_NAMED = 8
@@ -24,6 +26,8 @@ def fingerprint(terms: Terms) -> str:
 
 def differences(old: Terms, new: Terms) -> list[str]:
     """What differs between two runs, each in a clause: "paths was 1000 and is 10000". Empty where their fingerprints are the same."""
+    if any(old.get(name) != new[name] for name in VERSIONS):  # of another, nothing else need be where it is looked for
+        return [f"{name} was {_shown(was)} and is {_shown(now)}" for name, was, now in changed(_versions(old), _versions(new))]
     before, after = _essence(old), _essence(new)
     files = _by_name(before.pop("portfolio")), _by_name(after.pop("portfolio"))
     market = before.pop("market"), after.pop("market")
@@ -45,6 +49,8 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any], within: str = "") ->
         name = f"{within}.{key}".lstrip(".")
         if isinstance(was, Mapping) and isinstance(now, Mapping):
             yield from changed(was, now, name)
+        elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+            yield from ((f"{name}[{place}]", one, other) for place, (one, other) in enumerate(zip(was, now, strict=True)) if one != other)
         elif was != now:
             yield name, was, now
 
@@ -53,8 +59,7 @@ def _essence(terms: Terms) -> dict[str, Any]:
     """What the bytes of a result follow from."""
     inputs = terms["inputs"]
     return {
-        "ipvalue": terms["ipvalue"],
-        "numerics_version": terms["numerics_version"],
+        **_versions(terms),
         "options": {name: value for name, value in terms["options"].items() if name not in HOW},
         "portfolio": [{key: file[key] for key in ("file", "rows", "sha256")} for file in inputs["portfolio"]],
         "market": inputs["market"]["content"],
@@ -63,13 +68,21 @@ def _essence(terms: Terms) -> dict[str, Any]:
     }
 
 
+def _versions(terms: Terms) -> dict[str, Any]:
+    return {name: terms.get(name) for name in VERSIONS}
+
+
 def _by_name(files: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {file["file"]: file for file in files}
 
 
 def _of_files(old: Mapping[str, dict[str, Any]], new: Mapping[str, dict[str, Any]]) -> Iterator[str]:
-    for name in sorted({*old, *new}):
-        if name not in new:
+    named = {file["sha256"]: name for name, file in old.items() if name not in new}
+    again = {name: named[file["sha256"]] for name, file in new.items() if name not in old and file["sha256"] in named}
+    for name in sorted({*old, *new} - {*again.values()}):
+        if name in again:
+            yield f"{name} was called {again[name]}, as its rejects are: name it so again"
+        elif name not in new:
             yield f"{name} was in the portfolio and is not"
         elif name not in old:
             yield f"{name} is new in the portfolio"

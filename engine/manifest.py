@@ -56,6 +56,7 @@ def terms_of(inputs: Inputs) -> dict[str, Any]:
     return {
         "ipvalue": version("ipvalue"),
         "numerics_version": NUMERICS_VERSION,
+        "pyarrow": pa.__version__,
         "options": {**job.model_dump(mode="json"), "quantiles": list(job.sampling.quantiles), "max_paths": job.cap},
         "inputs": {
             "portfolio": [
@@ -95,6 +96,5 @@ def manifest_of(inputs: Inputs, terms: dict[str, Any], journal: Journal, files: 
             **({"instruction_set": kernels("native").isa()} if job.backend == "native" else {}),
             "python": platform.python_version(),
             "numpy": np.__version__,
-            "pyarrow": pa.__version__,
         },
     }

@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
 
 from ipvalue import spread
-from ipvalue.fingerprint import fingerprint
+from ipvalue.fingerprint import Terms, fingerprint
 from ipvalue.inputs import Inputs
 from ipvalue.journal import Journal, refuse_others, refuse_otherwise
 from ipvalue.manifest import manifest_of, terms_of, warnings_of, write_tables
 from ipvalue.receipt import Receipt
 from ipvalue.schema import BrokenRule, InputError, IpvalueError, RunError
 from ipvalue.storage import Written
-from ipvalue.store import JOURNAL, MANIFEST, part_of
+from ipvalue.store import MANIFEST, Store, part_of
 from ipvalue.task import Run, Task, check_task, run_task
 
 _log = logging.getLogger("ipvalue")
@@ -61,69 +60,84 @@ def value_portfolio(
     """
     terms = terms_of(inputs)
     draft = inputs.run.store.begin(fingerprint(terms), overwrite=overwrite, resume=resume)
+    if draft.found == "finished":
+        _put_in_place(draft)
+        if before := _finished(inputs, terms):
+            return before
+        draft = inputs.run.store
     inputs = replace(inputs, run=replace(inputs.run, store=draft))
-    if draft.found == "finished" and (before := _finished(inputs)):
-        draft.commit()
-        return before
     journal: Journal | None = None
     try:
-        journal = Journal(draft, terms, Receipt(inputs.run.appraiser.new_totals(inputs.run.job.group_by)))
+        journal = Journal(draft, terms, Receipt(inputs.run.appraiser.new_totals(inputs.run.job.group_by)), inputs.portfolio)
+        draft.remove(MANIFEST)  # of a damaged result: from here on the journal says what is there
         _gather(run_task, [task for task in inputs.tasks if journal.waits_for(task.number)], inputs, journal.done, journal.take, progress)
         draft.sweep()
-        if changed := inputs.portfolio.changed():
-            raise InputError(f"{changed[0]}: changed while it was being valued, so nothing of the run is kept: start again")
+        inputs.portfolio.check()
         if not journal.done.valued:
             raise _nothing_left(journal.done)
         files = [*journal.done.written(), *write_tables(draft, inputs.run.job, journal.done)]
         draft.write_manifest(manifest_of(inputs, terms, journal, files, command))
     except BaseException as error:
         raise _ended(error, inputs, journal, keep) from None
-    draft.commit()
+    _put_in_place(draft)
     return _outcome(inputs, journal.done, journal.seconds)
+
+
+def _put_in_place(draft: Store) -> None:
+    try:
+        draft.commit()
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped while the result was put in place in {draft.location}: the same command with --resume goes on") from None
 
 
 def _ended(error: BaseException, inputs: Inputs, journal: Journal | None, keep: bool) -> BaseException:
     """What a run that ends early raises; what it did is kept where it may be gone on with."""
     draft = inputs.run.store
-    if journal is None and draft.found == "unfinished":  # another run's
+    if journal is None and draft.found != "nothing":  # another run's, or one that cannot be gone on with now
         return error
-    if journal is None or not keep or not journal.done.files or (isinstance(error, InputError) and not inputs.portfolio.lost()):
+    if journal is None or not keep:
         draft.discard()
         return error
-    with suppress(IpvalueError):  # a full disk: then the record before this one stands
-        draft.sweep()
+    draft.sweep()
+    try:
         journal.write()
-    kept = f"{len(journal.done.files):,} of {len(inputs.tasks):,} parts are kept in {draft.location}: the same command with --resume goes on"
+    except (IpvalueError, KeyboardInterrupt) as reason:
+        # of an input that changed or is lost, which explains more than what came of it; after a full disk the record before this one stands
+        if isinstance(reason, InputError) or isinstance(error, InputError):
+            error = reason
+    if isinstance(error, InputError) or not journal.kept:
+        draft.discard()
+        return error
+    kept = f"{journal.kept:,} of {len(inputs.tasks):,} parts are kept in {draft.location}: the same command with --resume goes on"
     if isinstance(error, KeyboardInterrupt):
         return Interrupted(f"stopped; {kept}")
     return RunError(f"{error}; {kept}") if isinstance(error, IpvalueError) else error
 
 
-def _finished(inputs: Inputs) -> Outcome | None:
+def _finished(inputs: Inputs, terms: Terms) -> Outcome | None:
     """The outcome of the result that is there, its damaged parts made again; None where other files of it are damaged, so that it is made anew.
 
     Raises InputError where it is another run's.
     """
-    clock, draft = time.perf_counter(), inputs.run.store
-    manifest = draft.manifest()
-    refuse_others(manifest, terms_of(inputs), draft.location)
+    clock, store = time.perf_counter(), inputs.run.store
+    manifest = store.manifest()
+    refuse_others(manifest, terms, store.location)
     files = {file.name: file for file in (Written(**entry) for entry in manifest["files"])}
-    damaged = [file.name for file in files.values() if not draft.holds(file)]
+    damaged = [file.name for file in files.values() if not store.holds(file)]
     parts = {part_of(name) for name in damaged}
     if None in parts:
-        draft.remove(MANIFEST)
+        _log.info("the result in %s is made anew, for %s is damaged", store.location, next(name for name in damaged if part_of(name) is None))
         return None
 
     def check(receipt: Receipt) -> None:
         for file in receipt.written():
-            refuse_otherwise(file, files[file.name], draft.location)
+            refuse_otherwise(file, files[file.name], store.location)
 
     done = Receipt(inputs.run.appraiser.new_totals(inputs.run.job.group_by))
     _gather(run_task, [task for task in inputs.tasks if task.number in parts], inputs, done, check, None)
-    draft.remove(JOURNAL)
-    _log.info("the result in %s was complete; %s", draft.location, f"made again: {', '.join(damaged)}" if damaged else "nothing was left to do")
+    _log.info("the result in %s was complete; %s", store.location, f"made again: {', '.join(damaged)}" if damaged else "nothing was left to do")
     counts = manifest["counts"]
-    rejects = draft.read_parquet("rejects.parquet")
+    rejects = store.read_parquet("rejects.parquet")
     return Outcome(counts["rows"], counts["valued"], counts["rejected"], rejects, tuple(manifest["warnings"]), time.perf_counter() - clock)
 
 
@@ -161,6 +175,8 @@ def _gather(
         if progress:
             progress(whole.rows, inputs.portfolio.rows)
 
+    if progress and whole.rows:  # of a run that goes on
+        progress(whole.rows, inputs.portfolio.rows)
     try:
         spread.run(function, list(tasks), inputs.run, job.scheduler, job.threads, told)
     finally:

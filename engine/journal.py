@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 
 from ipvalue.fingerprint import Terms, differences, fingerprint
+from ipvalue.intake import Portfolio
 from ipvalue.receipt import Receipt
 from ipvalue.schema import InputError, RunError
 from ipvalue.storage import Written
@@ -16,28 +17,33 @@ from ipvalue.store import Store
 _log = logging.getLogger("ipvalue")
 
 MOST_OF_TIME = 0.01
-"""The share of a run's time that goes into writing its journal, at most."""
+"""The share of a session's time that goes into writing the journal, at most."""
+BYTES_A_SECOND = 2e8
+"""How fast a journal is taken to be written that is larger than any that was."""
 
 
 class Journal:
-    """The journal of one run in its store. `done` is what all tasks gave back so far; `started` and `seconds` are those of all sessions together,
-    and `sessions` says how many there were.
+    """The journal of one run in its store. `done` is what all tasks gave back so far, `kept` how many parts of it the file holds; `started` and
+    `seconds` are those of all sessions together, and `sessions` says how many there were.
     """
 
-    def __init__(self, store: Store, terms: Terms, done: Receipt) -> None:
+    def __init__(self, store: Store, terms: Terms, done: Receipt, portfolio: Portfolio) -> None:
         """Begins a journal, or goes on with the one that is there: then `done` takes over what it holds.
 
         Raises InputError where it is another run's, with what differs.
         """
         self.store = store
         self.done = done
+        self.kept = 0
         self.started, self._before, self.sessions = datetime.now(UTC), 0.0, 1
+        self._portfolio = portfolio
         self._terms = json.dumps({**terms, "fingerprint": fingerprint(terms)})
         self._clock = time.perf_counter()
         self._damaged: set[int] = set()
+        self._torn = False
+        self._spent, self._cost, self._bytes = 0.0, 0.0, 0
         if store.found == "unfinished":
             self._go_on(terms)
-        self._cost = 0.0
         self.write()
 
     def _go_on(self, terms: Terms) -> None:
@@ -45,8 +51,9 @@ class Journal:
         refuse_others(json.loads(written), terms, self.store.location)
         more = self.done.restore(record)
         self.started, self._before, self.sessions = datetime.fromisoformat(more["started"]), more["seconds"], more["sessions"] + 1
-        _log.info("going on with the run in %s: %s parts are there", self.store.location, f"{len(self.done.files):,}")
         self._damaged = {number for number, files in self.done.files.items() if not all(map(self.store.holds, files))}
+        again = f", of which {len(self._damaged):,} are damaged and made again" if self._damaged else ""
+        _log.info("going on with the run in %s: %s parts are there%s", self.store.location, f"{len(self.done.files):,}", again)
 
     @property
     def seconds(self) -> float:
@@ -61,21 +68,28 @@ class Journal:
         """Takes a task's receipt in, and writes the journal where that is due. A part that was only mended is counted already."""
         mended = receipt.files.keys() & self._damaged
         if not mended:
+            self._torn = True  # an interrupt between two of its counts would leave what no record may hold
             self.done.merge(receipt)
+            self._torn = False
         for number in mended:
             for file, before in zip(receipt.files[number], self.done.files[number], strict=True):
                 refuse_otherwise(file, before, self.store.location)
         self._damaged -= mended
-        if time.perf_counter() - self._written > self._cost / MOST_OF_TIME:
+        more = max(self.done.bytes - self._bytes, 0) / BYTES_A_SECOND
+        if self._spent + self._cost + more < MOST_OF_TIME * (time.perf_counter() - self._clock):
             self.write()
 
     def write(self) -> None:
-        """Writes what is done. Raises RunError where it cannot be: then the one before stands."""
+        """Writes what is done, where the portfolio is still what it was. Raises InputError or RunError otherwise: then the one before stands."""
         begun = time.perf_counter()
+        if self._torn:
+            return
+        self._portfolio.check()
         more = {"started": self.started.isoformat(), "seconds": self.seconds, "sessions": self.sessions}
         self.store.write_journal(self._terms, self.done.record(more))
-        self._written = time.perf_counter()
-        self._cost = self._written - begun
+        self.kept, self._bytes = len(self.done.files) - len(self._damaged), self.done.bytes
+        self._cost = time.perf_counter() - begun
+        self._spent += self._cost
 
 
 def refuse_others(old: Terms, new: Terms, location: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ipvalue.doubts import Doubts
-from ipvalue.schema import Rejects
+from ipvalue.schema import REJECTS_SCHEMA, Rejects
 from ipvalue.storage import Written
 from ipvalue.totals import Totals
 
@@ -38,6 +38,11 @@ class Receipt:
         self.doubts += other.doubts
         self.totals.merge(other.totals)
 
+    @property
+    def bytes(self) -> int:
+        """How large a record of it is, more or less: the sums."""
+        return sum(values.nbytes for values in self.totals.arrays().values())
+
     def written(self) -> list[Written]:
         """All files, by name."""
         return sorted((file for files in self.files.values() for file in files), key=lambda file: file.name)
@@ -47,9 +52,10 @@ class Receipt:
         counts = {name: getattr(self, name) for name in ("rows", "valued", "rejected")}
         files = {str(number): [asdict(file) for file in files] for number, files in self.files.items()}
         state = {"counts": counts, "files": files, "doubts": self.doubts.record(), "groups": self.totals.names(), "more": dict(more)}
-        problems, table = pa.BufferOutputStream(), self.rejects.table()
-        with pa.ipc.new_stream(problems, table.schema) as writer:
-            writer.write_table(table)
+        problems = pa.BufferOutputStream()
+        with pa.ipc.new_stream(problems, REJECTS_SCHEMA) as writer:
+            for batch in self.rejects.batches():
+                writer.write_batch(batch)
         columns = {"state": pa.py_buffer(json.dumps(state).encode()), "rejects": problems.getvalue()}
         columns |= {name: pa.py_buffer(np.ascontiguousarray(values)) for name, values in self.totals.arrays().items()}
         return pa.RecordBatch.from_arrays([_one(content) for content in columns.values()], list(columns))
@@ -61,7 +67,8 @@ class Receipt:
             setattr(self, name, count)
         self.files = {int(number): [Written(**file) for file in files] for number, files in state["files"].items()}
         self.doubts = Doubts.of_record(state["doubts"])
-        self.rejects = Rejects.of_table(pa.ipc.open_stream(record["rejects"][0].as_buffer()).read_all())
+        # a copy: those of a slice would hold on to the whole record
+        self.rejects = Rejects.of_batches(pa.ipc.open_stream(record["rejects"][0].as_py()))
         self.totals.restore(state["groups"], {name: record[name][0].as_buffer() for name in self.totals.arrays()})
         more: dict[str, Any] = state["more"]
         return more

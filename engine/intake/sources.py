@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from ipvalue.intake.cells import readable
-from ipvalue.intake.stored import BATCH_ROWS, Format, Unit, describe_file, digest, file_system, place_of, reading, state_of
+from ipvalue.intake.stored import BATCH_ROWS, Format, Unit, can_be_read, describe_file, digest, file_system, place_of, reading, state_of
 from ipvalue.schema import PORTFOLIO, Column, InputError, RunError, did_you_mean, nearest
 
 _FORMATS: dict[str, Format] = {
@@ -43,18 +43,12 @@ class SourceFile:
     state: str | None = None
 
     def is_there(self) -> bool:
-        """Whether the user's file can still be found."""
-        if self.location is None:
-            return True
-        fs, inner = file_system(self.location)
-        fs.invalidate_cache()
-        return bool(fs.exists(inner))
+        """Whether the user's file can still be found and read."""
+        return self.location is None or can_be_read(self.location)
 
     def is_as_it_was(self) -> bool:
-        """Whether it is there and has the content it had; read again only where its file system says something else of it than before."""
-        if self.location is None:
-            return True
-        return self.is_there() and (state_of(self.location) == self.state or digest(self.location) == self.sha256)
+        """Whether it has the content it had; read again only where its file system says something else of it than before."""
+        return self.location is None or state_of(self.location) == self.state or digest(self.location) == self.sha256
 
     @property
     def rows(self) -> int:
@@ -88,13 +82,13 @@ class Portfolio:
         """How many rows the files hold together."""
         return sum(file.rows for file in self.files)
 
-    def lost(self) -> list[str]:
-        """What the user calls those files that are not there any more."""
-        return [file.display for file in self.files if not file.is_there()]
-
-    def changed(self) -> list[str]:
-        """What the user calls those files that are not what they were when they were opened, or not there any more."""
-        return [file.display for file in self.files if not file.is_as_it_was()]
+    def check(self) -> None:
+        """Raises RunError where a file cannot be read any more, and InputError where one is not what it was when it was opened."""
+        for file in self.files:
+            if not file.is_there():
+                raise RunError(f"{file.display}: cannot be found or read any more: put it back as it was")
+            if not file.is_as_it_was():
+                raise InputError(f"{file.display}: changed while it was being valued, so nothing of the run is kept: start again")
 
     def units(self, rows_per_task: int) -> list[Unit]:
         """All rows in ranges of at most `rows_per_task`, in the order of the files."""
@@ -200,7 +194,10 @@ def _open_file(path: str, display: str, spool: Path, names: _Names) -> SourceFil
         schema, group_rows = describe_file(opened, fmt)
         if suffix != ".csv":
             _check_schema(schema, display, names)
-        return SourceFile(display, opened, fmt, tuple(group_rows), size, digest(path), place_of(path), state)
+        found = SourceFile(display, opened, fmt, tuple(group_rows), size, digest(path), place_of(path), state)
+        if state_of(path) != state:
+            raise InputError(f"{display}: changed while it was being opened: start again when it is whole")
+        return found
 
 
 def _open_table(table: Any, spool: Path, names: _Names) -> SourceFile:

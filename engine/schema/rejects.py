@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,11 +87,15 @@ class Rejects:
         # not Table.sort_by: its threads outlive it, and one that lets go of a worker's receipt while Python ends takes the process with it
         return found.take(pc.sort_indices(found, sort_keys=keys)).combine_chunks()
 
+    def batches(self) -> list[pa.RecordBatch]:
+        """All problems that are kept (REJECTS_SCHEMA), as they were added."""
+        return list(self._batches)
+
     @classmethod
-    def of_table(cls, table: pa.Table) -> Rejects:
-        """Those that `table` gave, none of them left out."""
+    def of_batches(cls, batches: Iterable[pa.RecordBatch]) -> Rejects:
+        """Those that `batches` gave, none of them left out."""
         made = cls()
-        made._batches = table.to_batches()
+        made._batches = list(batches)
         return made
 
     def rows(self, file: str) -> npt.NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from commandline import ROWS, contents, installed, run, table, value
 
 import ipvalue.execute
 import ipvalue.inputs
+import ipvalue.journal
 from ipvalue.schema import RunError
 from ipvalue.store import Store
 
@@ -259,6 +261,22 @@ def test_a_disk_that_fills_up(small_disk: Path, flags: tuple[str, ...]) -> None:
     assert ran.sentence.startswith(f"{small_disk}/out/")
     assert FULL in ran.sentence
     assert names(str(small_disk)) == set()  # a record of what was done had no room either, so nothing is said to be kept
+
+
+def test_a_disk_that_fills_up_is_gone_on_with_when_there_is_room(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ipvalue.journal, "MOST_OF_TIME", 1.0)  # a record after each part
+    pq.write_table(table([{**ROWS[0], "asset_id": f"r{i}"} for i in range(60)]), "portfolio.parquet")
+    ran = value("portfolio.parquet", "--keep-paths", paths=20_000, out=small_disk / "out")
+    assert ran.code == 1
+    kept = re.search(rf": {FULL}; (\d+) of \d+ parts are kept in {small_disk}/out: the same command with --resume goes on$", ran.sentence)
+    assert kept
+    assert int(kept[1]) > 0
+    subprocess.run(["mount", "-o", f"remount,size={4 * DISK}", str(small_disk)], check=True)
+    assert value("portfolio.parquet", "--keep-paths", "--resume", paths=20_000, out=small_disk / "out").code == 0
+    assert value("portfolio.parquet", "--keep-paths", paths=20_000, out="fresh").code == 0
+    ours, fresh = contents(small_disk / "out"), contents("fresh")
+    del ours["manifest.json"], fresh["manifest.json"]
+    assert ours == fresh
 
 
 def test_a_disk_that_fills_up_keeps_the_earlier_result(small_disk: Path) -> None:

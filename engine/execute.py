@@ -126,7 +126,8 @@ def _finished(inputs: Inputs, terms: Terms) -> Outcome | None:
     damaged = [file.name for file in files.values() if not store.holds(file)]
     parts = {part_of(name) for name in damaged}
     if None in parts:
-        _log.info("the result in %s is made anew, for %s is damaged", store.location, next(name for name in damaged if part_of(name) is None))
+        which = next(name for name in damaged if part_of(name) is None)
+        _log.info("the result in %s is made again from the start: %s is damaged", store.location, which)
         return None
 
     def check(receipt: Receipt) -> None:
@@ -135,7 +136,8 @@ def _finished(inputs: Inputs, terms: Terms) -> Outcome | None:
 
     done = Receipt(inputs.run.appraiser.new_totals(inputs.run.job.group_by))
     _gather(run_task, [task for task in inputs.tasks if task.number in parts], inputs, done, check, None)
-    _log.info("the result in %s was complete; %s", store.location, f"made again: {', '.join(damaged)}" if damaged else "nothing was left to do")
+    mended = f"{len(damaged):,} damaged files were made again, {damaged[0]} the first" if damaged else "nothing was left to do"
+    _log.info("the result in %s is complete: %s", store.location, mended)
     counts = manifest["counts"]
     rejects = store.read_parquet("rejects.parquet")
     return Outcome(counts["rows"], counts["valued"], counts["rejected"], rejects, tuple(manifest["warnings"]), time.perf_counter() - clock)

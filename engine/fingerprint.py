@@ -81,7 +81,7 @@ def _of_files(old: Mapping[str, dict[str, Any]], new: Mapping[str, dict[str, Any
     again = {name: named[file["sha256"]] for name, file in new.items() if name not in old and file["sha256"] in named}
     for name in sorted({*old, *new} - {*again.values()}):
         if name in again:
-            yield f"{name} was called {again[name]}, as its rejects are: name it so again"
+            yield f"{name} was named {again[name]} when the run began: name it so again"
         elif name not in new:
             yield f"{name} was in the portfolio and is not"
         elif name not in old:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,21 +95,16 @@ def can_be_read(path: str) -> bool:
     return True
 
 
-def open_binary(path: str, *, mapped: bool = False) -> pa.NativeFile:
-    """A readable Arrow file, memory-mapped where it is local and `mapped` is asked for.
+def open_binary(path: str) -> pa.NativeFile:
+    """A readable Arrow file.
 
-    To touch what a map has lost, because the file was cut short, ends the process: whoever asks for one calls `_whole` before.
+    Not a memory map, which would end the process (SIGBUS) where a file is cut short while it is read, and is no faster: Arrow copies what it reads
+    of a file by columns.
     """
     fs, inner = file_system(path)
     if isinstance(fs, LocalFileSystem):
-        return pa.memory_map(inner) if mapped else pa.OSFile(inner)
+        return pa.OSFile(inner)
     return pa.PythonFile(fs.open(inner, "rb"), mode="r")
-
-
-def _whole(file: pa.NativeFile, path: str) -> None:
-    """Raises OSError where a mapped file is shorter than its map."""
-    if isinstance(file, pa.MemoryMappedFile) and os.stat(file_system(path)[1]).st_size < file.size():
-        raise OSError("it was cut short while it was being read")
 
 
 def digest(path: str) -> str:
@@ -124,7 +118,7 @@ def digest(path: str) -> str:
 
 def describe_file(path: str, fmt: Format) -> tuple[pa.Schema, list[int]]:
     """A file's Arrow schema and the rows of each of its row groups or record batches."""
-    with open_binary(path, mapped=fmt == "ipc") as file:
+    with open_binary(path) as file:
         if fmt == "parquet":
             parquet = pq.ParquetFile(file)
             metadata = parquet.metadata
@@ -143,12 +137,12 @@ def stored_batches(unit: Unit, names: list[str], streams: Streams | None = None)
     with reading(unit.display):
         for batch in _batches(unit, names, streams):
             batch.validate(full=True)
-            yield _copied(batch) if unit.format == "ipc" else batch
+            yield batch
 
 
 def _batches(unit: Unit, names: list[str], streams: Streams | None) -> Iterator[pa.RecordBatch]:
     if unit.format == "ipc":
-        return _ipc_batches(unit, names)
+        return _window(_ipc_batches(unit, names), unit.skip, unit.rows)
     if streams is None or unit.rows == unit.group_rows:
         return _window(_parquet_batches(unit, names), unit.skip, unit.rows)
     key = (unit.path, unit.groups, *names)
@@ -163,20 +157,12 @@ def _parquet_batches(unit: Unit, names: list[str]) -> Batches:
 
 
 def _ipc_batches(unit: Unit, names: list[str]) -> Iterator[pa.RecordBatch]:
-    """Slices of the map of a file; nothing of them may be touched much later than they are given."""
-    with open_binary(unit.path, mapped=True) as file:
+    with open_binary(unit.path) as file:
         schema = pa.ipc.open_file(file).schema
         present = [i for i, name in enumerate(schema.names) if name in names]
         reader = pa.ipc.open_file(file, options=_ipc_options(present))
-        for batch in _window((reader.get_batch(group) for group in unit.groups), unit.skip, unit.rows):
-            _whole(file, unit.path)
-            yield batch
-
-
-def _copied(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """A batch in memory of its own, dictionaries decoded."""
-    columns = [column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else pa.concat_arrays([column]) for column in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+        for group in unit.groups:
+            yield reader.get_batch(group)
 
 
 def _ipc_options(fields: list[int]) -> pa.ipc.IpcReadOptions:

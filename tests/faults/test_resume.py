@@ -155,7 +155,7 @@ def test_a_finished_run_is_looked_through(caplog: pytest.LogCaptureFixture) -> N
     with caplog.at_level(logging.INFO, "ipvalue"):
         value(resume=True)
     assert essence("out") == before
-    assert caplog.messages == ["the result in out was complete; nothing was left to do"]
+    assert caplog.messages == ["the result in out is complete: nothing was left to do"]
 
 
 def _csv(table: pa.Table) -> pa.Table:
@@ -189,7 +189,7 @@ def test_from_another_directory() -> None:
     Path("elsewhere").mkdir()
     out = Path("out").resolve()
     os.chdir("elsewhere")
-    with pytest.raises(InputError, match=r"\n  \.\./p\.parquet was called p\.parquet, as its rejects are: name it so again$"):
+    with pytest.raises(InputError, match=r"\n  \.\./p\.parquet was named p\.parquet when the run began: name it so again$"):
         value(out, "../p.parquet", assumptions="../a.toml", resume=True)
     os.chdir("..")
     value(out, assumptions=Path("a.toml").resolve(), resume=True)
@@ -403,34 +403,56 @@ def test_a_file_that_vanishes_ends_the_run_and_what_is_done_is_kept(at: int, mon
     assert essence("out") == essence("undisturbed")
 
 
-def _one_batch(path: str) -> None:
-    table = random_portfolio(4000).combine_chunks()
-    with pa.ipc.new_file(path, table.schema) as writer:
-        writer.write_table(table)
+def in_a_process(code: str) -> str:
+    """What a process of its own prints: it may be one that dies."""
+    code = f"import os, sys\nsys.path[:0] = {sys.path!r}\n{code}"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    return ran.stdout
 
 
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])
 def test_a_file_that_is_cut_short_is_a_sentence(kind: str) -> None:
-    """To touch what a memory map has lost would end the process."""
-    path = f"q.{kind}"
+    path, table = f"q.{kind}", random_portfolio(4000)
     if kind == "arrow":
-        _one_batch(path)
+        with pa.ipc.new_file(path, table.schema) as writer:
+            writer.write_table(table)
     else:
-        pq.write_table(random_portfolio(4000), path, row_group_size=500)
-    code = f"""
-import os, sys
-sys.path[:0] = {sys.path!r}
+        pq.write_table(table, path, row_group_size=500)
+    said = in_a_process(f"""
 from resumed import Stop, value
 import ipvalue
 try:
     value("out", {path!r}, paths=10, rows_per_task=500, progress=Stop(2, lambda: os.truncate({path!r}, 8192)))
 except ipvalue.InputError as error:
     print(error)
-"""
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout == f"{path}: changed while it was being valued, so nothing of the run is kept: start again\n"
+""")
+    assert said == f"{path}: changed while it was being valued, so nothing of the run is kept: start again\n"
     assert not Path("out").exists()
+
+
+def test_a_file_that_is_cut_short_between_two_batches() -> None:
+    """Of a memory map, to touch what is lost would end the process."""
+    table = random_portfolio(4000)
+    with pa.ipc.new_file("q.arrow", table.schema) as writer:
+        writer.write_table(table, max_chunksize=1000)
+    said = in_a_process("""
+from pathlib import Path
+from ipvalue import InputError
+from ipvalue.intake import open_portfolio
+from ipvalue.intake.stored import stored_batches
+
+unit, = open_portfolio("q.arrow", Path("spool")).units(4000)
+batches = stored_batches(unit, ["asset_id", "revenue"])
+first = next(batches)
+os.truncate("q.arrow", 0)
+first.validate(full=True)
+try:
+    next(batches)
+except InputError as error:
+    print(error)
+""")
+    assert said.startswith("q.arrow: cannot be read as file (File too short")
 
 
 def test_a_file_that_changes_while_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,9 @@ what a thousand rights take.""",
 it grows by a few bytes a right.""",
     "test_register": """Each command in a process of its own, by the clock, in CPU-seconds of all its threads, with the peak of its memory and the
 size of what it wrote. The last line multiplies the slice's valuation by the number of rights.""",
+    "test_journal[no groups]": """A run keeps a journal beside its parts, from which it can be gone on with; without, nothing of it is written. A
+hundredth of a run's seconds may go into it.""",
+    "test_journal[1,000 groups]": """The same with sums of 160 MB, which are first written when a run has gone on for a minute or two.""",
     "test_reference[single]": """The C kernels and the Numba kernels give the same bits; the latter need no C compiler. Numba compiles once a
 process, which is not timed.""",
     "test_reference[double]": """The same in double precision. What works by vectors has half the speed, `standard_normal`, which makes one number

@@ -34,25 +34,38 @@ __all__ = ["Appraiser", "Rows", "make_appraiser"]
 ELEMENTS_A_CHUNK = 4_000_000
 MOST_ROWS_A_CHUNK = 32768
 PATH_BYTES_A_CHUNK = 256 * 1024 * 1024
+BYTES_AN_ELEMENT = 160
+"""Memory for one period of a row at most: its vectors, and what they are made from."""
+LEAST_ROWS_A_PIECE = 64
 
 
 @dataclass(frozen=True)
 class Appraiser:
-    """Market, assumptions and sampling of a run, ready for any row; picklable."""
+    """Market, assumptions and sampling of a run, ready for any row; picklable. chunk_bytes: the memory for the vectors of rows taken at a time."""
 
     tables: Tables
     assumptions: Assumptions
     factors: Factors
     sampling: Sampling
     keep_paths: bool
+    chunk_bytes: int | None = None
 
     @property
     def chunk_rows(self) -> int:
-        """Rows to take at a time, so that their vectors (and kept paths) stay small whatever the steps a year."""
+        """Rows that make a batch of kept paths and, where memory allows, are taken at a time, so that their vectors (and kept paths) stay small
+        whatever the steps a year."""
         rows = min(MOST_ROWS_A_CHUNK, ELEMENTS_A_CHUNK // (MAX_HORIZON_YEARS * self.tables.steps_per_year))
         if self.keep_paths:
             rows = min(rows, PATH_BYTES_A_CHUNK // (self.sampling.paths * 8))
         return max(1, rows)
+
+    @property
+    def piece_rows(self) -> int:
+        """Rows to take at a time: a chunk, or less of it where `chunk_bytes` of memory would not do for a chunk of the longest lives."""
+        if self.chunk_bytes is None:
+            return self.chunk_rows
+        fitting = self.chunk_bytes // (MAX_HORIZON_YEARS * self.tables.steps_per_year * BYTES_AN_ELEMENT)
+        return min(self.chunk_rows, max(LEAST_ROWS_A_PIECE, fitting))
 
     def rows(self, batch: pa.RecordBatch, row: npt.NDArray[np.int64], file: str, rejects: Rejects) -> Rows:
         """Clean rows of one file with their blanks filled."""

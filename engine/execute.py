@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import pyarrow as pa
@@ -65,7 +65,7 @@ def value_portfolio(
         if before := _finished(inputs, terms):
             return before
         draft = inputs.run.store
-    inputs = replace(inputs, run=replace(inputs.run, store=draft))
+    inputs = inputs.into(draft)
     journal: Journal | None = None
     try:
         journal = Journal(draft, terms, Receipt(inputs.run.appraiser.new_totals(inputs.run.job.group_by)), inputs.portfolio)
@@ -78,7 +78,7 @@ def value_portfolio(
         files = [*journal.done.written(), *write_tables(draft, inputs.run.job, journal.done)]
         draft.write_manifest(manifest_of(inputs, terms, journal, files, command))
     except BaseException as error:
-        raise _ended(error, inputs, journal, keep) from None
+        raise _ended(error, inputs, journal, keep, resume) from None
     _put_in_place(draft)
     return _outcome(inputs, journal.done, journal.seconds)
 
@@ -90,7 +90,7 @@ def _put_in_place(draft: Store) -> None:
         raise Interrupted(f"stopped while the result was put in place in {draft.location}: the same command with --resume goes on") from None
 
 
-def _ended(error: BaseException, inputs: Inputs, journal: Journal | None, keep: bool) -> BaseException:
+def _ended(error: BaseException, inputs: Inputs, journal: Journal | None, keep: bool, resume: bool) -> BaseException:
     """What a run that ends early raises; what it did is kept where it may be gone on with."""
     draft = inputs.run.store
     if journal is None and draft.found != "nothing":  # another run's, or one that cannot be gone on with now
@@ -108,7 +108,8 @@ def _ended(error: BaseException, inputs: Inputs, journal: Journal | None, keep: 
     if isinstance(error, InputError) or not journal.kept:
         draft.discard()
         return error
-    kept = f"{journal.kept:,} of {len(inputs.tasks):,} parts are kept in {draft.location}: the same command with --resume goes on"
+    again = "the same command goes on" if resume else "the same command with --resume goes on"
+    kept = f"{journal.kept:,} of {len(inputs.tasks):,} parts are kept in {draft.location}: {again}"
     if isinstance(error, KeyboardInterrupt):
         return Interrupted(f"stopped; {kept}")
     return RunError(f"{error}; {kept}") if isinstance(error, IpvalueError) else error

@@ -33,6 +33,10 @@ class Inputs:
     tasks: list[Task]
     warnings: tuple[str, ...]
 
+    def into(self, store: Store) -> Inputs:
+        """The same, to be written elsewhere."""
+        return replace(self, run=replace(self.run, store=store))
+
 
 @contextmanager
 def opened(portfolio: object, market: object, assumptions: str | Path, job: Job, out: str, rule: CashRule | None = None) -> Iterator[Inputs]:
@@ -74,11 +78,13 @@ def _planned(portfolio: Portfolio, market: Market, book: Assumptions, job: Job, 
     """The inputs with their plan: what is to be done, in tasks. Raises InputError where it does not fit the memory."""
     scanned = scan(portfolio, job.group_by)
     # a blank counts as one group until it is filled
-    job.check_memory(scanned.groups * book.ways_to_fill(job.group_by), max(scanned.methods, book.most_methods))
-    units = portfolio.units(job.task_rows(portfolio.rows, market.steps_per_year))
-    tasks = [Task(unit, number) for number, unit in enumerate(units)]
+    groups = scanned.groups * book.ways_to_fill(job.group_by)
+    rows = job.task_rows(portfolio.rows, market.steps_per_year)
+    tasks = [Task(unit, number) for number, unit in enumerate(portfolio.units(rows))]
     sampling = replace(job.sampling, threads=job.threads_of_task(len(tasks)))
-    run = Run(job, make_appraiser(market, book, sampling, job.premise, job.keep_paths, rule), scanned.duplicates, store)
+    appraiser = make_appraiser(market, book, sampling, job.premise, job.keep_paths, rule)
+    left = job.check_memory(groups, max(scanned.methods, book.most_methods), min(rows, portfolio.rows, appraiser.chunk_rows) if job.keep_paths else 0)
+    run = Run(job, replace(appraiser, chunk_bytes=left), scanned.duplicates, store)
     return Inputs(portfolio, market, book, run, tasks, (*portfolio.warnings, *scanned.warnings))
 
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-import re
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
 
-from ipvalue.backend import Backend, default_backend, kernels
-from ipvalue.constants import MAX_PATHS, MAX_QUANTILES, RANGE_PATHS
+from ipvalue.constants import MAX_PATHS, RANGE_PATHS
+from ipvalue.memory import available_memory, parse_memory, size
+from ipvalue.options import Groups, Kept, Numbers, Place
 from ipvalue.reconcile import MOST_BYTES, row_bytes
-from ipvalue.schema import PORTFOLIO, InputError, Strict, did_you_mean, validate
-from ipvalue.simulate import Sampler, Sampling, Tolerance
-from ipvalue.sobol import points_of, sampler_bytes
+from ipvalue.schema import InputError, validate
+from ipvalue.simulate import Sampling, Tolerance
+from ipvalue.sobol import sampler_bytes
 from ipvalue.totals import totals_bytes
 
 SECONDS_A_TASK = 3.0
@@ -30,91 +27,11 @@ LEAST_TASKS = 16
 MOST_TIMES_PATHS = 64
 """`max_paths` over `paths` where a tolerance says nothing else: six doublings, so an error 8 times smaller, for at most 127 times the work."""
 
-_UNITS = {"": 1, "B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 
-
-class Job(Strict):
+class Job(Numbers, Groups, Kept, Place):
     """The options of a run, under the names of the command's flags."""
 
-    paths: Annotated[int, Field(ge=1, le=MAX_PATHS)] = 10_000
-    seed: Annotated[int, Field(ge=0, lt=2**64)] = 1
-    sampler: Sampler = "random"
-    tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    max_paths: Annotated[int, Field(ge=1, le=MAX_PATHS)] | None = None
-    precision: Literal["single", "double"] = "single"
-    quantiles: Annotated[tuple[float, ...], Field(strict=False)] = (0.05, 0.25, 0.5, 0.75, 0.95)
-    tail: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.05
-    group_by: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    premise: Literal["going_concern", "orderly", "forced"] = "going_concern"
-    keep_paths: bool = False
-    workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    scheduler: str = "threads"
-    memory: str | None = None
-    backend: Backend = Field(default_factory=default_backend)
-    rows_per_task: Annotated[int, Field(ge=1)] | None = None
     rule: str | None = None
-
-    @field_validator("quantiles")
-    @classmethod
-    def _check_quantiles(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        for one in value:
-            if not 0.0 <= one <= 1.0:
-                raise ValueError(f"{one:g} is no quantile: give numbers from 0 to 1")
-        _refuse_repeated(value)
-        if len(value) > MAX_QUANTILES:
-            raise ValueError(f"there are {len(value)}: give at most {MAX_QUANTILES}")
-        return value
-
-    @field_validator("group_by")
-    @classmethod
-    def _check_group_by(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if name not in PORTFOLIO:
-                raise ValueError(f"{name!r} is no column of a portfolio{did_you_mean(name, PORTFOLIO)}")
-            if PORTFOLIO[name].kind in ("float_list", "choice_list"):
-                raise ValueError(f"{name} holds lists: group by a column of names, dates or numbers")
-        _refuse_repeated(value)
-        return value
-
-    @field_validator("scheduler")
-    @classmethod
-    def _check_scheduler(cls, value: str) -> str:
-        if value in ("threads", "processes") or re.fullmatch(r"(tcp|tls)://.+:\d+", value):
-            return value
-        raise ValueError(f"{value!r} must be threads, processes or tcp://HOST:PORT{did_you_mean(value, ('threads', 'processes'))}")
-
-    @field_validator("backend")
-    @classmethod
-    def _check_backend(cls, value: Backend) -> Backend:
-        kernels(value)
-        return value
-
-    @field_validator("memory")
-    @classmethod
-    def _check_memory(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_memory(value)
-        return value
-
-    @model_validator(mode="after")
-    def _check_sampler(self) -> Job:
-        if self.sampler == "sobol":
-            points_of(self.paths)
-        return self
-
-    @model_validator(mode="after")
-    def _check_tolerance(self) -> Job:
-        if self.tolerance is not None and self.paths == 1:
-            raise ValueError("paths is 1: one path has no standard error to hold against a tolerance; start with more, or leave tolerance out")
-        if self.max_paths is None:
-            return self
-        if self.tolerance is None:
-            raise ValueError(f"max_paths is {self.max_paths:,}, and only a tolerance takes more than paths: give --tolerance too, or --paths alone")
-        if self.max_paths < self.paths:
-            raise ValueError(f"max_paths is {self.max_paths:,}: it must be at least paths, which is {self.paths:,}")
-        if self.sampler == "sobol":
-            points_of(self.max_paths, "max_paths")
-        return self
 
     @property
     def sampling(self) -> Sampling:
@@ -159,10 +76,18 @@ class Job(Strict):
         wanted = min(max(timed, 1), MOST_ROWS_A_TASK, -(-rows // LEAST_TASKS))
         return max(wanted, -(-rows // MOST_TASKS), 1)
 
-    def check_memory(self, groups: int, methods: int) -> None:
-        """Raises InputError where groups × paths, or the paths of a right's several `methods` (0: no right has any), would not fit the memory,
-        before anything is computed."""
-        limit = parse_memory(self.memory) if self.memory else available_memory()
+    @property
+    def memory_limit(self) -> int:
+        """Bytes that a run may take beside the program itself: those asked for, or what this process may still take."""
+        return parse_memory(self.memory) if self.memory else available_memory()
+
+    def check_memory(self, groups: int, methods: int, kept: int = 0) -> int:
+        """What groups × paths, the paths of a right's several `methods` (0: no right has any) and those of the rights `kept` at a time leave of the
+        memory to each worker, in bytes.
+
+        Raises InputError where they would not fit, before anything is computed.
+        """
+        limit = self.memory_limit
         workers = self.threads if self.scheduler in ("threads", "processes") else 1
         # a worker also holds the values of one asset and their keys twice (as doubles where paths are made in ranges); Numba's kernels, made of
         # NumPy's in part, copies of them
@@ -171,15 +96,18 @@ class Job(Strict):
         need = totals_bytes(groups + bool(self.group_by), self.paths, workers) + workers * self.most_paths * a_path
         if self.sampler == "sobol":
             need += workers * sampler_bytes(self.most_paths)
+        need += workers * kept * self.paths * 8
         if methods:
             need += workers * max(MOST_BYTES, row_bytes(methods, self.most_paths, self.precision))
         if need > limit:
             more, remedy = ("", "") if self.tolerance is None else (f" and up to {self.most_paths:,} of a right", "lower --max-paths, ")
+            held = f" and the paths of {kept:,} rights, which are kept," if kept else ""
             raise InputError(
                 f"{groups:,} {'group' if groups == 1 else 'groups'} × {self.paths:,} paths{more} on {workers:,} "
-                f"{'worker' if workers == 1 else 'workers'} need about {_size(need)} of memory, and {_size(limit)} may be used: "
+                f"{'worker' if workers == 1 else 'workers'}{held} need about {size(need)} of memory, and {size(limit)} may be used: "
                 f"{remedy}group by fewer columns, use fewer paths or workers, or allow more with --memory"
             )
+        return (limit - need) // workers
 
 
 def make_job(options: dict[str, Any]) -> Job:
@@ -198,46 +126,3 @@ def _backend_of_rules(backend: object) -> object:
     if backend == "native":
         raise InputError("backend is 'native': a rule needs the numba backend, which is taken by itself: leave backend out")
     return "numba" if backend is None else backend
-
-
-def parse_memory(text: str) -> int:
-    """Bytes of "8GiB", "512 MB", "2e9". Raises ValueError."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?(?:[eE]\d{1,2})?)\s*([A-Za-z]*)\s*", text)
-    if not found or found[2].upper() not in _UNITS:
-        raise ValueError(f"{text!r} must be a size such as 8GiB or 500MB")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
-
-
-def _size(number: float) -> str:
-    """Bytes as people read them: 1.5 GiB."""
-    for unit in ("bytes", "KiB", "MiB"):
-        if number < 1024:
-            return f"{number:,.4g} {unit}"
-        number /= 1024
-    return f"{number:,.1f} GiB"
-
-
-def _refuse_repeated(values: Sequence[object]) -> None:
-    repeated = [value for i, value in enumerate(values) if value in values[:i]]
-    if repeated:
-        raise ValueError(f"{repeated[0]} stands there twice")
-
-
-def available_memory() -> int:
-    """Bytes this process may still take: the cgroup's limit where there is one, else what the machine has free."""
-    limits = [int(_meminfo("MemAvailable")) * 1024]
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ):
-        if Path(limit).exists() and (text := Path(limit).read_text().strip()).isdigit():
-            limits.append(int(text) - int(Path(used).read_text()))
-    return min(limits)
-
-
-def _meminfo(key: str) -> str:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        name, _, rest = line.partition(":")
-        if name == key:
-            return rest.split()[0]
-    raise InputError("/proc/meminfo does not say how much memory is free: say it with --memory")

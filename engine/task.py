@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import pyarrow as pa
 
@@ -11,9 +12,10 @@ from ipvalue.appraise import Appraiser, Rows
 from ipvalue.backend import kernels
 from ipvalue.intake import Duplicates, Streams, Unit, read
 from ipvalue.job import Job
-from ipvalue.memory import keep_freed_memory
+from ipvalue.heap import keep_freed_memory
 from ipvalue.receipt import Receipt
-from ipvalue.schema import Column
+from ipvalue.rows import Longs
+from ipvalue.schema import Column, Rejects
 from ipvalue.storage import Written
 from ipvalue.store import Store
 from ipvalue.summary import DENSE, asset_schema, quantile_name
@@ -43,22 +45,35 @@ class Task:
     number: int
 
 
+@dataclass(frozen=True)
+class Clean:
+    """A task and its rows as they come from the files: good rows, their numbers, and the others' problems."""
+
+    task: Task
+    batches: Iterable[tuple[pa.RecordBatch, Longs, Rejects]]
+
+
 def run_task(task: Task, run: Run) -> Receipt:
     """Values one range of rows and writes its part. Running it twice changes nothing."""
+    return run_clean(Clean(task, read(task.unit, run.duplicates, extra=run.extra, streams=run.streams)), run)
+
+
+def run_clean(clean: Clean, run: Run) -> Receipt:
+    """The same of rows that have been read already, or are read as they are taken."""
     keep_freed_memory()
     with kernels(run.job.backend).DefaultArithmetic():
-        return _value_task(task, run)
+        return _value_task(clean, run)
 
 
-def _value_task(task: Task, run: Run) -> Receipt:
-    receipt = Receipt(run.appraiser.new_totals(run.job.group_by))
+def _value_task(clean: Clean, run: Run) -> Receipt:
+    receipt, task = Receipt(run.appraiser.new_totals(run.job.group_by)), clean.task
     files: list[Written] = []
     parts: list[pa.RecordBatch] = []
     if run.job.keep_paths:
         name = f"paths/part-{task.number:05d}.arrow"
-        files.append(run.store.write_ipc(name, _paths_schema(run.job), _values(task, run, receipt, parts)))
+        files.append(run.store.write_ipc(name, _paths_schema(run.job), _values(clean, run, receipt, parts)))
     else:
-        for _ in _values(task, run, receipt, parts):
+        for _ in _values(clean, run, receipt, parts):
             pass
     files.append(write_assets(run, task.number, parts))
     receipt.files[task.number] = files
@@ -73,28 +88,44 @@ def write_assets(run: Run, number: int, parts: list[pa.RecordBatch]) -> Written:
     return run.store.write_parquet(f"assets/part-{number:05d}.parquet", table, DENSE, [quantile_name(one) for one in quantiles])
 
 
-def _values(task: Task, run: Run, receipt: Receipt, parts: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Values the rows chunk by chunk into `receipt` and `parts`; yields the chunks' path values where they are kept."""
-    for rows in _prepared(task, run, receipt):
-        assets, values = run.appraiser.value(rows, receipt.totals)
-        receipt.doubts += run.appraiser.doubts(rows)
-        if assets is not None:
-            receipt.doubts += run.appraiser.unreached(rows, assets)
-            parts.append(assets)
-            receipt.valued += assets.num_rows
-        if assets is not None and values is not None:
-            lists = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), run.job.paths)
-            yield pa.RecordBatch.from_arrays([assets["asset_id"], lists], schema=_paths_schema(run.job))
+def _values(clean: Clean, run: Run, receipt: Receipt, parts: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Values the rows chunk by chunk into `receipt` and `parts`; yields the chunks' path values where they are kept. A chunk's pieces are put
+    together again, so that no file depends on their size."""
+    for pieces in _prepared(clean, run, receipt):
+        assets: list[pa.RecordBatch] = []
+        values: list[pa.Array] = []
+        for rows in pieces:
+            found, kept = run.appraiser.value(rows, receipt.totals)
+            receipt.doubts += run.appraiser.doubts(rows)
+            if found is None:
+                continue
+            receipt.doubts += run.appraiser.unreached(rows, found)
+            receipt.valued += found.num_rows
+            assets.append(found)
+            if kept is not None:
+                values.append(pa.array(kept.reshape(-1)))
+        if assets:
+            parts.append(_one(assets))
+        if values:
+            lists = pa.FixedSizeListArray.from_arrays(values[0] if len(values) == 1 else pa.concat_arrays(values), run.job.paths)
+            yield pa.RecordBatch.from_arrays([parts[-1]["asset_id"], lists], schema=_paths_schema(run.job))
 
 
-def _prepared(task: Task, run: Run, receipt: Receipt) -> Iterator[Rows]:
-    """The task's clean rows with their blanks filled, in chunks; rejects go to the receipt."""
-    step = run.appraiser.chunk_rows
-    for batch, row, rejects in read(task.unit, run.duplicates, extra=run.extra, streams=run.streams):
+def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+
+
+def _prepared(clean: Clean, run: Run, receipt: Receipt) -> Iterator[Iterator[Rows]]:
+    """The clean rows with their blanks filled, in chunks, each in the pieces that memory allows; rejects go to the receipt."""
+    chunk, piece = run.appraiser.chunk_rows, run.appraiser.piece_rows
+    unit = clean.task.unit
+    for batch, row, rejects in clean.batches:
         receipt.rejects.merge(rejects)
-        for start in range(0, batch.num_rows, step):
-            yield run.appraiser.rows(batch.slice(start, step), row[start : start + step], task.unit.display, receipt.rejects)
-    receipt.rows = task.unit.rows
+        for start in range(0, batch.num_rows, chunk):
+            stop = min(start + chunk, batch.num_rows)
+            pieces = ((first, min(first + piece, stop)) for first in range(start, stop, piece))
+            yield (run.appraiser.rows(batch.slice(a, b - a), row[a:b], unit.display, receipt.rejects) for a, b in pieces)
+    receipt.rows = unit.rows
 
 
 def _paths_schema(job: Job) -> pa.Schema:
@@ -105,7 +136,8 @@ def _paths_schema(job: Job) -> pa.Schema:
 def check_task(task: Task, run: Run, keep: int | None = None) -> Receipt:
     """Validates one range of rows as far as a run would, without simulating; the receipt has the first `keep` problems of each rule."""
     receipt = Receipt(run.appraiser.new_totals(()))
-    for rows in _prepared(task, run, receipt):
+    batches = read(task.unit, run.duplicates, extra=run.extra, streams=run.streams)
+    for rows in chain.from_iterable(_prepared(Clean(task, batches), run, receipt)):
         run.appraiser.check(rows)
         receipt.doubts += run.appraiser.doubts(rows)
         receipt.valued += len(rows)

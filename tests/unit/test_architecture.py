@@ -36,7 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("appraise",),
     ("lending", "scenarios"),
     ("storage", "fingerprint"),
-    ("job", "memory", "store", "spread"),
+    ("heap", "job", "store", "spread"),
     ("receipt",),
     ("task",),
     ("inputs",),

@@ -11,7 +11,7 @@ import pytest
 BLOCKS = """
 import resource, sys
 import numpy as np
-from ipvalue.memory import keep_freed_memory
+from ipvalue.heap import keep_freed_memory
 
 def turn():
     blocks = [np.ones(1 << 20, np.uint8) for _ in range(20)]  # 20 MiB: what a chunk takes

@@ -1,0 +1,20 @@
+"""Freed memory stays with the process from one chunk of rows to the next: handed back and fetched again, every page of it is cleared anew."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's <malloc.h>
+_KEPT_BYTES = 64 << 20
+"""More than a chunk takes at a time; what lies free beyond it at the top of a thread's heap goes back to the system."""
+_OWN_MAPPING_BYTES = 32 << 20
+"""A block from this size on is mapped for itself, and goes back when it is freed; glibc takes no more."""
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Lets the C library of this process keep up to `_KEPT_BYTES` a thread of what is freed. Other C libraries than glibc have their own ways."""
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+        mallopt(_MMAP_THRESHOLD, _OWN_MAPPING_BYTES)

@@ -3,6 +3,7 @@
 from ipvalue.cash_rule import CashRule, cash_rule
 from ipvalue.execute import Outcome
 from ipvalue.market import Market, load_market
+from ipvalue.overnight import run
 from ipvalue.schema import InputError, IpvalueError, RunError
 from ipvalue.synthesize import synthesize
 from ipvalue.valuation import Result, check, open_result, value
@@ -19,6 +20,7 @@ __all__ = [
     "check",
     "load_market",
     "open_result",
+    "run",
     "synthesize",
     "value",
 ]

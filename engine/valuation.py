@@ -141,12 +141,12 @@ def value_into(
     """Values into a results directory and says what came of it. That the directory may not be used is said before anything is read."""
     store = Store(out)
     store.check_free(overwrite=overwrite, resume=resume)
-    job, found = _job_and_rule(options, rule)
+    job, found = job_and_rule(options, rule)
     with store.locked(), kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, job, out, found) as inputs:
         return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=progress)
 
 
-def _job_and_rule(options: dict[str, Any], rule: object) -> tuple[Job, CashRule | None]:
+def job_and_rule(options: dict[str, Any], rule: object) -> tuple[Job, CashRule | None]:
     """The options, checked, and the rule that is meant."""
     found = None if rule is None else find_rule(rule)
     return make_job({**options, "rule": found and found.name}), found
@@ -166,6 +166,6 @@ def check(
 
     All problems are counted by rule (`rules`); `rejects` holds the first `keep` of each rule, or all of them.
     """
-    job, found = _job_and_rule({"rows_per_task": ROWS_A_CHECK, **options}, rule)
+    job, found = job_and_rule({"rows_per_task": ROWS_A_CHECK, **options}, rule)
     with opened(portfolio, market, assumptions, job, ".", found) as inputs:
         return check_portfolio(inputs, progress, keep)

@@ -24,6 +24,7 @@ FLAGS = {
     "assumptions": {"--assumptions", "--right-type", "--jurisdiction", "--sector", "--format"},
     "synthesize": {"--assets", "--out", "--profile", "--seed"},
     "show": {"--top", "--group", "--json"},
+    "run": set(),
 }  # fmt: skip
 
 

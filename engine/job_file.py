@@ -1,0 +1,127 @@
+"""A job file (job.toml): what `ipvalue run` values, with which options, and where the results go."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, Field
+from pydantic.fields import FieldInfo
+
+from ipvalue.options import Groups, Kept, Numbers, Place
+from ipvalue.schema import InputError, RunError, Strict, read_toml, validate
+
+Name = Annotated[str, Field(min_length=1)]
+
+_FLAG = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
+_IN_WORDS = {"give --overwrite": "remove that directory", "--out": "root in [outputs]"}
+"""What errors of a run ask for, where the key of a job file is not named as the flag."""
+
+
+class Outputs(Kept):
+    """What is written, and where."""
+
+    root: Annotated[Name, Field(description="a directory of results directories, each named by valuation date and fingerprint")] = "results"
+
+
+class Where(Place):
+    """Where and how the job is run, and when it has failed."""
+
+    strict: Annotated[bool, Field(description="exit 3 where a row was set aside; the others are valued all the same")] = False
+
+
+class JobFile(Strict):
+    """The tables of a job file; `portfolio`, `market`, `assumptions`, `rule` and the root of the results as `load_job` resolved them."""
+
+    portfolio: Annotated[Name, Field(description="Parquet, Arrow IPC, a directory of either, or CSV; a path or URL")]
+    market: Annotated[Name | None, Field(description="the market; market.toml beside the portfolio")] = None
+    assumptions: Annotated[Name, Field(description="what fills blanks; `default` is the shipped book")] = "default"
+    rule: Annotated[Name | None, Field(description="module:function or file.py:function that earns the income instead of each right's method")] = None
+    options: Annotated[Numbers, Field(default_factory=Numbers, description="what the figures follow from")]
+    groups: Annotated[Groups, Field(default_factory=Groups, description="which rights are added up")]
+    outputs: Annotated[Outputs, Field(default_factory=Outputs, description="what is written, and where")]
+    run: Annotated[Where, Field(default_factory=Where, description="where and how the job is run; no bit depends on it")]
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The options of the run that the file gives, under the names of ipvalue.job.Job."""
+        given: dict[str, Any] = {}
+        for table in (self.options, self.groups, self.outputs, self.run):
+            given |= {name: getattr(table, name) for name in table.model_fields_set}
+        return {name: value for name, value in given.items() if name not in ("root", "strict")}
+
+
+def load_job(path: str | Path) -> JobFile:
+    """A job file, its paths made whole: those that are neither URLs nor absolute are relative to the file's directory.
+
+    Raises InputError where it cannot be read, naming file, key, value and rule.
+    """
+    file = Path(path)
+    with in_words_of_a_job():
+        job = validate(JobFile, read_toml(file), str(path))
+    folder = file.absolute().parent
+    changes: dict[str, Any] = {"portfolio": _resolved(job.portfolio, folder)}
+    changes["outputs"] = job.outputs.model_copy(update={"root": _resolved(job.outputs.root, folder)})
+    if job.market is not None:
+        changes["market"] = _resolved(job.market, folder)
+    if job.assumptions != "default":
+        changes["assumptions"] = _resolved(job.assumptions, folder)
+    if job.rule is not None:
+        place, colon, function = job.rule.rpartition(":")
+        changes["rule"] = f"{_resolved(place, folder)}{colon}{function}" if place.endswith(".py") else job.rule
+    return job.model_copy(update=changes)
+
+
+def _resolved(name: str, folder: Path) -> str:
+    """A path that means the same from anywhere; a URL as it stands."""
+    return name if re.match(r"[a-z][a-z0-9+.-]*://", name) else os.path.normpath(folder / name)
+
+
+@contextmanager
+def in_words_of_a_job() -> Iterator[None]:
+    """Errors that ask for a flag of a command ask for the key of a job file instead."""
+    try:
+        yield
+    except (InputError, RunError) as error:
+        text = str(error)
+        for flag, words in _IN_WORDS.items():
+            text = text.replace(flag, words)
+        raise type(error)(_FLAG.sub(lambda found: found[1].replace("-", "_"), text)) from None
+
+
+class Key(NamedTuple):
+    """A key of a job file: the table it stands in ("" for the top), its name, its default as TOML writes it, and what it means."""
+
+    table: str
+    name: str
+    default: str
+    meaning: str
+
+
+def keys() -> list[Key]:
+    """All keys of a job file, in order: what its documentation says (docs/files.md)."""
+    found: list[Key] = []
+    for name, field in JobFile.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found += [Key(name, key, _default(of), of.description or "") for key, of in field.annotation.model_fields.items()]
+        else:
+            found.append(Key("", name, _default(field), field.description or ""))
+    return found
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    match field.default:
+        case bool() as flag:
+            return str(flag).lower()
+        case tuple() as entries:
+            return f"[{', '.join(f'{one:g}' for one in entries)}]"
+        case str() | int() | float() as value:
+            return f'"{value}"' if isinstance(value, str) else f"{value}"
+        case _:
+            return ""

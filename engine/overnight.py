@@ -1,0 +1,67 @@
+"""`ipvalue.run`: a job file valued into a directory that is named by what is valued, so that the same job goes on where it was."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipvalue.backend import kernel
+from ipvalue.execute import Outcome, Progress, value_portfolio
+from ipvalue.fingerprint import fingerprint
+from ipvalue.inputs import Inputs, opened
+from ipvalue.job_file import JobFile, in_words_of_a_job, load_job
+from ipvalue.manifest import terms_of
+from ipvalue.store import Store
+from ipvalue.valuation import Result, job_and_rule, open_result
+
+_log = logging.getLogger("ipvalue")
+
+DIGITS = 12
+"""Of the fingerprint in a directory's name."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A job that is done: its results directory, what came of it, and whether rows that were set aside count as a failure."""
+
+    directory: str
+    outcome: Outcome
+    strict: bool
+
+    @property
+    def failed(self) -> bool:
+        """Whether rows were set aside and none should have been."""
+        return self.strict and self.outcome.rejected > 0
+
+
+def run(job: str | Path, *, progress: Progress | None = None) -> Result:
+    """Values what a job file says (docs/files.md) into a directory of its own, ROOT/DATE-FINGERPRINT, as `ipvalue run` does.
+
+    A run that was stopped goes on, one that is finished is only opened; where anything that a figure follows from has changed, it is another
+    directory. Raises InputError (nothing written) and RunError (the text says what is kept).
+    """
+    return open_result(run_job(job, progress).directory)
+
+
+def run_job(job: str | Path, progress: Progress | None = None) -> Finished:
+    """The same, with what came of it."""
+    file = load_job(job)
+    with in_words_of_a_job(), opened_job(file) as inputs:
+        root = file.outputs.root.rstrip("/")
+        directory = f"{root}/{inputs.market.valuation_date}-{fingerprint(terms_of(inputs))[:DIGITS]}"
+        _log.info("the results of %s go to %s", job, directory)
+        store = Store(directory)
+        with store.locked():
+            outcome = value_portfolio(inputs.into(store), resume=True, progress=progress)
+    return Finished(directory, outcome, file.run.strict)
+
+
+@contextmanager
+def opened_job(file: JobFile) -> Iterator[Inputs]:
+    """All that a job reads, opened and checked; its store is the root of the results. Raises InputError."""
+    job, rule = job_and_rule(file.asked, file.rule)
+    with kernel.DefaultArithmetic(), opened(file.portfolio, file.market, file.assumptions, job, file.outputs.root, rule) as inputs:
+        yield inputs

@@ -177,3 +177,11 @@ def count(number: int, noun: str) -> str:
 def comma_list(text: str | None) -> tuple[str, ...] | None:
     """ "a, b" → ("a", "b")."""
     return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def quantile_list(text: str) -> tuple[float, ...]:
+    """ "0.05, 0.5" → (0.05, 0.5). Raises InputError."""
+    try:
+        return tuple(float(part) for part in comma_list(text) or ())
+    except ValueError:
+        raise InputError(f"quantiles: {text!r} must be numbers from 0 to 1 with commas between, as 0.05,0.5,0.95") from None

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress, warn
+from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress, quantile_list, warn
 from ipvalue.report.terminal import money
-from ipvalue.schema import InputError
 from ipvalue.valuation import open_result, value_into
 
 NAME = "value"
@@ -61,7 +60,7 @@ def command(
             "tolerance": tolerance,
             "max_paths": max_paths,
             "precision": precision,
-            "quantiles": _numbers(quantiles),
+            "quantiles": quantile_list(quantiles),
             "tail": tail,
             "group_by": comma_list(group_by),
             "keep_paths": keep_paths,
@@ -80,13 +79,6 @@ def command(
             _print_summary(out_dir, outcome.valued, outcome.rejected, outcome.seconds)
         if strict and outcome.rejected:
             raise typer.Exit(1)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in comma_list(text) or ())
-    except ValueError:
-        raise InputError(f"quantiles: {text!r} must be numbers from 0 to 1 with commas between, as 0.05,0.5,0.95") from None
 
 
 def _print_summary(out_dir: str, valued: int, rejected: int, seconds: float) -> None:

@@ -4,6 +4,7 @@ from ipvalue.cash_rule import CashRule, cash_rule
 from ipvalue.execute import Outcome
 from ipvalue.market import Market, load_market
 from ipvalue.overnight import run
+from ipvalue.planning import Plan, plan
 from ipvalue.schema import InputError, IpvalueError, RunError
 from ipvalue.synthesize import synthesize
 from ipvalue.valuation import Result, check, open_result, value
@@ -14,12 +15,14 @@ __all__ = [
     "IpvalueError",
     "Market",
     "Outcome",
+    "Plan",
     "Result",
     "RunError",
     "cash_rule",
     "check",
     "load_market",
     "open_result",
+    "plan",
     "run",
     "synthesize",
     "value",

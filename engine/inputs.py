@@ -24,7 +24,7 @@ from ipvalue.task import Run, Task
 
 @dataclass(frozen=True)
 class Inputs:
-    """A run's opened and checked inputs."""
+    """A run's opened and checked inputs; groups: how many the group columns make, before blanks are filled."""
 
     portfolio: Portfolio
     market: Market
@@ -32,6 +32,7 @@ class Inputs:
     run: Run
     tasks: list[Task]
     warnings: tuple[str, ...]
+    groups: int
 
     def into(self, store: Store) -> Inputs:
         """The same, to be written elsewhere."""
@@ -85,7 +86,7 @@ def _planned(portfolio: Portfolio, market: Market, book: Assumptions, job: Job, 
     appraiser = make_appraiser(market, book, sampling, job.premise, job.keep_paths, rule)
     left = job.check_memory(groups, max(scanned.methods, book.most_methods), min(rows, portfolio.rows, appraiser.chunk_rows) if job.keep_paths else 0)
     run = Run(job, replace(appraiser, chunk_bytes=left), scanned.duplicates, store)
-    return Inputs(portfolio, market, book, run, tasks, (*portfolio.warnings, *scanned.warnings))
+    return Inputs(portfolio, market, book, run, tasks, (*portfolio.warnings, *scanned.warnings), scanned.groups)
 
 
 def _market_source(market: object, portfolio: object) -> Any:

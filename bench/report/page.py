@@ -9,7 +9,7 @@ from machine import sentence, widths
 from report.aims import AIMS
 from report.charts import CHARTS
 from report.sections import SECTIONS
-from report.tables import Recorded, equal_error_table, memory_table, register_table, roofline_text, speed_table
+from report.tables import Recorded, equal_error_table, memory_table, plan_table, register_table, roofline_text, speed_table
 
 HEAD = """# Benchmarks
 
@@ -92,6 +92,8 @@ def figures(name: str, found: Mapping[str, Recorded], told: Mapping[str, Any]) -
         return memory_table(one["peaks"])
     if "equal_error" in one:
         return equal_error_table(one["equal_error"])
+    if "plans" in one:
+        return plan_table(one["plans"])
     if "register" in one:
         return register_table(one["register"])
     if "roofline" in one:

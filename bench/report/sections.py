@@ -28,6 +28,10 @@ size of what it wrote. The last line multiplies the slice's valuation by the num
     "test_journal[no groups]": """A run keeps a journal beside its parts, from which it can be gone on with; without, nothing of it is written. A
 hundredth of a run's seconds may go into it.""",
     "test_journal[1,000 groups]": """The same with sums of 160 MB, which are first written when a run has gone on for a minute or two.""",
+    "test_plan[rights]": """What `ipvalue plan` says beside what the run takes, each in a process of its own, turn by turn. Seconds by the clock
+depend on what else the machine does at each of the two times.""",
+    "test_plan[groups]": """The same with every method and many groups. Their sums are what costs memory and disk.""",
+    "test_plan[paths]": """The same with few rights of very many paths. No two of them cost the same, and the plan tries only some.""",
     "test_reference[single]": """The C kernels and the Numba kernels give the same bits; the latter need no C compiler. Numba compiles once a
 process, which is not timed.""",
     "test_reference[double]": """The same in double precision. What works by vectors has half the speed, `standard_normal`, which makes one number

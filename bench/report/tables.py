@@ -35,6 +35,16 @@ def memory_table(peaks: Mapping[str, list[int]]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def plan_table(turns: Mapping[str, list[tuple[float, float]]]) -> str:
+    """What was planned and what was measured, and their ratio turn by turn."""
+    rows = ["| | planned | measured | planned / measured | least to greatest |", "|---|---:|---:|---:|---:|"]
+    for name, pairs in turns.items():
+        planned, measured = (statistics.median(each) for each in zip(*pairs, strict=True))
+        ratio = [one / other for one, other in pairs]
+        rows.append(f"| {name} | {planned:,.1f} | {measured:,.1f} | {statistics.median(ratio):.2f} | {min(ratio):.2f} to {max(ratio):.2f} |")
+    return "\n".join(rows) + "\n"
+
+
 def gain(seconds: Mapping[str, list[float]]) -> float:
     """How many times as long random takes as sobol, turn by turn."""
     return statistics.median(random / sobol for random, sobol in zip(seconds["random"], seconds["sobol"], strict=True))

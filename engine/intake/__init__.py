@@ -2,6 +2,7 @@
 
 from ipvalue.intake.hashes import hash_ids
 from ipvalue.intake.rows import read
+from ipvalue.intake.sample import scattered_rows, scattered_units
 from ipvalue.intake.scan import Duplicates, Scan, scan
 from ipvalue.intake.shared import Streams
 from ipvalue.intake.sources import Portfolio, SourceFile, open_portfolio, reopen_portfolio
@@ -20,4 +21,6 @@ __all__ = [
     "read",
     "reopen_portfolio",
     "scan",
+    "scattered_rows",
+    "scattered_units",
 ]

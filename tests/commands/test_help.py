@@ -25,6 +25,10 @@ FLAGS = {
     "synthesize": {"--assets", "--out", "--profile", "--seed"},
     "show": {"--top", "--group", "--json"},
     "run": set(),
+    "plan": {
+        "--market", "--assumptions", "--out", "--paths", "--sampler", "--tolerance", "--max-paths", "--precision", "--quantiles", "--group-by",
+        "--keep-paths", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--json",
+    },
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -39,6 +40,33 @@ def test_peak_memory(assets: int, paths: int, tmp_path: Path, root: Path) -> Non
     peak = _peak("value", portfolio, "--market", market, "--paths", paths, "--out", tmp_path / "out")
     print(f"{assets:,} assets × {paths:,} paths: {peak / 1024**2:,.0f} MiB")
     assert peak < MOST_BYTES
+
+
+def _planned(*arguments: object) -> int:
+    """Peak memory in bytes that `ipvalue plan` says."""
+    executable = shutil.which("ipvalue", path=str(Path(sys.executable).parent)) or "ipvalue"
+    told = subprocess.run([executable, "plan", *map(str, arguments), "--json"], capture_output=True, check=True).stdout
+    return int(json.loads(told)["memory_bytes"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("profile", "assets", "paths", "more"),
+    [
+        ("cn_trademarks", 300_000, 1_000, ()),
+        ("exchange", 20_000, 10_000, ("--group-by", "right_type,sector")),
+        ("exchange", 20, 5_000_000, ()),
+    ],
+)
+def test_the_peak_is_within_a_quarter_of_what_was_planned(
+    profile: str, assets: int, paths: int, more: tuple[str, ...], tmp_path: Path, root: Path
+) -> None:
+    """Many rights, many groups, many paths. (The seconds of the same three: bench/test_plan.py.)"""
+    portfolio = tmp_path / "synthetic.parquet"
+    _peak("synthesize", "--profile", profile, "--assets", assets, "--out", portfolio)
+    market = root / "examples" / ("cn_trademarks" if profile == "cn_trademarks" else "cn_register") / "market.toml"
+    options = (portfolio, "--market", market, "--paths", paths, "--workers", 2, *more)
+    assert _planned(*options) == pytest.approx(_peak("value", *options, "--out", tmp_path / "out"), rel=0.25)
 
 
 @pytest.mark.slow

@@ -1,0 +1,100 @@
+"""ipvalue plan"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from ipvalue.cli.common import comma_list, count, errors_as_sentences, out, quantile_list, warn
+from ipvalue.memory import size
+from ipvalue.planning import Plan, plan
+
+NAME = "plan"
+
+
+def command(
+    source: Annotated[str, typer.Argument(metavar="PORTFOLIO|JOB", help="As for value, or a job file (.toml).", show_default=False)],
+    market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
+    assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
+    out_dir: Annotated[str | None, typer.Option("--out", help="Where results would go, to see what is free there.", show_default=False)] = None,
+    paths: Annotated[int | None, typer.Option(help="Simulated paths a right; 10000 by default.", show_default=False)] = None,
+    sampler: Annotated[str | None, typer.Option(help="random (the default) or sobol.", show_default=False)] = None,
+    tolerance: Annotated[float | None, typer.Option(help="As value takes it.", show_default=False)] = None,
+    max_paths: Annotated[int | None, typer.Option(help="As value takes it.", show_default=False)] = None,
+    precision: Annotated[str | None, typer.Option(help="single (the default) or double.", show_default=False)] = None,
+    quantiles: Annotated[str | None, typer.Option(help="Quantiles to report; five by default.", show_default=False)] = None,
+    group_by: Annotated[str | None, typer.Option(help="Columns to group by, as sector,right_type.", show_default=False)] = None,
+    keep_paths: Annotated[bool, typer.Option("--keep-paths", help="Keep every path of every right (large).")] = False,
+    workers: Annotated[int | None, typer.Option(help="Threads or processes; by default the cores.", show_default=False)] = None,
+    scheduler: Annotated[str | None, typer.Option(help="threads (the default), processes, or tcp://HOST:PORT.", show_default=False)] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory the run may use, as 8GiB; by default what is free.", show_default=False)] = None,
+    backend: Annotated[str | None, typer.Option(help="native (C) or numba; by default native where built.", show_default=False)] = None,
+    rule: Annotated[str | None, typer.Option(help="The run's rule, as module:function or file.py:function.", show_default=False)] = None,
+    premise: Annotated[str | None, typer.Option(help="going_concern (the default), orderly or forced.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same for machines.")] = False,
+) -> None:
+    """Say what a run will take before it is run.
+
+    Rights, paths × periods, processor and wall time, peak memory, disk and tasks, from the run's own inputs and a random sample of its rows, which is
+    valued for some seconds. Nothing is kept. What would not fit the memory is refused, as the run would be.
+
+    Example: ipvalue plan rights.parquet --market market.toml --paths 10000 --group-by sector
+    """
+    options: dict[str, Any] = {
+        "out": out_dir,
+        "paths": paths,
+        "sampler": sampler,
+        "tolerance": tolerance,
+        "max_paths": max_paths,
+        "precision": precision,
+        "group_by": comma_list(group_by),
+        "keep_paths": keep_paths or None,
+        "workers": workers,
+        "scheduler": scheduler,
+        "memory": memory,
+        "backend": backend,
+        "premise": premise,
+    }
+    with errors_as_sentences():
+        options["quantiles"] = None if quantiles is None else quantile_list(quantiles)
+        found = plan(source, market=market, assumptions=assumptions, rule=rule, started=True, **options)
+        if as_json:
+            typer.echo(json.dumps(asdict(found), indent=2))
+        else:
+            warn(found.warnings, False)
+            _print(found)
+
+
+def _print(found: Plan) -> None:
+    aside = f"{count(found.rows - found.assets, 'row')} of {found.rows:,} set aside" if found.assets < found.rows else ""
+    free = "" if found.free_bytes is None else f", {size(found.free_bytes)} are free"
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    for cells in (
+        ("rights", f"{found.assets:,}", aside),
+        ("path-periods", f"{found.path_periods:,}", "paths × periods of all rights"),
+        ("tasks", f"{found.tasks:,}", f"part files; {count(found.groups, 'group')}"),
+        ("CPU time", _duration(found.cpu_seconds), "of all processors together"),
+        ("time", _duration(found.wall_seconds), f"on {count(found.workers, 'worker')}, as busy as the machine is now"),
+        ("memory", size(found.memory_bytes), f"of which the program itself {size(found.program_bytes)}"),
+        ("", size(found.memory_limit), "may be used beside the program"),
+        ("disk", size(found.disk_bytes), f"{size(found.working_bytes)} while it runs{free}"),
+    ):
+        table.add_row(*map(Text, cells))
+    out.print(table)
+    out.print(f"From {count(found.sampled, 'right')} valued as a sample; times are good to about a quarter.", markup=False)
+
+
+def _duration(seconds: float) -> str:
+    """ "5 s", "12 min", "3 h 20 min"."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60:,} h {minutes % 60} min"

@@ -10,7 +10,7 @@ from ipvalue.schema import InputError
 
 _UNITS = {"": 1, "B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 
-_CGROUPS = Path("/sys/fs/cgroup")
+_CGROUPS, _OURS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _LIMITS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 """Limit and use, of a cgroup of the second version and of the first."""
 
@@ -35,17 +35,17 @@ def size(number: float) -> str:
 def available_memory() -> int:
     """Bytes this process may still take: what its cgroup's limit leaves where there is one, else what the machine has free."""
     limits = [int(_meminfo("MemAvailable")) * 1024]
-    for group in _cgroups(Path("/proc/self/cgroup")):
+    for group in _cgroups():
         for limit, used in _LIMITS:
             if (group / limit).exists() and (text := (group / limit).read_text().strip()).isdigit():
                 limits.append(int(text) - int((group / used).read_text()))
     return max(min(limits), 0)
 
 
-def _cgroups(listed: Path) -> Iterator[Path]:
+def _cgroups() -> Iterator[Path]:
     """The directory of all cgroups, in a container its own; and where a service has one further down (systemd), that and those above it."""
     yield _CGROUPS
-    lines = listed.read_text().splitlines() if listed.exists() else []
+    lines = _OURS.read_text().splitlines() if _OURS.exists() else []
     for line in lines:
         if line.startswith("0::/") and ".." not in line:
             place = _CGROUPS / line.removeprefix("0::/").strip()

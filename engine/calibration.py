@@ -32,6 +32,8 @@ ENOUGH = 3
 """Rounds of tasks that are as large as those of the run."""
 LEAST_ROWS, MOST_ROWS = 4_096, 65_536
 ROWS_A_BATCH = 8_192
+MOST_SUMS = 8_000_000
+"""Sums of one path that are written at the end, unless one group has more."""
 MOST_PLACES = 8
 """Stored groups of rows that the sample is taken from at least, where there are so many."""
 TURN = 0x9E3779B97F4A7C15
@@ -105,16 +107,17 @@ class Round:
 class Measured:
     """What a calibration found. rounds: the first is the first time that anything ran, the second of one row a task, the others larger.
 
-    before: resident bytes before them; ending: what a journal and the tables of the whole took, of `groups`; tables: the bytes of these tables;
-    task_groups: groups of the largest task.
+    before: resident bytes before them; groups: of all of them, task_groups: of the task that had most; ending: what a journal and the tables of
+    `ended` of the groups took, tables: the bytes of these tables.
     """
 
     pool: Pool
     rounds: tuple[Round, ...]
     before: int
-    ending: Used
     groups: int
     task_groups: int
+    ending: Used
+    ended: int
     tables: int
 
 
@@ -128,11 +131,12 @@ def calibrate(inputs: Inputs) -> Measured:
         pa.default_memory_pool().release_unused()  # what reading the sample took and let go again
         before = resident_bytes()
         rounds, task_groups = _rounds(inputs, pool, run, whole, workers)
+        some = _some_groups(whole, run)
         meter = Meter()
-        run.store.write_journal("", whole.record({}))
-        tables = write_tables(run.store, run.job, whole)
-        ending = meter.read()
-        return Measured(pool, tuple(rounds), before, ending, len(whole.totals.keys), task_groups, sum(one.bytes for one in tables))
+        run.store.write_journal("", some.record({}))
+        tables = write_tables(run.store, run.job, some)
+        ending, size = meter.read(), sum(one.bytes for one in tables)
+        return Measured(pool, tuple(rounds), before, len(whole.totals.keys), task_groups, ending, len(some.totals.keys), size)
 
 
 def threads_at_once(inputs: Inputs) -> int:
@@ -181,6 +185,17 @@ def _compiled(inputs: Inputs, batch: pa.RecordBatch, share: float, read_rows: in
         raise InputError("none of the rows that were tried can be valued, so nothing can be planned: ipvalue check lists their problems")
     work = WORK_A_ROW + inputs.run.job.paths * (of_row + PERIODS_A_PATH)
     return Pool(batch.take(pa.array(place)), of_row, work, share * len(place) / batch.num_rows, read_rows, reading)
+
+
+def _some_groups(whole: Receipt, run: Run) -> Receipt:
+    """What tasks gave back, with no more groups than can be written in a moment."""
+    totals, kept = whole.totals, max(1, MOST_SUMS // run.job.paths)
+    if len(totals.keys) <= kept:
+        return whole
+    some = run.appraiser.new_totals(run.job.group_by)
+    widths = {"sums": totals.paths, "extras": totals.width, "counts": 1}
+    some.restore(totals.names()[:kept], {name: array[: kept * widths[name]] for name, array in totals.arrays().items()})
+    return replace(whole, totals=some)
 
 
 def _rounds(inputs: Inputs, pool: Pool, run: Run, whole: Receipt, tasks: int) -> tuple[list[Round], int]:

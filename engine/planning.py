@@ -137,7 +137,7 @@ def _planned(inputs: Inputs, found: Measured, begun: Used, opening: Used, limit:
     assets = round(rows * found.pool.share)
     cores = len(os.sched_getaffinity(0))
     groups = max(inputs.groups, found.groups)
-    ending = (groups + bool(job.group_by)) / (found.groups + bool(job.group_by))
+    ending = (groups + bool(job.group_by)) / (found.ended + bool(job.group_by))
     once = max(found.rounds[0].used.cpu - found.rounds[1].used.cpu, 0.0)
     spread = once + found.pool.reading.cpu / found.pool.read * rows + _valuing(inputs, found, assets)
     starts = job.threads if job.scheduler == "processes" else 0
@@ -147,7 +147,7 @@ def _planned(inputs: Inputs, found: Measured, begun: Used, opening: Used, limit:
     cpu = begun.cpu * (1 + starts) + opening.cpu + spread + found.ending.cpu * ending
     wall = begun.wall * (2 if starts else 1) + opening.wall + spread / speed * last + found.ending.wall * ending
     program, memory = _memory(inputs, found, begun, opening, groups)
-    (disk, working), free = _disk(inputs, found, assets, groups), _free(inputs.run.store)
+    (disk, working), free = _disk(inputs, found, assets, groups, ending), _free(inputs.run.store)
     return Plan(
         rows=rows,
         assets=assets,
@@ -222,12 +222,12 @@ def _stored(batch: pa.RecordBatch) -> list[pa.Array]:
     return [column for column in batch.columns if column.null_count < len(column)]
 
 
-def _disk(inputs: Inputs, found: Measured, assets: int, groups: int) -> tuple[int, int]:
+def _disk(inputs: Inputs, found: Measured, assets: int, groups: int, ending: float) -> tuple[int, int]:
     """Bytes of the results with their manifest, and at most while the run is on: the journal holds the sums once more, and is written beside the one
     before it."""
     one, largest = found.rounds[1], max(found.rounds, key=lambda r: r.rows)
     a_row = (largest.part - one.part) / (largest.rows - one.rows) if largest.rows > one.rows else 0.0
     parts = assets * a_row + len(inputs.tasks) * (one.part - a_row)
     manifest = len(json.dumps(terms_of(inputs), indent=2)) + BYTES_A_FILE * len(inputs.tasks)
-    whole = parts + found.tables * groups / found.groups + manifest
+    whole = parts + found.tables * ending + manifest
     return round(whole), round(whole + 2 * (groups * inputs.run.job.paths * WORD + manifest))

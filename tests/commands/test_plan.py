@@ -120,6 +120,16 @@ def test_the_disk_is_that_of_the_run(more: tuple[str, ...]) -> None:
     assert found == pytest.approx(sum(map(len, contents("results").values())), rel=0.1)
 
 
+def test_of_very_many_groups_only_some_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each right is its own group, and the files have them all."""
+    many(600)
+    monkeypatch.setattr("ipvalue.calibration.MOST_SUMS", 200 * 50)
+    found = planned("portfolio.parquet", "--paths", 200, "--workers", 1, "--group-by", "asset_id", "--out", "other")
+    assert run("value", "portfolio.parquet", "--paths", 200, "--workers", 1, "--group-by", "asset_id").code == 0
+    assert found["groups"] == 600
+    assert found["disk_bytes"] == pytest.approx(sum(map(len, contents("results").values())), rel=0.1)
+
+
 def test_a_disk_that_is_too_small_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1, 1, 1000))
@@ -148,7 +158,7 @@ def test_from_python_and_what_comes_of_the_measured_seconds(monkeypatch: pytest.
         rounds = tuple(Round(1, rows, float(rows), one, 0.0) for rows, one in zip((1, 1, 4, 4), used, strict=True))
         batch = pa.record_batch({"asset_id": ["a", "b"]})
         pool = Pool(batch, np.array([3, 5]), np.array([0.5, 1.5]), 1.0, 8, Used(2.0, 2.0, 0))
-        return Measured(pool, rounds, 0, Used(5.0, 5.0, 0), 1, 1, 0)
+        return Measured(pool, rounds, 0, 1, 1, Used(5.0, 5.0, 0), 1, 0)
 
     monkeypatch.setattr(planning, "calibrate", measured)
     found = ipvalue.plan("portfolio.parquet", paths=10, workers=1, rows_per_task=4)

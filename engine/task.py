@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from ipvalue.appraise import Appraiser, Rows
 from ipvalue.backend import kernels
+from ipvalue.heap import keep_freed_memory
 from ipvalue.intake import Duplicates, Streams, Unit, read
 from ipvalue.job import Job
-from ipvalue.heap import keep_freed_memory
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Longs
 from ipvalue.schema import Column, Rejects

@@ -8,6 +8,7 @@ from ipvalue.planning import Plan, plan
 from ipvalue.schema import InputError, IpvalueError, RunError
 from ipvalue.synthesize import synthesize
 from ipvalue.valuation import Result, check, open_result, value
+from ipvalue.verify import Verified, verify
 
 __all__ = [
     "CashRule",
@@ -18,6 +19,7 @@ __all__ = [
     "Plan",
     "Result",
     "RunError",
+    "Verified",
     "cash_rule",
     "check",
     "load_market",
@@ -26,4 +28,5 @@ __all__ = [
     "run",
     "synthesize",
     "value",
+    "verify",
 ]

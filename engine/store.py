@@ -306,6 +306,12 @@ class Store:
         opened = pa.ipc.open_stream(pa.py_buffer(content[:end]))
         return opened.schema.metadata[b"terms"].decode(), opened.read_next_batch()
 
+    def write_text(self, name: str, text: str) -> Written:
+        """Writes a text in UTF-8."""
+        with self._creating(name) as file:
+            file.write(text.encode())
+        return file.written(name, 0)
+
     def remove(self, name: str) -> None:
         """Takes one file away, where it is there: the manifest of a result that is no more, the journal once there is a manifest."""
         with suppress(FileNotFoundError):
@@ -365,6 +371,18 @@ class Store:
         """One record batch of an Arrow IPC file of the result; the others are not read. Raises InputError where it is damaged."""
         with reading(f"{self.location}/{name}"), self.fs.open(self._path(name), "rb") as file:
             return pa.ipc.open_file(pa.PythonFile(file, mode="r")).get_batch(number)
+
+    def ipc_batches(self, name: str) -> Iterator[pa.RecordBatch]:
+        """The record batches of an Arrow IPC file of the result, one held at a time. Raises InputError where it is damaged."""
+        with reading(f"{self.location}/{name}"), self.fs.open(self._path(name), "rb") as file:
+            opened = pa.ipc.open_file(pa.PythonFile(file, mode="r"))
+            for number in range(opened.num_record_batches):
+                yield opened.get_batch(number)
+
+    def names(self) -> list[str]:
+        """Every file of the directory by its name within it, in order; none where there is no directory."""
+        found = _names(self.fs, self.root) if self.fs.isdir(self.root) else []
+        return sorted(name for name in found if not self.fs.isdir(f"{self.root.rstrip('/')}/{name}"))
 
     def parts(self, prefix: str) -> list[str]:
         """Names of the files under a prefix, in order, as the manifest lists them."""

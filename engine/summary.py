@@ -20,7 +20,7 @@ from ipvalue.constants import HEAVY_TAIL_VARIANCE, MONEY_LIMIT, REPLICATES, STAT
 from ipvalue.replicates import controlled, standard_error
 from ipvalue.rows import Rows
 from ipvalue.simulate import Reals, Sampling, Simulated
-from ipvalue.totals import Totals
+from ipvalue.totals import Totals, Words
 
 Floats = npt.NDArray[np.float64]
 
@@ -194,32 +194,38 @@ def add_to_totals(totals: Totals, group: npt.NDArray[np.int32], first: Figures, 
 
 def describe_groups(totals: Totals, sampling: Sampling) -> pa.Table:
     """groups.parquet: the distribution of the sum on each path, for every group; with group columns the whole first, its columns null."""
-    names = [quantile_name(q) for q in sampling.quantiles]
     records: list[Mapping[str, object]] = []
-    kernel = kernels(sampling.backend)
     for key, count, sums, extras in totals.ordered():
-        on_paths = kernel.exact_as_float(sums)
-        found = kernel.statistics(on_paths, sampling.quantiles, sampling.tail)
-        mean, deviation, shortfall = found[:3]
-        error = deviation / np.sqrt(np.float64(sampling.paths))
-        if sampling.sampler == "sobol":
-            error = standard_error(on_paths.reshape(1, -1, REPLICATES).sum(axis=1) / np.float64(sampling.paths // REPLICATES))[0]
-        quantiles = found[len(STATISTICS) :]
-        alone = extras[EXTRA_COLUMNS:]
         records.append({
             **dict(zip(totals.columns, key or (None,) * len(totals.columns), strict=True)),
             "assets": count,
             "value": extras[0],
-            "mean": mean,
-            "standard_error": error,
-            "standard_deviation": deviation,
-            **dict(zip(names, quantiles, strict=True)),
-            "expected_shortfall": shortfall,
-            **{f"sum_of_quantiles_{name}": value for name, value in zip(names, alone, strict=True)},
-            **{f"diversification_{name}": together - value for name, together, value in zip(names, quantiles, alone, strict=True)},
-            "diversification": (quantiles[0] - alone[0]) if len(names) else None,
+            **describe_sums(sums, extras[EXTRA_COLUMNS:], sampling),
         })  # fmt: skip
     return pa.Table.from_pylist(list(records), group_schema(totals.columns, sampling.quantiles))
+
+
+def describe_sums(sums: Words, alone: Floats, sampling: Sampling) -> dict[str, float | None]:
+    """What groups.parquet says of one group's sums on each path, (p, 2) words; alone (q,): the sums of its assets' own quantiles."""
+    names = [quantile_name(q) for q in sampling.quantiles]
+    kernel = kernels(sampling.backend)
+    on_paths = kernel.exact_as_float(sums)
+    found = kernel.statistics(on_paths, sampling.quantiles, sampling.tail)
+    mean, deviation, shortfall = found[:3]
+    error = deviation / np.sqrt(np.float64(sampling.paths))
+    if sampling.sampler == "sobol":
+        error = standard_error(on_paths.reshape(1, -1, REPLICATES).sum(axis=1) / np.float64(sampling.paths // REPLICATES))[0]
+    quantiles = found[len(STATISTICS) :]
+    return {
+        "mean": mean,
+        "standard_error": error,
+        "standard_deviation": deviation,
+        **dict(zip(names, quantiles, strict=True)),
+        "expected_shortfall": shortfall,
+        **{f"sum_of_quantiles_{name}": value for name, value in zip(names, alone, strict=True)},
+        **{f"diversification_{name}": together - value for name, together, value in zip(names, quantiles, alone, strict=True)},
+        "diversification": (quantiles[0] - alone[0]) if len(names) else None,
+    }
 
 
 def group_schema(columns: Sequence[str], quantiles: Sequence[float]) -> pa.Schema:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from ipvalue.cli.common import count, errors_as_sentences, log_line, out, progress
-from ipvalue.schema import RunError
+from ipvalue.evidence import JSON, PAGE, PERIODS, evidence
+from ipvalue.schema import InputError, RunError
 from ipvalue.verify import Verified, verify
 
 NAME = "verify"
@@ -17,6 +18,11 @@ def command(
     directory: Annotated[str, typer.Argument(help="A results directory.", show_default=False)],
     asset: Annotated[str | None, typer.Option(help="The asset_id of a right to re-derive from its inputs.", show_default=False)] = None,
     sample: Annotated[float | None, typer.Option(help="The share of the rights to re-derive, as 0.001.", show_default=False)] = None,
+    evidence_of: Annotated[
+        str | None,
+        typer.Option("--evidence", help="The asset_id of a right whose valuation is written out for another valuer to follow.", show_default=False),
+    ] = None,
+    out_dir: Annotated[str, typer.Option("--out", help="Directory of that evidence; must be empty or not exist.")] = "evidence",
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another sample.")] = 1,
     workers: Annotated[int | None, typer.Option(help="Threads; by default the cores.", show_default=False)] = None,
     backend: Annotated[
@@ -27,14 +33,21 @@ def command(
     """Verify a result: files, counts, sums, and rights again.
 
     Exit 1 if anything is wrong, with a sentence for each. --asset and --sample value rights again from the manifest alone, and compare every
-    figure to the bit.
+    figure to the bit. --evidence does the same for one right and writes its inputs with their origins, and its formulas in numbers period by period.
 
     Example: ipvalue verify results --sample 0.001
     """
     with errors_as_sentences(log_json):
+        if evidence_of is not None and (asset is not None or sample is not None):
+            raise InputError("--evidence re-derives its own right: leave --asset and --sample out")
         with progress(log_json, "verifying", "parts") as show:
-            found = verify(directory, asset=asset, sample=sample, seed=seed, workers=workers, backend=backend, progress=show)
+            if evidence_of is None:
+                found = verify(directory, asset=asset, sample=sample, seed=seed, workers=workers, backend=backend, progress=show)
+            else:
+                found = evidence(directory, evidence_of, out=out_dir, workers=workers, backend=backend, progress=show).verified
         _tell(found, log_json)
+        if evidence_of is not None and not log_json:
+            out.print(f"The evidence of {evidence_of} is in {out_dir}: {PAGE} to read, {JSON} and {PERIODS} to reckon with", markup=False)
 
 
 def _tell(found: Verified, log_json: bool) -> None:

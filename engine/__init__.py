@@ -1,6 +1,7 @@
 """ipvalue values intellectual property by the million: values, distributions, portfolio risk."""
 
 from ipvalue.cash_rule import CashRule, cash_rule
+from ipvalue.evidence import Evidence, evidence
 from ipvalue.execute import Outcome
 from ipvalue.market import Market, load_market
 from ipvalue.overnight import run
@@ -12,6 +13,7 @@ from ipvalue.verify import Verified, verify
 
 __all__ = [
     "CashRule",
+    "Evidence",
     "InputError",
     "IpvalueError",
     "Market",
@@ -22,6 +24,7 @@ __all__ = [
     "Verified",
     "cash_rule",
     "check",
+    "evidence",
     "load_market",
     "open_result",
     "plan",

@@ -21,7 +21,7 @@ from ipvalue.store import MANIFEST, Store
 from ipvalue.verify import directory, sums
 from ipvalue.verify.findings import Findings
 from ipvalue.verify.parts import Audit, Part, Seen, look_at, twice
-from ipvalue.verify.rights import Share, derive, differences, kept_paths, path_differences
+from ipvalue.verify.rights import Derived, Share, derive, differences, kept_paths, path_differences
 
 Progress = Callable[[int, int], None]
 
@@ -71,7 +71,7 @@ def verify(
     if asset is None or looked.holder is None:
         return looked.verified()
     with reopened_inputs(opened) as inputs:
-        _compare_one(opened, inputs, asset, looked)
+        compare_one(opened, inputs, asset, looked)
     return looked.verified()
 
 
@@ -231,16 +231,17 @@ def _alike(name: str, ids: pa.ChunkedArray) -> list[str]:
     return near
 
 
-def _compare_one(opened: Opened, inputs: Inputs, asset: str, looked: Looked) -> None:
-    """Re-derives one right and compares it with its row, and with its kept paths where there are any."""
-    assert looked.holder is not None
+def compare_one(opened: Opened, inputs: Inputs, asset: str, looked: Looked) -> Derived | None:
+    """Re-derives one right and compares it with its row, and with its kept paths where there are any. None where it cannot be re-derived."""
+    if looked.holder is None:
+        return None
     part = f"assets/part-{looked.holder:05d}.parquet"
     stored = opened.store.read_parquet(part)
     stored = stored.filter(pc.equal(stored["asset_id"], asset))
     made = derive(inputs.tasks[looked.holder], inputs.run, asset) if looked.holder < len(inputs.tasks) else None
     if made is None:
         looked.findings.add("rights out of place", f"{asset}: is in {part}, and the rows of the portfolio that part is made of do not hold it")
-        return
+        return None
     looked.derived = 1
     told = differences(stored.slice(0, 1), made.assets)
     looked.findings.add("figures that differ", *told)
@@ -253,3 +254,4 @@ def _compare_one(opened: Opened, inputs: Inputs, asset: str, looked: Looked) -> 
     beside = f" and {paths:,} kept paths" if paths else ""
     by = kernels_here(opened.job.backend)
     looked.lines.append(("re-derived", f"{asset} from {made.file}, row {made.row}, with {by}; {stored.num_columns} columns{beside}{equal}"))
+    return made

@@ -29,7 +29,7 @@ FLAGS = {
         "--market", "--assumptions", "--out", "--paths", "--sampler", "--tolerance", "--max-paths", "--precision", "--quantiles", "--group-by",
         "--keep-paths", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--json",
     },
-    "verify": {"--asset", "--sample", "--seed", "--workers", "--backend", "--log-json"},
+    "verify": {"--asset", "--sample", "--evidence", "--out", "--seed", "--workers", "--backend", "--log-json"},
 }  # fmt: skip
 
 

@@ -96,9 +96,9 @@ class Appraiser:
             return None, None
         add_boundaries(compiled.vectors, self.sampling.backend)
         group = totals.groups_of(with_method_shown(rows.batch))
-        with self._naming(rows):
-            first = self._valued(compiled, self.sampling, group, totals, self.keep_paths)
-            figures, of_methods = refined(first, compiled, self.sampling, self._valued)
+        with self.naming(rows):
+            first = self.valued(compiled, self.sampling, group, totals, self.keep_paths)
+            figures, of_methods = refined(first, compiled, self.sampling, self.valued)
         assets = describe_assets(rows, figures, of_methods, self.sampling)
         reject_unusable(rows, figures)
         rows.settle()
@@ -106,7 +106,7 @@ class Appraiser:
         return assets, None if figures.values is None else figures.values[figures.status == 0]
 
     @contextmanager
-    def _naming(self, rows: Rows) -> Iterator[None]:
+    def naming(self, rows: Rows) -> Iterator[None]:
         """A rule that fails on one of the rows is an InputError that names the rule, the right and the period."""
         failed = getattr(kernels(self.sampling.backend), "RuleFailed", ())
         try:
@@ -116,7 +116,7 @@ class Appraiser:
             assert self.tables.rule is not None
             raise InputError(f"rule {self.tables.rule.name}: {error.reason} (asset {asset}, period {error.period})") from None
 
-    def _valued(
+    def valued(
         self,
         compiled: Compiled,
         sampling: Sampling,

@@ -98,7 +98,7 @@ def _reconciled(
     simulated = simulate(compiled.vectors, factors, sampling, None, None, keep_paths=True)
     parts = figures_of(compiled.vectors, simulated, sampling)
     assert simulated.values is not None
-    rounded = _in_precision(_weighted(simulated.values, compiled), sampling)
+    rounded = _in_precision(weighted(simulated.values, compiled), sampling)
     values = rounded.astype(np.float64)
     status = _status(values, parts.status, compiled.start)
     good = status == 0
@@ -109,14 +109,14 @@ def _reconciled(
     for a in np.flatnonzero(good):
         statistics[a] = kernel.statistics(values[a], sampling.quantiles, sampling.tail)
     deviation = statistics[:, STATISTICS.index("standard_deviation")]
-    closed, heavy = _weighted(parts.closed_form, compiled), np.logical_or.reduceat(parts.heavy, compiled.start[:-1])
+    closed, heavy = weighted(parts.closed_form, compiled), np.logical_or.reduceat(parts.heavy, compiled.start[:-1])
     # a deviation of a sum is at most the sum of the deviations, and nearly so where all follow one path
-    at_most = _weighted(parts.standard_error, compiled)
+    at_most = weighted(parts.standard_error, compiled)
     mean = statistics[:, STATISTICS.index("mean")]
     error = np.where(heavy & ~np.isnan(closed), at_most, deviation / np.sqrt(np.float64(sampling.paths)))
     if simulated.sums is not None:
         of_parts = vars(evidence_of(compiled.vectors, simulated, parts.closed_form, sampling))
-        mean, error = estimated(Evidence(**{name: _weighted(numbers, compiled) for name, numbers in of_parts.items()}))
+        mean, error = estimated(Evidence(**{name: weighted(numbers, compiled) for name, numbers in of_parts.items()}))
     figures = Figures(
         statistics=statistics,
         status=status,
@@ -126,8 +126,8 @@ def _reconciled(
         standard_error=error,
         heavy=heavy,
         expected_life=_life(parts.expected_life, compiled),
-        tab=_weighted(parts.tab, compiled),
-        value=_weighted(parts.value, compiled),
+        tab=weighted(parts.tab, compiled),
+        value=weighted(parts.value, compiled),
         paths=parts.paths[compiled.start[:-1]],
     )
     return figures, parts.value
@@ -137,7 +137,7 @@ def _in_precision(values: Floats, sampling: Sampling) -> Reals:
     return values.astype(np.float32) if sampling.precision == "single" else values
 
 
-def _weighted(numbers: Reals, compiled: Compiled, weight: Floats | None = None) -> Floats:
+def weighted(numbers: Reals, compiled: Compiled, weight: Floats | None = None) -> Floats:
     """(a, …) Σ weight·number over each row's components (c, …), in the order of its methods."""
     weight = compiled.weight if weight is None else weight
     start, counts = compiled.start[:-1], np.diff(compiled.start)
@@ -160,6 +160,6 @@ def _status(values: Floats, of_parts: npt.NDArray[np.int8], start: Longs) -> npt
 def _life(lives: Floats, compiled: Compiled) -> Floats:
     """(a,) the expected life by the income methods, in the proportion of their weights; a price's one year where there is none."""
     weight = np.where(compiled.earns, compiled.weight, 0.0)
-    total = _weighted(np.ones(len(lives)), compiled, weight)
-    life = _weighted(lives, compiled, weight) / np.where(total > 0.0, total, 1.0)
+    total = weighted(np.ones(len(lives)), compiled, weight)
+    life = weighted(lives, compiled, weight) / np.where(total > 0.0, total, 1.0)
     return np.where(total > 0.0, life, 1.0)

@@ -16,6 +16,18 @@ def controlled(values: Floats, control: Floats, expectation: Floats) -> tuple[Fl
 
     The control's coefficient is fitted on the replicate means; 0 where the error is smaller without it.
     """
+    mean, error, _, _ = _fitted(values, control, expectation)
+    return mean, error
+
+
+def by_replicate(values: Floats, control: Floats, expectation: Floats) -> Floats:
+    """(a, r) what each replicate alone contributes to the mean that `controlled` gives, which is their average."""
+    _, _, slope, used = _fitted(values, control, expectation)
+    return np.where(used[:, None], values - slope[:, None] * (control - expectation[:, None]), values)
+
+
+def _fitted(values: Floats, control: Floats, expectation: Floats) -> tuple[Floats, Floats, Floats, npt.NDArray[np.bool_]]:
+    """(a,) mean, standard error, the control's coefficient, and whether it is used."""
     count = values.shape[1]
     mean, centre = _sum(values) / count, _sum(control) / count
     y, c = values - mean[:, None], control - centre[:, None]
@@ -27,7 +39,7 @@ def controlled(values: Floats, control: Floats, expectation: Floats) -> tuple[Fl
     rest = np.maximum(syy - slope * syc, 0.0)
     error = np.sqrt(rest / (count - 2) * (1.0 / count + off * off / divisor))
     better = moves & (error < plain)
-    return np.where(better, mean - slope * off, mean), np.where(better, error, plain)
+    return np.where(better, mean - slope * off, mean), np.where(better, error, plain), slope, better
 
 
 def standard_error(values: Floats) -> Floats:

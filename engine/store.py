@@ -326,7 +326,11 @@ class Store:
 
     def write_manifest(self, content: dict[str, Any]) -> None:
         """Writes the manifest: from then on the directory is a result."""
-        with self._creating(MANIFEST) as file:
+        self.write_json(MANIFEST, content)
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Writes a record for people and machines."""
+        with self._creating(name) as file:
             file.write((json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
 
     # ------------------------------------------------------------------------------------------------------------ reading

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from ipvalue.backend import Backend, kernels
 from ipvalue.cashflows import Vectors
 from ipvalue.constants import HEAVY_TAIL_VARIANCE, MONEY_LIMIT, REPLICATES, STATISTICS
-from ipvalue.replicates import controlled, standard_error
+from ipvalue.replicates import by_replicate, controlled, standard_error
 from ipvalue.rows import Rows
 from ipvalue.simulate import Reals, Sampling, Simulated
 from ipvalue.totals import Totals, Words
@@ -131,6 +131,11 @@ def estimated(evidence: Evidence) -> tuple[Floats, Floats]:
     """(a,) mean and standard error."""
     mean, error = controlled(evidence.values, evidence.control, evidence.expectation)
     return evidence.known + mean, error
+
+
+def estimated_by_replicate(evidence: Evidence) -> Floats:
+    """(a, 16) what each replicate alone contributes to that mean."""
+    return evidence.known[:, None] + by_replicate(evidence.values, evidence.control, evidence.expectation)
 
 
 def with_method_shown(batch: pa.RecordBatch) -> pa.RecordBatch:

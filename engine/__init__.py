@@ -3,6 +3,7 @@
 from ipvalue.cash_rule import CashRule, cash_rule
 from ipvalue.evidence import Evidence, evidence
 from ipvalue.execute import Outcome
+from ipvalue.explain import Explanation, explain
 from ipvalue.market import Market, load_market
 from ipvalue.overnight import run
 from ipvalue.planning import Plan, plan
@@ -14,6 +15,7 @@ from ipvalue.verify import Verified, verify
 __all__ = [
     "CashRule",
     "Evidence",
+    "Explanation",
     "InputError",
     "IpvalueError",
     "Market",
@@ -25,6 +27,7 @@ __all__ = [
     "cash_rule",
     "check",
     "evidence",
+    "explain",
     "load_market",
     "open_result",
     "plan",

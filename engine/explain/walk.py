@@ -107,7 +107,8 @@ class _Walk:
         """What the rights of a move are worth after it; only those whose bits differ are simulated."""
         new = Worth(old.good.copy(), old.value.copy(), np.zeros((len(old.value), size)), old.paths.copy())
         fresh = ~move.same
-        new.series[move.same] = old.series[move.same]
+        if move.same.any():
+            new.series[move.same] = old.series[move.same]
         if fresh.any():
             given = worth(self._itinerary.state(move.stage), move.rights[fresh])
             for mine, theirs in zip(vars(new).values(), vars(given).values(), strict=True):

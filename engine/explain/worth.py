@@ -117,8 +117,8 @@ def width(sampling: Sampling) -> int:
 def errors(series: Floats, sampling: Sampling) -> Floats:
     """(a,) standard errors of the means of series (a, n); NaN of a single path (docs/explain.md)."""
     if sampling.sampler == "sobol":
-        # each right's control was fitted on these replicates, which takes one degree of freedom
-        wider: Floats = standard_error(series) * np.sqrt(np.float64(REPLICATES - 1) / np.float64(REPLICATES - 2))
+        # as they lie to the first, so that equal ones have no error; each right's control was fitted on them, which takes a degree of freedom
+        wider: Floats = standard_error(series - series[:, :1]) * np.sqrt(np.float64(REPLICATES - 1) / np.float64(REPLICATES - 2))
         return wider
     if sampling.paths == 1:
         return np.full(len(series), np.nan)

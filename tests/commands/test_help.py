@@ -30,6 +30,7 @@ FLAGS = {
         "--keep-paths", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--json",
     },
     "verify": {"--asset", "--sample", "--evidence", "--out", "--seed", "--workers", "--backend", "--log-json"},
+    "explain": {"--out", "--group-by", "--top", "--workers", "--scheduler", "--memory", "--json", "--log-json"},
 }  # fmt: skip
 
 

@@ -1,25 +1,32 @@
 """A path, URL or any Arrow-speaking table → clean record batches and a table of rejects."""
 
+from ipvalue.intake.cell_keys import row_keys
 from ipvalue.intake.hashes import hash_ids
 from ipvalue.intake.rows import read
+from ipvalue.intake.same_rows import NOWHERE, matched
 from ipvalue.intake.sample import scattered_rows, scattered_units
-from ipvalue.intake.scan import Duplicates, Scan, scan
+from ipvalue.intake.scan import Duplicates, Scan, duplicated, no_duplicates, scan
 from ipvalue.intake.shared import Streams
 from ipvalue.intake.sources import Portfolio, SourceFile, open_portfolio, reopen_portfolio
 from ipvalue.intake.stored import BATCH_ROWS, Unit
 
 __all__ = [
     "BATCH_ROWS",
+    "NOWHERE",
     "Duplicates",
     "Portfolio",
     "Scan",
     "SourceFile",
     "Streams",
     "Unit",
+    "duplicated",
     "hash_ids",
+    "matched",
+    "no_duplicates",
     "open_portfolio",
     "read",
     "reopen_portfolio",
+    "row_keys",
     "scan",
     "scattered_rows",
     "scattered_units",

@@ -20,13 +20,18 @@ Rows = npt.NDArray[np.int64]
 
 
 def read(
-    unit: Unit, duplicates: Duplicates, columns: Sequence[str] | None = None, extra: Sequence[Column] = (), streams: Streams | None = None
+    unit: Unit,
+    duplicates: Duplicates,
+    columns: Sequence[str] | None = None,
+    extra: Sequence[Column] = (),
+    streams: Streams | None = None,
+    only: npt.NDArray[np.bool_] | None = None,
 ) -> Iterator[tuple[pa.RecordBatch, Rows, Rejects]]:
     """The unit's good rows, at most 65,536 at a time, their numbers within the file, and the others' problems.
 
     The batch has every column of the registry (or those of `columns`, with asset_id) in its order and type, and then those of `extra`; one that
     the file lacks is null. A row with any bad cell, or whose asset_id is a duplicate, is left out. `streams` are those
-    that the units of a run share. Raises InputError where the file is damaged.
+    that the units of a run share. only: (rows of the unit,) those that are wanted at all. Raises InputError where the file is damaged.
     """
     known = {name: column for name, column in PORTFOLIO.items() if columns is None or name in columns or name == "asset_id"}
     known |= {column.name: column for column in extra}
@@ -34,6 +39,9 @@ def read(
     for batch in stored_batches(unit, list(known), streams):
         rows = np.arange(first, first + batch.num_rows)
         first += batch.num_rows
+        if only is not None:
+            wanted = only[rows - unit.first_row]
+            batch, rows = batch.filter(pa.array(wanted)), rows[wanted]
         yield _clean(batch, rows, unit.display, known, duplicates)
 
 

@@ -45,6 +45,24 @@ class Duplicates:
         return found
 
 
+def no_duplicates() -> Duplicates:
+    """Those of a portfolio without any."""
+    return Duplicates(np.empty(0, np.uint64), pa.array([], pa.string()), np.empty(0, np.int64))
+
+
+def duplicated(portfolio: Portfolio, duplicates: Duplicates) -> npt.NDArray[np.bool_]:
+    """(rows,) the rows whose asset_id is one of `duplicates`."""
+    found = np.zeros(portfolio.rows, np.bool_)
+    if not len(duplicates.hashes):
+        return found
+    row = 0
+    for batch in _columns(portfolio, [_ID]):
+        given = row + np.flatnonzero(batch[_ID].is_valid().to_numpy(zero_copy_only=False))
+        found[given] = duplicates.occurrences(batch[_ID].drop_null()) > 0
+        row += batch.num_rows
+    return found
+
+
 @dataclass(frozen=True)
 class Scan:
     """The duplicated ids, the number of distinct combinations of the group columns (1 without any), the most methods that a row names, and what

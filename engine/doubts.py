@@ -74,6 +74,19 @@ class Doubts:
         self._counts[sentence] = self._counts.get(sentence, 0) + count
         self._first[sentence] = sorted([*self._first.get(sentence, []), *first])[:EXAMPLES]
 
+    def negate(self) -> None:
+        """Turns the counts into their opposites, so that adding them takes away; what came first is not told."""
+        self._counts = {sentence: -count for sentence, count in self._counts.items()}
+        self._first = {sentence: [] for sentence in self._counts}
+
+    def exchange(self, sentence: str, first: list[tuple[str, int, str]]) -> None:
+        """Puts others in the place of the rows that come first: file, row, asset_id of each."""
+        self._first[sentence] = sorted(first)[:EXAMPLES]
+
+    def counted(self) -> dict[str, tuple[int, list[tuple[str, int, str]]]]:
+        """By sentence: how many rows, and file, row and asset_id of the first ones."""
+        return {sentence: (count, self._first[sentence]) for sentence, count in self._counts.items() if count}
+
     def record(self) -> dict[str, Any]:
         """All of it, as JSON can hold it."""
         return {sentence: [count, self._first[sentence]] for sentence, count in self._counts.items()}
@@ -88,8 +101,8 @@ class Doubts:
 
     def sentences(self) -> Iterator[str]:
         """ "12 rows (a, b, c and 9 more): what is doubtful" for each, most rows first."""
-        for sentence, count in sorted(self._counts.items(), key=lambda one: (-one[1], one[0])):
-            names = [name for _, _, name in self._first[sentence]]
+        for sentence, (count, first) in sorted(self.counted().items(), key=lambda one: (-one[1][0], one[0])):
+            names = [name for _, _, name in first]
             more = f" and {count - len(names):,} more" if count > len(names) else ""
             yield f"{count:,} {'row' if count == 1 else 'rows'} ({', '.join(names)}{more}): {sentence}"
 

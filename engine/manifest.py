@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Iterator
@@ -21,8 +22,11 @@ from ipvalue.journal import Journal
 from ipvalue.receipt import Receipt
 from ipvalue.storage import Written
 from ipvalue.store import Store
-from ipvalue.summary import describe_groups
-from ipvalue.totals import Totals
+from ipvalue.summary import describe_groups, quantile_name
+from ipvalue.totals import Totals, as_integers, as_words
+
+GROUPS, VALUE = "groups", "value"
+"""In the schema of totals.arrow: the metadata with the exact sums, and the name of the first of them."""
 
 
 def write_tables(store: Store, job: Job, gathered: Receipt) -> list[Written]:
@@ -30,7 +34,7 @@ def write_tables(store: Store, job: Job, gathered: Receipt) -> list[Written]:
     totals = gathered.totals
     return [
         store.write_parquet("groups.parquet", describe_groups(totals, job.sampling)),
-        store.write_ipc("totals.arrow", totals_schema(job.group_by), _totals_batches(totals)),
+        store.write_ipc("totals.arrow", totals_schema(job.group_by).with_metadata(_exact_sums(totals, job)), _totals_batches(totals)),
         store.write_parquet("rejects.parquet", gathered.rejects.table()),
     ]
 
@@ -48,6 +52,34 @@ def _totals_batches(totals: Totals) -> Iterator[pa.RecordBatch]:
         value = pa.Array.from_buffers(pa.decimal128(38, 6), totals.paths, [None, pa.py_buffer(np.ascontiguousarray(sums))])
         texts = [pa.array([text] * totals.paths, pa.string()) for text in key or (None,) * len(totals.columns)]
         yield pa.RecordBatch.from_arrays([*texts, path, value], schema=schema)
+
+
+def _exact_sums(totals: Totals, job: Job) -> dict[str, str]:
+    """What each batch sums up beside the paths, before groups.parquet rounds it (docs/results.md)."""
+    names = [VALUE, *map(quantile_name, job.sampling.quantiles)]
+    return {
+        GROUPS: json.dumps(
+            [
+                {"names": list(key), "assets": count, "sums": dict(zip(names, map(str, as_integers(extras)), strict=True))}
+                for key, count, _, extras in totals.exact()
+            ]
+        )
+    }
+
+
+def read_totals(table: pa.Table, totals: Totals) -> None:
+    """Takes over, into empty totals, what `write_tables` wrote as totals.arrow."""
+    groups = json.loads(table.schema.metadata[GROUPS.encode()])
+    first = 1 if totals.columns else 0  # after the whole
+    sums = [_buffer_of(table["value"].slice(g * totals.paths, totals.paths)) for g in range(first, len(groups))]
+    extras = [as_words([int(number) for number in group["sums"].values()]) for group in groups[first:]]
+    counts = np.array([group["assets"] for group in groups[first:]], np.int64)
+    totals.restore([group["names"] for group in groups[first:]], {"sums": b"".join(sums), "extras": np.concatenate(extras), "counts": counts})
+
+
+def _buffer_of(values: pa.ChunkedArray) -> bytes:
+    """The 128-bit numbers of a column, one after the other."""
+    return b"".join(chunk.buffers()[1].to_pybytes()[16 * chunk.offset : 16 * (chunk.offset + len(chunk))] for chunk in values.chunks)
 
 
 def terms_of(inputs: Inputs) -> dict[str, Any]:
@@ -86,6 +118,7 @@ def manifest_of(inputs: Inputs, terms: dict[str, Any], journal: Journal, files: 
         "counts": {"rows": done.rows, "valued": done.valued, "rejected": done.rejected, "tasks": len(inputs.tasks)},
         "files": [asdict(one) for one in files],
         "warnings": list(warnings_of(inputs, done)),
+        "doubts": done.doubts.counted(),
         "time": {"started": journal.started.isoformat(), "seconds": round(journal.seconds, 3), "sessions": journal.sessions},
         "machine": {
             "host": platform.node(),

@@ -79,6 +79,14 @@ class Totals:
                 kernel.merge_exact(mine[place * width : (place + 1) * width], more[theirs * width : (theirs + 1) * width])
             self.counts[place] += count
 
+    def negate(self) -> None:
+        """Turns all sums and counts into their opposites, so that merging them takes away."""
+        for words in (self.sums, self.extras):
+            low = ~words[:, 0] + np.uint64(1)
+            words[:, 1] = ~words[:, 1] + (low == 0).astype(np.uint64)
+            words[:, 0] = low
+        np.negative(self.counts, out=self.counts)
+
     def names(self) -> list[list[str | None]]:
         """The groups' texts, in the order of the sums."""
         return [list(key) for key in self.keys]
@@ -95,10 +103,19 @@ class Totals:
         self.counts = np.frombuffer(arrays["counts"], np.int64).copy()
 
     def ordered(self) -> list[tuple[tuple[str, ...], int, Words, npt.NDArray[np.float64]]]:
-        """Every group by its key: (key, assets, per-path sums (p, 2), extras (k,)); with group columns the whole first, its key empty."""
+        """Every group that has assets by its key, its blanks named: (key, assets, per-path sums (p, 2), extras (k,)); with group columns the whole
+        first, its key empty."""
+        return [
+            (tuple(BLANK if text is None else text for text in key), count, sums, kernels(self.backend).exact_as_float(extras))
+            for key, count, sums, extras in self.exact()
+        ]
+
+    def exact(self) -> list[tuple[Key, int, Words, Words]]:
+        """The same with the blanks as None, and the extras as they are held (k, 2)."""
         rows: list[tuple[Key, int, Words, Words]] = [
             (key, int(self.counts[g]), self.sums[g * self.paths : (g + 1) * self.paths], self.extras[g * self.width : (g + 1) * self.width])
             for key, g in sorted(self.keys.items(), key=_by_text)
+            if self.counts[g]
         ]
         kernel = kernels(self.backend)
         if self.columns:
@@ -107,8 +124,7 @@ class Totals:
                 kernel.merge_exact(whole, sums)
                 kernel.merge_exact(extras, more)
             rows.insert(0, ((), int(self.counts.sum()), whole, extras))
-        shown = [tuple(BLANK if text is None else text for text in key) for key, *_ in rows]
-        return [(key, count, sums, kernel.exact_as_float(more)) for key, (_, count, sums, more) in zip(shown, rows, strict=True)]
+        return rows
 
 
 def _by_text(item: tuple[Key, int]) -> tuple[tuple[str, bool], ...]:
@@ -120,6 +136,17 @@ def _longer(words: Words, rows: int) -> Words:
     longer: Words = np.zeros((rows, 2), np.uint64)
     longer[: len(words)] = words
     return longer
+
+
+def as_integers(words: Words) -> list[int]:
+    """128-bit numbers (n, 2) as Python's, in units of 10⁻⁶."""
+    return [int.from_bytes(pair.tobytes(), "little", signed=True) for pair in words.astype("<u8")]
+
+
+def as_words(numbers: Sequence[int]) -> Words:
+    """What `as_integers` made such numbers of."""
+    content = b"".join(number.to_bytes(16, "little", signed=True) for number in numbers)
+    return np.frombuffer(content, "<u8").astype(np.uint64).reshape(-1, 2)
 
 
 def totals_bytes(groups: int, paths: int, workers: int) -> int:

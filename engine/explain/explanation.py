@@ -23,7 +23,7 @@ from ipvalue.explain.way import Way
 from ipvalue.explain.worth import width
 from ipvalue.fingerprint import differences
 from ipvalue.inputs import Inputs, reopened
-from ipvalue.job import available_memory, parse_memory
+from ipvalue.memory import available_memory, parse_memory
 from ipvalue.schema import InputError
 from ipvalue.spread import run as spread
 from ipvalue.storage import Written

@@ -112,7 +112,10 @@ def _ended(error: BaseException, inputs: Inputs, journal: Journal | None, keep: 
     kept = f"{journal.kept:,} of {len(inputs.tasks):,} parts are kept in {draft.location}: {again}"
     if isinstance(error, KeyboardInterrupt):
         return Interrupted(f"stopped; {kept}")
-    return RunError(f"{error}; {kept}") if isinstance(error, IpvalueError) else error
+    if isinstance(error, IpvalueError):
+        return RunError(f"{error}; {kept}")
+    _log.info(kept)
+    return error
 
 
 def _finished(inputs: Inputs, terms: Terms) -> Outcome | None:

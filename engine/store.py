@@ -88,6 +88,8 @@ class Store:
                     draft._remove_drafts()
             try:
                 self.fs.makedirs(draft._base, exist_ok=True)
+                if draft._base != self.root:
+                    sync(Path(self.root))
                 draft._try_to_write()
             except BaseException:
                 draft._remove_hidden()
@@ -133,7 +135,8 @@ class Store:
         with writing(self.location, InputError):
             self.fs.makedirs(self.root, exist_ok=True)
             for path in made:
-                sync(Path(path).parent)
+                with suppress(PermissionError):  # of one that may be written to and not be looked into
+                    sync(Path(path).parent)
         try:
             with lock(Path(self.root) / LOCK, self.location):
                 yield

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 from commandline import contents
 from portfolios import ASSUMPTIONS, market, random_portfolio, with_bad_rows
 
 import ipvalue
+from ipvalue.execute import Interrupted
 from ipvalue.fingerprint import HOW
 
 ROWS = 60
@@ -19,6 +23,7 @@ PART_ROWS = 8
 OPTIONS: dict[str, Any] = {"paths": 200, "rows_per_task": PART_ROWS, "workers": 1, "group_by": ("sector",)}
 """Of a run in 9 parts, some of whose rows are rejected and some in doubt."""
 PARTS = 9
+KEPT = "parts are kept in out: the same command with --resume goes on"
 
 
 def lay_out(folder: Path, rows: int = ROWS) -> None:
@@ -45,6 +50,31 @@ class Stop:
             if self._instead is None:
                 raise KeyboardInterrupt
             self._instead()
+
+
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The inputs, and in `undisturbed` what a run of them comes to."""
+    folder = tmp_path_factory.mktemp("laid-out")
+    lay_out(folder)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        value("undisturbed")
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path, laid_out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current directory, with copies of it all. No run waits for the disk: only a power cut would tell."""
+    shutil.copytree(laid_out, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+def stopped(parts: int = 4, **options: Any) -> None:
+    """Begins a run and stops it."""
+    with pytest.raises(Interrupted, match=rf"^stopped; \d+ of \d+ {KEPT}$"):
+        value(progress=Stop(parts), **options)
 
 
 def essence(directory: str | Path) -> dict[str, Any]:

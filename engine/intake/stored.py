@@ -21,6 +21,8 @@ Format = Literal["parquet", "ipc"]
 
 BATCH_ROWS = 65_536
 """Most rows of a batch."""
+READ_BYTES = 1 << 18
+"""What is read of a column of a local Parquet file at once."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,7 @@ def can_be_read(path: str) -> bool:
     fs, inner = file_system(path)
     fs.invalidate_cache()
     try:
-        with fs.open(inner, "rb") as file:
-            file.read(1)
+        fs.cat_file(inner, start=0, end=1)
     except OSError:
         return False
     return True
@@ -151,7 +152,8 @@ def _batches(unit: Unit, names: list[str], streams: Streams | None) -> Iterator[
 
 def _parquet_batches(unit: Unit, names: list[str]) -> Batches:
     with open_binary(unit.path) as file:
-        parquet = pq.ParquetFile(file, pre_buffer=False)
+        # a disk is read as far as its rows are decoded; elsewhere, where each read is a request, all of a column's group at once
+        parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=READ_BYTES if isinstance(file, pa.OSFile) else 0)
         present = [name for name in parquet.schema_arrow.names if name in names]
         yield from parquet.iter_batches(BATCH_ROWS, row_groups=list(unit.groups), columns=present, use_threads=False)
 

@@ -134,7 +134,7 @@ PROCESSES = ("--scheduler", "processes")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     """A folder with inputs and a run that nobody disturbed, and how long that had its directory to itself."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    lay_out(folder, 6000)
+    lay_out(folder, 3000)
     (folder / "m.toml").write_text(MARKET)
     with command(folder, "undisturbed") as process:
         begun = begins(process, folder / "undisturbed")

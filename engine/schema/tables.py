@@ -59,6 +59,10 @@ def _rejects(name: str, meaning: str, kind: Kind = "string") -> Column:
     return Column(name, kind, meaning, "rejects.parquet", source="interface: a results directory")
 
 
+def _steps(name: str, meaning: str, kind: Kind = "string", unit: str = "", group: str = "explain.parquet") -> Column:
+    return Column(name, kind, meaning, group, unit, source="interface: explain")
+
+
 _QUANTILE = "quantile; q05 is the 5 % one, q99_9 the 99.9 % one: a column for each asked for"
 
 _ASSETS = (
@@ -113,7 +117,33 @@ _REJECTS = (
     _rejects("message", "what is wrong and what to do"),
 )
 
+_OF_RIGHTS = "assets/part-*.parquet of an explanation"
+
+_EXPLAIN = (
+    _steps("step", "old, what lies between in order, new"),
+    _steps("(group columns)", "the columns of --group-by; blank in the rows of the whole"),
+    _steps("amount", "what the step adds, exact; of old and new the totals", "decimal", _MONEY),
+    _steps("standard_error", "of amount: paired where the random numbers are; blank where not known, and of totals", "float", _MONEY),
+    _steps("cumulative", "the total after the step, exact", "decimal", _MONEY),
+    _steps("significant", "whether amount is more than two standard errors", "bool"),
+    _steps("assets", "rights the step touches; of old and new those valued", "int"),
+)
+
+_EXPLAIN_ASSETS = (
+    _steps("asset_id", "a right that the step touches", group=_OF_RIGHTS),
+    _steps("step", "the step", group=_OF_RIGHTS),
+    _steps("amount", "what the step adds to its value, exact", "decimal", _MONEY, _OF_RIGHTS),
+    _steps("standard_error", "of amount", "float", _MONEY, _OF_RIGHTS),
+)
+
 RESULTS: dict[str, dict[str, Column]] = {
     table: {column.name: column for column in columns}
-    for table, columns in {"assets": _ASSETS, "groups": _GROUPS, "totals": _TOTALS, "rejects": _REJECTS}.items()
+    for table, columns in {
+        "assets": _ASSETS,
+        "groups": _GROUPS,
+        "totals": _TOTALS,
+        "rejects": _REJECTS,
+        "explain": _EXPLAIN,
+        "explain_assets": _EXPLAIN_ASSETS,
+    }.items()
 }

@@ -83,7 +83,7 @@ def applied(changes: list[tuple[set[str], Callable[[Inputs], Inputs]]], base: In
 
 
 @given(st.data())
-@settings(max_examples=20)
+@settings(max_examples=settings.default.max_examples // 3)
 def test_any_changes_add_up_and_move_only_their_own_steps(data: st.DataObject) -> None:
     """`between` checks the sums, of the whole and of every group."""
     changes = [data.draw(one) for one in data.draw(st.lists(st.sampled_from(CHANGES), min_size=1, max_size=5, unique_by=id))]
@@ -98,7 +98,7 @@ def test_any_changes_add_up_and_move_only_their_own_steps(data: st.DataObject) -
 
 
 @given(st.data())
-@settings(max_examples=6)
+@settings(max_examples=settings.default.max_examples // 6)
 def test_the_way_back_is_as_long(data: st.DataObject) -> None:
     """Of a single change of all, the step back is the step forth, taken back."""
     changes = [data.draw(data.draw(st.sampled_from([CHANGES[3], CHANGES[4], CHANGES[5], CHANGES[14], CHANGES[15]])))]

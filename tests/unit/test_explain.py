@@ -18,7 +18,9 @@ from portfolios import VALUATION_DATE
 
 import ipvalue as iv
 from ipvalue.explain import explanation, ledger
-from ipvalue.schema import InputError, RunError
+from ipvalue.explain.tables import steps_schema
+from ipvalue.explain.task import ASSETS
+from ipvalue.schema import RESULTS, InputError, RunError
 
 BASE = Inputs(portfolios.methods_and_several(24, 4, seed=5))
 IDS = BASE.table["asset_id"].to_pylist()
@@ -305,7 +307,13 @@ def test_steps_that_do_not_add_up_are_a_fault(tmp_path: Path, monkeypatch: pytes
         iv.explain(tmp_path / "old", tmp_path / "new", workers=1)
 
 
-# ------------------------------------------------------------------------------------------------ exact sums
+# ------------------------------------------------------------------------------------------------ tables and exact sums
+
+
+def test_the_tables_have_the_columns_of_the_registry() -> None:
+    for made, name in ((steps_schema(("(group columns)",)), "explain"), (ASSETS, "explain_assets")):
+        assert made.names == list(RESULTS[name])
+        assert made.types == [column.arrow_type for column in RESULTS[name].values()]
 
 
 def test_amounts_round_each_value_by_itself() -> None:

@@ -106,7 +106,7 @@ def _simulated(compiled: Compiled, appraiser: Appraiser) -> tuple[Mask, Floats, 
 def rows_at_once(compiled: Compiled, sampling: Sampling) -> int:
     """How many rights are simulated at a time, so that they take at most BYTES."""
     widest = int(np.diff(compiled.start).max(initial=1))
-    return max(1, BYTES // (sampling.paths * (8 * widest + 4 * 8)))
+    return max(1, BYTES // (width(sampling) * (8 * widest + 4 * 8)))
 
 
 def width(sampling: Sampling) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,10 +18,16 @@ from explained import Inputs, amounts, between, check, edited, moving, without
 from portfolios import VALUATION_DATE
 
 import ipvalue as iv
+from ipvalue.appraise import make_appraiser
+from ipvalue.assumptions import load_assumptions
 from ipvalue.explain import explanation, ledger
+from ipvalue.explain.ledger import Ledger
 from ipvalue.explain.tables import steps_schema
 from ipvalue.explain.task import ASSETS
-from ipvalue.schema import RESULTS, InputError, RunError
+from ipvalue.explain.worth import state_of, worth
+from ipvalue.market import load_market
+from ipvalue.schema import PORTFOLIO, RESULTS, RIGHT_TYPES, InputError, RunError
+from ipvalue.simulate import Sampling
 
 BASE = Inputs(portfolios.methods_and_several(24, 4, seed=5))
 IDS = BASE.table["asset_id"].to_pylist()
@@ -165,7 +172,54 @@ def ruled(folder: Path, shares: list[float]) -> Inputs:
     return PLAIN.but(table=PLAIN.table.append_column("share", pa.array(shares)), rule=f"{folder / 'mine.py'}:part")
 
 
+def test_every_total_between_is_that_of_a_run_with_these_inputs(tmp_path: Path) -> None:
+    """A run for each step, with what is exchanged by then; of the whole and of every group."""
+    old = BASE.but(group_by=("right_type",), precision="double")
+    parts: dict[str, dict[str, Any]] = {
+        "sampling": {"seed": 5, "paths": 80},
+        "time": {"valuation_date": VALUATION_DATE + timedelta(days=40)},
+        "periods": {"steps_per_year": 2},
+        "curves": {"curves": rates(0.004)},
+        "fx": {"fx": {"USD": 7.3, "EUR": 8.0}},
+        "factors": {"factors": {**portfolios.MARKET["factors"], "correlation": [[1.0, 0.4, 0.0], [0.4, 1.0, 0.5], [0.0, 0.5, 1.0]]}},
+        "assumptions": {"assumptions": old.assumptions.replace("amounts = [500]", "amounts = [900000]")},
+        "premise": {},
+        "data: tax_rate": {"table": edited(old.table, {one: {"tax_rate": 0.31} for one in IDS[:9]})},
+    }
+    sold = "".join(f"[premise.forced.{kind}]\ndiscount = 0.4\ntime_to_sell = 1\n" for kind in RIGHT_TYPES)
+    old = old.but(assumptions=old.assumptions + sold)
+    parts["assumptions"]["assumptions"] += sold
+    parts["premise"]["premise"] = "forced"
+    between_them, now = {"old": old}, old
+    for step, change in parts.items():
+        between_them[step] = now = now.but(**change)
+    found = between(tmp_path, old, now)
+    assert found.record["steps"] == [*between_them, "new"]
+    for step, inputs in between_them.items():
+        run = inputs.valued(tmp_path / f"{step.replace(': ', '-')}-run")
+        said = {row["right_type"]: row["value"] for row in run.groups.to_pylist()}
+        told = {row["right_type"]: float(int(row["cumulative"].scaleb(6))) / 1e6 for row in found.steps.to_pylist() if row["step"] == step}
+        assert said == told, step
+
+
 # ------------------------------------------------------------------------------------------------ errors
+
+
+@pytest.mark.parametrize("sampler", ["random", "sobol"])
+def test_a_value_is_the_mean_of_its_series(sampler: Any) -> None:
+    """Of rights by one method and by several, with and without tax benefit and premise."""
+    terms = {kind: {"discount": 0.3, "time_to_sell": 1.0} for kind in RIGHT_TYPES}
+    book = load_assumptions({**tomllib.loads(BASE.assumptions), "premise": {"forced": terms}})
+    sampling = Sampling(64, 1, "double", (), 1.0, sampler=sampler)
+    appraiser = make_appraiser(load_market(portfolios.market()), book, sampling, "forced", False)
+    known = BASE.table.column_names
+    columns = {name: BASE.table[name].combine_chunks() if name in known else pa.nulls(len(IDS), one.arrow_type) for name, one in PORTFOLIO.items()}
+    batch = pa.RecordBatch.from_pydict({name: column.cast(PORTFOLIO[name].arrow_type) for name, column in columns.items()})
+    every = np.arange(len(IDS))
+    found = worth(state_of(batch, every, appraiser, Ledger((), (sampling, sampling)).grouping), every)
+    assert found.good.all()
+    assert (found.paths == 64).all()
+    assert found.series.mean(axis=1) == pytest.approx(found.value, rel=1e-12)
 
 
 def kept(inputs: Inputs, folder: Path) -> Any:

@@ -16,10 +16,20 @@ from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
+from fsspec.spec import AbstractBufferedFile
 
+from ipvalue.files import client_errors, file_errors, first_line
 from ipvalue.schema import InputError, RunError
 
 _log = logging.getLogger("ipvalue")
+
+_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci"}
+"""Protocols of stores that know buckets and objects; a directory is only a part of names there."""
+
+
+def is_object_store(fs: Any) -> bool:
+    """Whether a file system has no directories to be made; to make one would be to make the bucket."""
+    return bool(_OBJECT_STORES.intersection([fs.protocol] if isinstance(fs.protocol, str) else fs.protocol))
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,24 @@ def atomic(path: Path) -> Iterator[Any]:
     sync(path.parent)
 
 
+@contextmanager
+def uploaded(fs: Any, path: str) -> Iterator[Any]:
+    """A file of a remote system, of which nothing stays where anything fails. An object store shows it when it is whole, as it is closed."""
+    file = fs.open(path, "wb")
+    try:
+        yield file
+        file.close()
+    except BaseException:
+        with suppress(*file_errors()):
+            if isinstance(file, AbstractBufferedFile):
+                file.closed = True  # first: to close it would be to upload it
+                file.discard()
+            else:
+                file.close()
+                fs.rm_file(path)
+        raise
+
+
 def sync(directory: Path) -> None:
     """Makes renames in a local directory last. Network file systems that answer EINVAL have nothing to do for it."""
     opened = os.open(directory, os.O_RDONLY)
@@ -94,9 +122,12 @@ def writing(name: str, kind: type[InputError] | type[RunError] = RunError) -> It
     """Turns an error of the file system into a sentence."""
     try:
         yield
+    except client_errors() as error:
+        raise kind(f"{name}: cannot be reached ({first_line(error)}): look at the credentials and the endpoint, or name another --out") from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             kind = RunError
+        code = error.errno or (errno.EACCES if isinstance(error, PermissionError) else 0)  # of an object store, without a number
         reason = {
             errno.ENOSPC: "the disk is full: free some space or name another --out",
             errno.EDQUOT: "the disk quota is used up: free some space or name another --out",
@@ -106,7 +137,7 @@ def writing(name: str, kind: type[InputError] | type[RunError] = RunError) -> It
             errno.EPERM: "writing is not permitted: name another --out or change its permissions",
             errno.EROFS: "the file system is read-only: name another --out",
             errno.ENOTDIR: "a part of the path is a file, not a directory: name another --out",
-        }.get(error.errno or 0, f"writing failed ({error.strerror or error})")
+        }.get(code, f"writing failed ({error.strerror or error})")
         raise kind(f"{name}: {reason}") from None
 
 
@@ -118,6 +149,8 @@ def reading(name: str) -> Iterator[None]:
         raise InputError(f"{name}: is missing from the result") from None
     except PermissionError:
         raise InputError(f"{name}: may not be read: ask for read permission") from None
+    except client_errors() as error:
+        raise InputError(f"{name}: cannot be reached ({first_line(error)}): look at the credentials and the endpoint") from None
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError(f"{name}: cannot be read ({str(error).splitlines()[0]}): it is damaged or cut short") from None
 

@@ -13,14 +13,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
+from ipvalue.files import file_errors, file_system
 from ipvalue.schema import InputError, nearest
-from ipvalue.storage import Hashed, Written, atomic, digest_of, lock, reading, sync, writing
+from ipvalue.storage import Hashed, Written, atomic, digest_of, is_object_store, lock, reading, sync, uploaded, writing
 
 MANIFEST = "manifest.json"
 JOURNAL = ".journal"
@@ -51,10 +51,7 @@ class Store:
         self.location = str(location)
         if not self.location.strip():
             raise InputError("the results directory has no name: give one with --out")
-        try:
-            self.fs, self.root = fsspec.core.url_to_fs(self.location)
-        except (ImportError, ValueError) as error:
-            raise InputError(f"{location}: cannot be opened as a results directory ({error})") from None
+        self.fs, self.root = file_system(self.location, "opened as a results directory")
         self._base = self.root
 
     @property
@@ -69,6 +66,11 @@ class Store:
 
     def _path(self, name: str) -> str:
         return f"{self._base.rstrip('/')}/{name}"
+
+    def place(self, name: str) -> str:
+        """A path or URL by which other processes find one of its files, whatever their current directory."""
+        path = self._path(name)
+        return path if self.is_local else str(self.fs.unstrip_protocol(path))
 
     def begin(self, fingerprint: str, *, overwrite: bool, resume: bool) -> Store:
         """The store that a run writes to, ended by `commit` or `discard`, or left for a later one to go on with.
@@ -87,7 +89,7 @@ class Store:
                 if not (resume and self.is_local):
                     draft._remove_drafts()
             try:
-                self.fs.makedirs(draft._base, exist_ok=True)
+                draft._make_directory(draft._base)
                 if draft._base != self.root:
                     sync(Path(self.root))
                 draft._try_to_write()
@@ -106,6 +108,10 @@ class Store:
     def _hidden(self, fingerprint: str) -> str:
         """Where a run is made while an earlier result is there."""
         return f"{self.root}/.new-{fingerprint[:32]}"
+
+    def _make_directory(self, path: str) -> None:
+        if not is_object_store(self.fs):
+            self.fs.makedirs(path, exist_ok=True)
 
     def _remove_drafts(self) -> None:
         """Removes what was to replace the result that is there, and was stopped; on an object store the result itself."""
@@ -259,8 +265,8 @@ class Store:
         """A file that appears under its name only when it is whole. Raises RunError naming it where that fails (a full disk, say)."""
         path = self._path(name)
         with writing(f"{self.location}/{name}"):
-            self.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-            with atomic(Path(path)) if self.is_local else self.fs.open(path, "wb") as file:
+            self._make_directory(path.rsplit("/", 1)[0])
+            with atomic(Path(path)) if self.is_local else uploaded(self.fs, path) as file:
                 yield Hashed(file)
 
     def write_parquet(self, name: str, table: pa.Table, dense: Collection[str] = (), split: Collection[str] = ()) -> Written:
@@ -324,7 +330,7 @@ class Store:
         """Whether a file is there and has the bytes it was written with."""
         try:
             return digest_of(self.fs, self._path(file.name)) == (file.bytes, file.sha256)
-        except OSError:
+        except file_errors():
             return False
 
     def write_manifest(self, content: dict[str, Any]) -> None:
@@ -414,13 +420,17 @@ def part_of(name: str) -> int | None:
 def _names(fs: Any, base: str) -> list[str]:
     """Everything under a directory, files and directories, by its name within it."""
     start = len(base.rstrip("/")) + 1
-    return [path.rstrip("/")[start:] for path in fs.find(base, withdirs=True) if len(path.rstrip("/")) > start]
+    return [path.rstrip("/")[start:] for path in fs.find(base, withdirs=not is_object_store(fs)) if len(path.rstrip("/")) > start]
 
 
 def _remove(fs: Any, base: str, keep: Iterable[str] = ()) -> None:
     """Removes what a run wrote under a directory, but for `keep` and what lies under it; then the directories left empty."""
     kept = {*keep, LOCK}
     ours = [name for name in _names(fs, base) if _OURS.fullmatch(name) and not kept & {name, name.split("/")[0]}] if fs.isdir(base) else []
+    if is_object_store(fs):
+        if ours:
+            fs.rm([f"{base.rstrip('/')}/{name}" for name in ours])
+        return
     for name in sorted(ours, reverse=True):
         path = f"{base.rstrip('/')}/{name}"
         with suppress(FileNotFoundError):

@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from ipvalue.files import file_system
 from ipvalue.intake.cells import readable
-from ipvalue.intake.stored import BATCH_ROWS, Format, Unit, can_be_read, describe_file, digest, file_system, place_of, reading, state_of
+from ipvalue.intake.stored import BATCH_ROWS, Format, Unit, can_be_read, describe_file, digest, place_of, reading, state_of
 from ipvalue.schema import PORTFOLIO, Column, InputError, RunError, did_you_mean, nearest
 
 _FORMATS: dict[str, Format] = {
@@ -187,7 +188,8 @@ def _open_file(path: str, display: str, spool: Path, names: _Names) -> SourceFil
     if suffix == ".csv":
         opened, fmt = _spool_csv(path, display, spool, names), _FORMATS[".arrow"]
     elif suffix in _FORMATS:
-        opened, fmt = path, _FORMATS[suffix]
+        # workers of a cluster have other current directories
+        opened, fmt = path if "://" in path else place_of(path), _FORMATS[suffix]
     else:
         raise InputError(f"{display}: {suffix or 'a file without a suffix'} is not a known kind of file: give {_KINDS}")
     with reading(display, "Parquet" if fmt == "parquet" else "an Arrow IPC file"):

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from ipvalue.files import client_errors, file_errors, file_system, first_line
 from ipvalue.intake.shared import Batches, Streams
 from ipvalue.schema import InputError, did_you_mean_file
 
@@ -54,22 +54,11 @@ def reading(display: str, what: str = "file") -> Iterator[None]:
         raise
     except PermissionError:
         raise InputError(f"{display}: may not be read: ask for read permission") from None
+    except client_errors() as error:
+        raise InputError(f"{display}: cannot be reached ({first_line(error)}): look at the credentials and the endpoint") from None
     except (OSError, ValueError, ImportError, pa.ArrowException) as error:
         mend = "write it in UTF-8" if "UTF8" in str(error) or "utf-8" in str(error) else "it is damaged, cut short or something else"
-        raise InputError(f"{display}: cannot be read as {what} ({_first_line(error)}): {mend}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")
-
-
-def file_system(path: str) -> tuple[Any, str]:
-    """The fsspec file system of a path or URL, and its path there. Raises InputError where there is no such system."""
-    try:
-        fs, inner = fsspec.core.url_to_fs(path)
-    except (ImportError, ValueError) as error:
-        raise InputError(f"{path}: cannot be opened ({_first_line(error)})") from None
-    return fs, inner
+        raise InputError(f"{display}: cannot be read as {what} ({first_line(error)}): {mend}") from None
 
 
 def place_of(path: str) -> str:
@@ -88,10 +77,9 @@ def state_of(path: str) -> str:
 def can_be_read(path: str) -> bool:
     """Whether a file is there and may be read."""
     fs, inner = file_system(path)
-    fs.invalidate_cache()
     try:
         fs.cat_file(inner, start=0, end=1)
-    except OSError:
+    except file_errors():
         return False
     return True
 
@@ -111,7 +99,8 @@ def open_binary(path: str) -> pa.NativeFile:
 def digest(path: str) -> str:
     """The SHA-256 of a file's bytes."""
     state = hashlib.sha256()
-    with fsspec.open(path, "rb") as file:
+    fs, inner = file_system(path)
+    with fs.open(inner, "rb") as file:
         while block := file.read(1 << 20):
             state.update(block)
     return state.hexdigest()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import clusters
 import pyarrow as pa
 import pytest
 from bits import digests
@@ -62,32 +60,5 @@ def expected(plain: Result) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a Dask scheduler with one worker of two threads, both processes of their own."""
-    folder = tmp_path_factory.mktemp("cluster")
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(*arguments: str) -> None:
-        command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
-        started.append(subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-
-    try:
-        start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", "scheduler.json")
-        file = folder / "scheduler.json"
-        _wait_for(file.exists)
-        from distributed import Client
-
-        start("worker", "--scheduler-file", "scheduler.json", "--nthreads", "2", "--no-nanny", "--host", "127.0.0.1")
-        with Client(scheduler_file=str(file)) as client:
-            client.wait_for_workers(1, timeout=60)
-            address = str(client.scheduler.address)
-        yield address
-    finally:
-        for process in reversed(started):
-            process.kill()
-            process.wait()
-
-
-def _wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
+    with clusters.started(tmp_path_factory.mktemp("cluster"), 1, "--no-nanny", threads=2) as made:
+        yield made.address

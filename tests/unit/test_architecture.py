@@ -22,6 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("numba_kernel",),
     ("backend",),
     ("schema", "columns"),
+    ("files",),
     ("intake", "assumptions", "market", "synthesize", "cash_rule"),
     ("tables", "rows"),
     ("rules", "drivers"),
@@ -34,12 +35,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("summary",),
     ("reconcile", "tolerance"),
     ("appraise",),
+    ("likeness",),
     ("lending", "scenarios"),
     ("heap", "memory"),
-    ("options", "storage", "fingerprint"),
+    ("options", "storage", "fingerprint", "cluster"),
     ("job", "job_file", "store", "spread"),
     ("receipt",),
     ("task",),
+    ("quarantine",),
     ("inputs",),
     ("journal",),
     ("manifest",),
@@ -250,7 +253,7 @@ def test_methods_know_no_paths_random_numbers_or_files() -> None:
 
 def test_execution_and_storage_know_no_finance() -> None:
     problems = []
-    for module in of("execute", "store", "storage", "spread", "task", "receipt", "journal", "fingerprint"):
+    for module in of("execute", "store", "storage", "spread", "cluster", "quarantine", "task", "receipt", "journal", "fingerprint"):
         problems += takes(module, {"ipvalue.cashflows", "ipvalue.stopping"})
         problems += speaks(module, FINANCE)
     fail_with(problems)

@@ -34,7 +34,7 @@ def command(
     group_by: Annotated[str | None, typer.Option(help="Columns to group by, as sector,right_type.", show_default=False)] = None,
     keep_paths: Annotated[bool, typer.Option("--keep-paths", help="Keep every path of every right (large).")] = False,
     workers: Annotated[int | None, typer.Option(help="Threads or processes; by default the cores.", show_default=False)] = None,
-    scheduler: Annotated[str, typer.Option(help="threads, processes, or tcp://HOST:PORT of a Dask scheduler.")] = "threads",
+    scheduler: Annotated[str, typer.Option(help="threads, processes, or tcp://HOST:PORT (tls://) of a Dask scheduler.")] = "threads",
     memory: Annotated[str | None, typer.Option(help="Memory the run may use, as 8GiB; by default what is free.", show_default=False)] = None,
     backend: Annotated[
         str | None, typer.Option(help="native (C) or numba: the same bits; by default native where built.", show_default=False)

@@ -14,7 +14,9 @@ from ipvalue import spread
 from ipvalue.fingerprint import Terms, fingerprint
 from ipvalue.inputs import Inputs
 from ipvalue.journal import Journal, refuse_others, refuse_otherwise
+from ipvalue.likeness import common_ground
 from ipvalue.manifest import manifest_of, terms_of, warnings_of, write_tables
+from ipvalue.quarantine import run_apart
 from ipvalue.receipt import Receipt
 from ipvalue.schema import BrokenRule, InputError, IpvalueError, RunError
 from ipvalue.storage import Written
@@ -175,6 +177,8 @@ def _gather(
 ) -> None:
     """Runs the tasks; `take` brings their receipts, in any order, into `whole`, of which `progress` tells."""
     job = inputs.run.job
+    writes = function is run_task
+    common = None if job.scheduler in ("threads", "processes") else common_ground(job.backend, _places(inputs, writes))
 
     def told(receipt: Receipt) -> None:
         take(receipt)
@@ -184,9 +188,16 @@ def _gather(
     if progress and whole.rows:  # of a run that goes on
         progress(whole.rows, inputs.portfolio.rows)
     try:
-        spread.run(function, list(tasks), inputs.run, job.scheduler, job.threads, told)
+        spread.run(function, list(tasks), inputs.run, job.scheduler, job.threads, told, run_apart if writes else None, common)
     finally:
         inputs.run.streams.release()
+
+
+def _places(inputs: Inputs, writes: bool) -> list[str]:
+    """Files that whoever works for a run must see: the first of the portfolio and, where it writes, one that the results directory has."""
+    store = inputs.run.store
+    first = inputs.tasks[0].unit.path
+    return [first, store.place(MANIFEST if store.found == "finished" else JOURNAL)] if writes else [first]
 
 
 def _nothing_left(gathered: Receipt) -> InputError:

@@ -103,7 +103,7 @@ class Place(Strict):
     def _check_scheduler(cls, value: str) -> str:
         if value in ("threads", "processes") or re.fullmatch(r"(tcp|tls)://.+:\d+", value):
             return value
-        raise ValueError(f"{value!r} must be threads, processes or tcp://HOST:PORT{did_you_mean(value, ('threads', 'processes'))}")
+        raise ValueError(f"{value!r} must be threads, processes or tcp://HOST:PORT (or tls://){did_you_mean(value, ('threads', 'processes'))}")
 
     @field_validator("backend")
     @classmethod

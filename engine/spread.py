@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import signal
 import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
-from multiprocessing import resource_tracker
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-import dask
 import dask.threaded
 import pyarrow as pa
 from dask.callbacks import Callback
 
 from ipvalue.backend import clear_stop, kernel, request_stop
+from ipvalue.cluster import connected
+from ipvalue.likeness import lacking
 from ipvalue.schema import IpvalueError, RunError
 
 T = TypeVar("T")
@@ -32,22 +32,37 @@ WINDOW = 4
 STOP_SECONDS = 4.0
 """How long a stopped run waits for its tasks: they look at the stop flag at every block of paths."""
 STOP_LOOK = 0.05
-CONNECT_SECONDS = 10
 WORKERS_LOOK = 1.0
 WORKERLESS_SECONDS = 60.0
 """How long a cluster may be without any worker: those that died are started again within seconds."""
+MOST_APART = 4
+"""How often a task is given out to be run apart: a worker that does so may die of another task."""
+
+Apart = Callable[[T, S, Callable[[], bool]], R]
+"""Runs a task that killed its workers, in such a way that it kills none; whether the run was stopped meanwhile is what it may ask."""
 
 
-def run(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, scheduler: str, workers: int, take: Callable[[R], None]) -> None:
+def run(
+    function: Callable[[T, S], R],
+    tasks: Sequence[T],
+    shared: S,
+    scheduler: str,
+    workers: int,
+    take: Callable[[R], None],
+    apart: Apart[T, S, R] | None = None,
+    common: Mapping[str, Any] | None = None,
+) -> None:
     """Calls take(function(task, shared)) for every task, each once, in whatever order they end; threads begin them in their own. The first
     failure stops the rest.
 
-    scheduler: "threads", "processes" (of `workers`) or the address of a Dask scheduler, tcp://HOST:PORT. KeyboardInterrupt stops the kernels.
+    scheduler: "threads", "processes" (of `workers`) or the address of a Dask scheduler, tcp://HOST:PORT or tls://. KeyboardInterrupt stops the
+    kernels. apart: what takes the place of `function` for a task that killed its worker again and again. common: what the workers of a cluster
+    must have in common with this process (likeness.py), asked before any work, and of each once more before its first task.
     """
     if scheduler == "threads":
         _on_threads(function, tasks, shared, workers, take)
     else:
-        _on_cluster(function, tasks, shared, scheduler, workers, take)
+        _on_cluster(_Work(function, apart, shared, common, uuid.uuid4().hex), tasks, scheduler, workers, take)
 
 
 def _on_threads(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, workers: int, take: Callable[[R], None]) -> None:
@@ -109,31 +124,48 @@ class _Counter:
             return self._changed.wait_for(lambda: not self._inside, seconds)
 
 
-def _on_cluster(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, scheduler: str, workers: int, take: Callable[[R], None]) -> None:
+@dataclass(frozen=True)
+class _Work(Generic[T, S, R]):
+    """What the tasks of a run do, and what they share: sent to each worker once."""
+
+    function: Callable[[T, S], R]
+    apart: Apart[T, S, R] | None
+    shared: S
+    common: Mapping[str, Any] | None
+    run: str
+
+
+@dataclass(frozen=True)
+class _Sent(Generic[T]):
+    """A task on its way, and how often it was given out to be run apart."""
+
+    task: T
+    apart: int = 0
+
+
+def _on_cluster(work: _Work[T, S, R], tasks: Sequence[T], scheduler: str, workers: int, take: Callable[[R], None]) -> None:
     from distributed import as_completed
 
-    name = uuid.uuid4().hex
-    with _client(scheduler, workers) as (client, slots):
+    with connected(scheduler, workers, work.common) as (client, slots):
         # the result of a task, not scattered data: it is made again where the worker that held it is lost
-        everywhere = client.submit(_itself, shared, pure=False)
-        waiting = iter(tasks)
-        of_future: dict[str, T] = {}
+        everywhere = client.submit(_itself, work, pure=False)
+        waiting = iter(map(_Sent, tasks))
+        of_future: dict[str, _Sent[T]] = {}
 
-        def submit(some: Sequence[T]) -> list[Any]:
-            futures = [client.submit(_worker_call, function, task, everywhere, name, pure=False) for task in some]
-            of_future.update({future.key: task for future, task in zip(futures, some, strict=True)})
+        def submit(some: Sequence[_Sent[T]]) -> list[Any]:
+            futures = [client.submit(_worker_call, one.task, everywhere, bool(one.apart), pure=False) for one in some]
+            of_future.update({future.key: one for future, one in zip(futures, some, strict=True)})
             return futures
 
         flow = as_completed(submit(list(islice(waiting, WINDOW * slots))))
         try:
             for future in _as_they_end(flow, client):
-                task = of_future.pop(future.key)
-                again = _taken(future, take)
+                again = _taken(future, of_future.pop(future.key), work.apart is not None, take)
                 future.release()
-                flow.update(submit([task] if again else list(islice(waiting, 1))))
+                flow.update(submit([again] if again else list(islice(waiting, 1))))
         except BaseException:
-            if scheduler != "processes":
-                _stop_workers(client, name)
+            if scheduler != "processes" and client.status == "running":
+                _stop_workers(client, work.run)
             raise
 
 
@@ -149,31 +181,45 @@ def _as_they_end(flow: Any, client: Any) -> Iterator[Any]:
         now = time.monotonic()
         if now - looked >= WORKERS_LOOK:
             looked = now
-            if client.nthreads():
+            if _has_workers(client):
                 since = now
             elif now - since >= WORKERLESS_SECONDS:
                 raise RunError(f"all workers are gone and none came back in {WORKERLESS_SECONDS:g} s: look at their logs, or use --scheduler threads")
 
 
-def _taken(future: Any, take: Callable[[R], None]) -> bool:
-    """Takes a future's result; True if the task must be run again because its worker was stopped for the sake of another run."""
+def _has_workers(client: Any) -> bool:
+    try:
+        return bool(client.nthreads())
+    except OSError:
+        raise _lost() from None
+
+
+def _lost() -> RunError:
+    return RunError("the Dask scheduler was lost: look at its log, and start it again")
+
+
+def _taken(future: Any, sent: _Sent[T], may_go_apart: bool, take: Callable[[R], None]) -> _Sent[T] | None:
+    """Takes a future's result; gives the task back if it must be run again: its worker was stopped for the sake of another run, or died of it."""
+    from distributed import KilledWorker
+    from distributed.comm.core import CommClosedError
+
     try:
         take(future.result())
     except (IpvalueError, KeyboardInterrupt, MemoryError):
         raise
     except kernel.Stopped:
-        return True
+        return sent
+    except KilledWorker:
+        if not may_go_apart or sent.apart == MOST_APART:
+            raise RunError(
+                "a worker failed: it died again and again at the same rows, for want of memory perhaps: use fewer --workers or --paths"
+            ) from None
+        return replace(sent, apart=sent.apart + 1)
+    except (CancelledError, CommClosedError):
+        raise _lost() from None
     except Exception as error:
-        raise RunError(f"a worker failed: {_reason(error)}") from error
-    return False
-
-
-def _reason(error: Exception) -> str:
-    from distributed import KilledWorker
-
-    if isinstance(error, KilledWorker):
-        return "it died again and again at the same rows, for want of memory perhaps: use fewer --workers or --paths"
-    return f"{type(error).__name__}: {error}"
+        raise RunError(f"a worker failed: {type(error).__name__}: {error}") from error
+    return None
 
 
 # ------------------------------------------------------------------------------------------------------- in a worker process
@@ -182,23 +228,40 @@ _at_work: dict[str, _Counter] = {}
 """The tasks of each run that are inside this process."""
 _stopped: set[str] = set()
 """Runs whose tasks are not wanted any more."""
+_fit: set[str] = set()
+"""Runs that this process was found fit for."""
 
 
 def _itself(value: S) -> S:
     return value
 
 
-def _worker_call(function: Callable[[T, S], R], task: T, shared: S, run: str) -> R:
+def _worker_call(task: T, work: _Work[T, S, R], apart: bool) -> R:
     """What a worker process does for one task: one level of parallelism only."""
     pa.set_cpu_count(1)
-    with _at_work.setdefault(run, _Counter()):
-        if run in _stopped:
+    with _at_work.setdefault(work.run, _Counter()):
+        if work.run in _stopped:
             raise kernel.Stopped("this run was stopped")
-        return function(task, shared)
+        _check_once(work)
+        if apart:
+            assert work.apart is not None
+            return work.apart(task, work.shared, lambda: work.run in _stopped)
+        return work.function(task, work.shared)
+
+
+def _check_once(work: _Work[T, S, R]) -> None:
+    """A worker that came after the run began is asked here. Raises RunError where it is not fit for it."""
+    if work.common is None or work.run in _fit:
+        return
+    from distributed import get_worker
+
+    if lacks := lacking(work.common):
+        raise RunError(f"worker {get_worker().address} {lacks}")
+    _fit.add(work.run)
 
 
 def _stop_workers(client: Any, run: str) -> None:
-    """Ends the tasks of a run on a cluster that goes on without it; a cluster that cannot be reached has none to end."""
+    """Ends the tasks of a run on a cluster that goes on without it."""
     with suppress(OSError, TimeoutError):
         client.run(_stop_here, run, on_error="ignore")
 
@@ -214,76 +277,3 @@ async def _stop_here(run: str) -> None:
                 await asyncio.sleep(STOP_LOOK)
         finally:
             clear_stop()
-
-
-# ------------------------------------------------------------------------------------------------------- the cluster
-
-
-@contextmanager
-def _client(scheduler: str, workers: int) -> Iterator[tuple[Any, int]]:
-    """A Dask client and how many tasks run at once. Raises RunError where a cluster cannot be reached or has no workers."""
-    from distributed import Client
-
-    settings = {"distributed.admin.log-length": 0, "distributed.admin.large-graph-warning-threshold": "1GiB"}
-    with dask.config.set(settings), _quiet():
-        if scheduler == "processes":
-            with _local_cluster(workers) as cluster, Client(cluster) as client:
-                yield client, workers
-            return
-        try:
-            client = Client(scheduler, timeout=CONNECT_SECONDS)
-        except OSError as error:
-            raise RunError(f"{scheduler}: no Dask scheduler answers there ({error}); start one, or use --scheduler threads") from None
-        with client:
-            slots = sum(client.nthreads().values())
-            if not slots:
-                raise RunError(f"{scheduler}: the Dask scheduler has no workers; start some")
-            yield client, slots
-
-
-@contextmanager
-def _local_cluster(workers: int) -> Iterator[Any]:
-    """Worker processes of this machine, reachable from it alone. Raises RunError where they do not start.
-
-    Ctrl-C in a terminal reaches every process of the group; here only this one is to answer it. Threads and processes inherit a blocked
-    signal, so the cluster's, made while it is blocked, never see it; this thread does as soon as the cluster can be closed again.
-    """
-    from distributed import LocalCluster
-
-    resource_tracker.ensure_running()  # started later, it would unblock the signal
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        try:
-            cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-                memory_limit=0,
-                silence_logs=logging.CRITICAL + 1,
-            )
-        except RuntimeError as error:
-            raise RunError(
-                f"the worker processes did not start ({error}): a script that uses them must keep its calls under "
-                'if __name__ == "__main__":, or use scheduler="threads"'
-            ) from None
-        with cluster:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            yield cluster
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Dask's own log stays off the terminal: what matters of it is said as an error of the run."""
-    handlers = logging.getLogger("distributed").handlers
-    levels = [handler.level for handler in handlers]
-    for handler in handlers:
-        handler.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for handler, level in zip(handlers, levels, strict=False):
-            handler.setLevel(level)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
+import numpy as np
 import pyarrow as pa
 
 from ipvalue.appraise import Appraiser, Rows
@@ -39,10 +40,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Task:
-    """A range of rows and the number of its part file."""
+    """A range of rows and the number of its part file; `quarantined` rows (by their number within the file) are not to be valued."""
 
     unit: Unit
     number: int
+    quarantined: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,14 @@ def run_clean(clean: Clean, run: Run) -> Receipt:
     keep_freed_memory()
     with kernels(run.job.backend).DefaultArithmetic():
         return _value_task(clean, run)
+
+
+def try_task(task: Task, run: Run) -> None:
+    """Values one range of rows as run_task does, and writes nothing."""
+    clean = Clean(task, read(task.unit, run.duplicates, extra=run.extra, streams=run.streams))
+    with kernels(run.job.backend).DefaultArithmetic():
+        for _ in _values(clean, run, Receipt(run.appraiser.new_totals(run.job.group_by)), []):
+            pass
 
 
 def _value_task(clean: Clean, run: Run) -> Receipt:
@@ -121,11 +131,25 @@ def _prepared(clean: Clean, run: Run, receipt: Receipt) -> Iterator[Iterator[Row
     unit = clean.task.unit
     for batch, row, rejects in clean.batches:
         receipt.rejects.merge(rejects)
+        batch, row = _without(clean.task, batch, row, receipt.rejects)
         for start in range(0, batch.num_rows, chunk):
             stop = min(start + chunk, batch.num_rows)
             pieces = ((first, min(first + piece, stop)) for first in range(start, stop, piece))
             yield (run.appraiser.rows(batch.slice(a, b - a), row[a:b], unit.display, receipt.rejects) for a, b in pieces)
     receipt.rows = unit.rows
+
+
+def _without(task: Task, batch: pa.RecordBatch, row: Longs, rejects: Rejects) -> tuple[pa.RecordBatch, Longs]:
+    """Rows and their numbers without the quarantined ones, which go to the rejects."""
+    deadly = np.isin(row, task.quarantined)
+    if not deadly.any():
+        return batch, row
+    names = batch["asset_id"].filter(pa.array(deadly)).to_pylist()
+    messages = [
+        f"asset_id {name!r} ended every process that valued it: look at its cells, and at the rule where one earns its income" for name in names
+    ]
+    rejects.add(task.unit.display, row[deadly], names, "asset_id", names, "a row can be valued without ending the process", messages)
+    return batch.filter(pa.array(~deadly)), row[~deadly]
 
 
 def _paths_schema(job: Job) -> pa.Schema:

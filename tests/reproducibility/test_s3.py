@@ -21,7 +21,7 @@ from portfolios import ASSUMPTIONS, market, random_portfolio
 
 import ipvalue
 from ipvalue.files import file_system
-from ipvalue.schema import InputError
+from ipvalue.schema import InputError, RunError
 from ipvalue.store import Store
 
 moto_server = pytest.importorskip("moto.server", reason="moto is not installed")
@@ -254,7 +254,7 @@ def test_no_bucket(typed: Any) -> None:
     assert fs.ls("") == ["rights"]
 
 
-@pytest.mark.parametrize("env", [NO_ENDPOINT, NO_CREDENTIALS], ids=["no endpoint", "no credentials"])
+@pytest.mark.parametrize("env", [pytest.param(NO_ENDPOINT, marks=pytest.mark.slow), NO_CREDENTIALS], ids=["no endpoint", "no credentials"])
 def test_not_reached(typed: Any, env: dict[str, str | None]) -> None:
     told = typed("portfolio.parquet", f"{BUCKET}/out", **env)
     assert told.startswith("s3://rights/out: cannot be reached (")
@@ -268,6 +268,15 @@ def test_no_permission(typed: Any, refusing: str) -> None:
     told = typed("portfolio.parquet", f"{BUCKET}/out", AWS_ENDPOINT_URL=refusing)
     assert told == "s3://rights/out: writing is not permitted: name another --out or change its permissions"
     assert typed(f"{BUCKET}/p.parquet", "out", AWS_ENDPOINT_URL=refusing) == "s3://rights/p.parquet: may not be read: ask for read permission"
+
+
+def test_a_worker_without_credentials(store: str, local: Path, portfolio: str, tmp_path: Path) -> None:
+    """It is found out before any work, and named."""
+    bare = {**{name: text or "" for name, text in NO_CREDENTIALS.items()}, "HOME": str(tmp_path)}
+    told = pytest.raises(RunError, match=r"worker tcp://[\d.:]+ does not see s3://rights/in/a.parquet \(Unable to locate credentials\): name a")
+    with clusters.started(tmp_path, 1, env=bare) as cluster, told:
+        value(local, portfolio, f"{store}/bare", scheduler=cluster.address)
+    assert objects(f"{store}/bare") == {}
 
 
 def test_s3fs_is_not_installed(typed: Any, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ import pytest
 from bits import digests
 from portfolios import ASSUMPTIONS, market, random_portfolio
 
+from ipvalue import cluster as connecting
 from ipvalue import spread
 from ipvalue.ext import kernel
 from ipvalue.schema import RunError
@@ -285,7 +286,7 @@ def test_every_task_is_taken_once(scheduler: str, workers: int, tasks: int) -> N
 
 
 def test_a_cluster_that_does_not_answer(value: Value, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spread, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(connecting, "CONNECT_SECONDS", 1)
     with pytest.raises(RunError, match="no Dask scheduler answers"):
         value(random_portfolio(3), scheduler="tcp://127.0.0.1:9", out=tmp_path / "out")
     assert not (tmp_path / "out").exists()

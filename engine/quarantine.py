@@ -1,0 +1,160 @@
+"""A task that killed its workers, run in processes of its own: the rows that end them are found and left out, the others are valued.
+
+A fault that ends a process (an address outside a table in a user's rule, a damaged library) cannot be caught in it. So a process is started that
+values the task's rows piece by piece and says when it has done one; where it ends, a next one values that piece alone in smaller pieces, until a
+piece is one row. Each of these steps divides by PIECES; each row in itself is valued a few times at most.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+
+from ipvalue.backend import kernel
+from ipvalue.receipt import Receipt
+from ipvalue.schema import RunError
+from ipvalue.task import Run, Task, run_task, try_task
+
+PIECES = 16
+MOST_ROWS = 16
+"""Rows of one task that may be left out: where more end their process, it is the machine that is at fault, or the engine."""
+MOST_VAIN = 3
+"""Deaths in a task that no row is found for: processes are ended from outside as well, and for want of memory."""
+_LOOK = 0.1
+_START = "from ipvalue.quarantine import serve; serve(*map(int, __import__('sys').argv[1:]))"
+
+Stopped = Callable[[], bool]
+
+
+def run_apart(task: Task, run: Run, stopped: Stopped) -> Receipt:
+    """What run_task does and gives, without the rows that end the process which values them: they are among the rejects.
+
+    Raises RunError where too many do, or where none is found to and the task ends its process still; kernel.Stopped where the run was stopped.
+    """
+    task = replace(task, quarantined=_deadly_rows(task, run, stopped))
+    with _process((task, run, []), stopped) as answers:
+        for answer in answers:
+            assert isinstance(answer, Receipt)
+            return answer
+    raise _vain(task)
+
+
+def _vain(task: Task) -> RunError:
+    unit = task.unit
+    return RunError(
+        f"{unit.display}, rows {unit.first_row} to {unit.first_row + unit.rows - 1}: a process that values them ends, and at no certain row, "
+        "for want of memory perhaps: use fewer --workers or --paths"
+    )
+
+
+def _deadly_rows(task: Task, run: Run, stopped: Stopped) -> tuple[int, ...]:
+    """The rows, by their numbers within the file, at which processes end."""
+    found: list[int] = []
+    vain, rest = 0, range(task.unit.rows)
+    while rest:
+        part = _deadly_part(task, run, rest, stopped)
+        if part is None:
+            break
+        while len(part) > 1 and (smaller := _deadly_part(task, run, part, stopped)):
+            part = smaller
+        if len(part) == 1:
+            found.append(task.unit.first_row + part.start)
+        else:
+            vain += 1
+        if len(found) > MOST_ROWS:
+            raise RunError(
+                f"{task.unit.display}: more than {MOST_ROWS} rows (the first is {found[0]}) end the process that values them, for want of memory "
+                "perhaps: use fewer --workers or --paths"
+            )
+        if vain > MOST_VAIN:
+            raise _vain(task)
+        rest = range(part.stop, rest.stop)
+    return tuple(found)
+
+
+def _deadly_part(task: Task, run: Run, rows: range, stopped: Stopped) -> range | None:
+    """The piece of the task's `rows` (from 0) at which a process ended that was to value them all; None where it came to their end."""
+    pieces = [rows[len(rows) * i // PIECES : len(rows) * (i + 1) // PIECES] for i in range(PIECES)]
+    pieces = [piece for piece in pieces if piece]
+    done = 0
+    with _process((task, run, pieces), stopped) as answers:
+        for _ in answers:
+            done += 1
+    return pieces[done] if done < len(pieces) else None
+
+
+@contextmanager
+def _process(work: tuple[Task, Run, list[range]], stopped: Stopped) -> Iterator[Iterator[Any]]:
+    """The answers of a process that serves `work`, until it ends, however that is."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as answers:
+        command = [sys.executable, "-c", _START, str(writing)]
+        # a session of its own: Ctrl-C in a terminal is not to look like a death of its own
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=[writing], start_new_session=True
+        )
+        os.close(writing)
+        assert process.stdin is not None
+        try:
+            with suppress(BrokenPipeError):
+                pickle.dump(work, process.stdin)
+                process.stdin.flush()
+            yield _answers(answers, stopped)
+        finally:
+            process.kill()
+            process.wait()
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+
+
+def _answers(file: Any, stopped: Stopped) -> Iterator[Any]:
+    """Objects as they arrive, until the other end is closed. Raises those that are exceptions."""
+    while True:
+        while not select.select([file], [], [], _LOOK)[0]:
+            if stopped():
+                raise kernel.Stopped("this run was stopped")
+        try:
+            answer = pickle.load(file)
+        except (EOFError, pickle.UnpicklingError):  # ended, between two answers or within one
+            return
+        if isinstance(answer, BaseException):
+            raise answer
+        yield answer
+
+
+def serve(writing: int) -> None:
+    """What the process does: a task's pieces one after another, or, without any, the task itself; ends with whoever started it."""
+    pa.set_cpu_count(1)
+    task, run, pieces = pickle.load(sys.stdin.buffer)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with os.fdopen(writing, "wb") as file:
+        try:
+            for piece in pieces:
+                unit = task.unit
+                part = replace(unit, skip=unit.skip + piece.start, rows=len(piece), first_row=unit.first_row + piece.start)
+                try_task(replace(task, unit=part), run)
+                _say(True, file)
+            if not pieces:
+                _say(run_task(task, run), file)
+        except Exception as error:
+            _say(error, file)
+
+
+def _say(answer: object, file: Any) -> None:
+    pickle.dump(answer, file)
+    file.flush()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read(1)
+    os._exit(1)

@@ -1,0 +1,197 @@
+"""Clusters that lose a worker or their scheduler, or have one that is not fit for the run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import clusters
+import pyarrow.parquet as pq
+import pytest
+from commandline import MARKET, contents
+from portfolios import ASSUMPTIONS, random_portfolio
+
+from ipvalue import check, value
+from ipvalue.likeness import common_ground, lacking
+from ipvalue.schema import RunError
+
+ROWS = 600
+SECONDS = 20.0
+"""How soon a run must end that has lost its scheduler; a busy machine is allowed for."""
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A folder with a portfolio that takes a core some seconds."""
+    return furnished(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a run that nobody disturbed."""
+    folder = furnished(tmp_path_factory.mktemp("undisturbed"))
+    code, events = ended(command(folder, "out", "--workers", "2"))
+    assert code == 0, events
+    return parts(folder / "out")
+
+
+def furnished(folder: Path) -> Path:
+    pq.write_table(random_portfolio(ROWS), folder / "portfolio.parquet", row_group_size=10)
+    (folder / "assumptions.toml").write_text(ASSUMPTIONS)
+    (folder / "market.toml").write_text(MARKET)
+    return folder
+
+
+def command(work: Path, out: str, *options: str, paths: int = 8_000) -> subprocess.Popen[str]:
+    """`ipvalue value` on the portfolio, beside this process."""
+    line = [sys.executable, "-c", "from ipvalue.cli import main; main()", "value", "portfolio.parquet", "--assumptions", "assumptions.toml"]
+    line += ["--out", out, "--group-by", "sector", "--paths", str(paths), "--log-json", *options]
+    return subprocess.Popen(line, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def ended(process: subprocess.Popen[str], seconds: float = 240.0) -> tuple[int, list[dict[str, Any]]]:
+    """The exit code of a command and what it logged."""
+    _, stderr = process.communicate(timeout=seconds)
+    return process.returncode, [json.loads(line) for line in stderr.splitlines()]
+
+
+def begun(process: subprocess.Popen[str]) -> None:
+    """Until it tells of progress."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if json.loads(line)["event"] == "progress":
+            return
+    raise AssertionError("the run ended before it could be disturbed")
+
+
+def parts(folder: Path) -> dict[str, bytes]:
+    """All files but the one that holds times and hosts."""
+    return {name: content for name, content in contents(folder).items() if name != "manifest.json"}
+
+
+def test_a_worker_is_killed(work: Path, expected: dict[str, bytes]) -> None:
+    """The tasks it had are run again, by the other and by its successor; each part is there once."""
+    with clusters.started(work, 2) as cluster:
+        process = command(work, "out", "--scheduler", cluster.address)
+        begun(process)
+        cluster.processes_of_workers()[0].kill()
+        code, events = ended(process)
+    assert code == 0, events
+    assert parts(work / "out") == expected
+    names = [file["name"] for file in json.loads((work / "out" / "manifest.json").read_text())["files"]]
+    assert len(names) == len(set(names)) == len(expected)
+
+
+def test_the_scheduler_is_killed(work: Path, expected: dict[str, bytes]) -> None:
+    """A sentence in seconds, what is done is kept, and the same command with --resume ends as if nothing had been."""
+    with clusters.started(work, 1) as cluster:
+        process = command(work, "out", "--scheduler", cluster.address)
+        begun(process)
+        cluster.scheduler.kill()
+        started = time.monotonic()
+        code, events = ended(process)
+        print(f"ended after {time.monotonic() - started:.1f} s")
+        assert time.monotonic() - started < SECONDS
+    assert code == 1, events
+    assert events[-1]["text"].startswith("the Dask scheduler was lost: look at its log, and start it again; ")
+    assert "parts are kept in out: the same command with --resume goes on" in events[-1]["text"]
+    code, events = ended(command(work, "out", "--resume", "--workers", "2"))
+    assert code == 0, events
+    assert parts(work / "out") == expected
+
+
+def test_the_dashboard_is_named(work: Path) -> None:
+    with clusters.started(work, 1) as cluster:
+        code, events = ended(command(work, "out", "--scheduler", cluster.address, paths=100))
+    assert code == 0, events
+    notices = [one["text"] for one in events if one["event"] == "notice"]
+    assert len(notices) == 1
+    assert notices[0].startswith(f"{cluster.address}: workers 1, threads 1; dashboard: http://127.0.0.1:")
+
+
+# ------------------------------------------------------------------------------------------------- workers that are not fit
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Cluster]:
+    """A scheduler without workers, which each test brings and takes away again."""
+    with clusters.started(tmp_path_factory.mktemp("unfit"), 0) as made:
+        yield made
+
+
+def refusal(work: Path, cluster: clusters.Cluster, site: str) -> tuple[str, str]:
+    """What a run says to a worker that reads `site` as it starts, its address aside; nothing may be left of the run."""
+    (work / "sitecustomize.py").write_text(site)
+    worker = cluster.add_worker("--no-nanny", env={"PYTHONPATH": str(work)})
+    cluster.wait_for_workers(1)
+    before = contents(work)
+    try:
+        with pytest.raises(RunError) as raised:
+            value(work / "portfolio.parquet", market=work / "market.toml", scheduler=cluster.address, out=work / "out", paths=10)
+    finally:
+        worker.kill()
+        worker.wait()
+    assert contents(work) == before
+    subject, address, rest = str(raised.value).split(" ", 2)
+    assert subject == "worker"
+    assert address.startswith("tcp://127.0.0.1:")
+    return address, rest
+
+
+@pytest.mark.parametrize(
+    ("site", "told"),
+    [
+        (
+            "from ipvalue import likeness\nlikeness.VERSIONS['numerics_version'] = 1\n",
+            "has numerics_version 1, and the run has ",
+        ),
+        (
+            "from ipvalue import likeness\nlikeness.VERSIONS['ipvalue'] = '0.0.7'\n",
+            "has ipvalue 0.0.7, and the run has ",
+        ),
+        (
+            "from ipvalue.ext import kernel\nsimulate = kernel.simulate\n"
+            "kernel.simulate = lambda *some, seed, **more: simulate(*some, seed=seed + 1, **more)\n",
+            "computes other bits than this machine with the same version of ipvalue: install it there anew",
+        ),
+        (
+            "import sys\nsys.modules['ipvalue'] = None\n",
+            "has no ipvalue that this run can use (",
+        ),
+    ],
+    ids=["another numerics_version", "another version", "other bits", "no ipvalue"],
+)
+def test_a_worker_that_is_not_fit(work: Path, cluster: clusters.Cluster, site: str, told: str) -> None:
+    _, rest = refusal(work, cluster, site)
+    assert rest.startswith(told)
+
+
+def test_what_a_process_has_in_common_with_itself(work: Path) -> None:
+    assert lacking(common_ground("native", [str(work / "portfolio.parquet")])) is None
+    assert str(lacking(common_ground("numba", [str(work / "other")]))).startswith(f"does not see {work / 'other'} (there is no such file): name a ")
+    assert "kernels" not in common_ground("numba", [])
+
+
+def test_a_worker_that_comes_later_is_asked_too(work: Path, cluster: clusters.Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that joins while a run is at work is asked before its first task: here none was there to be asked at the beginning."""
+    from ipvalue import cluster as connecting
+
+    monkeypatch.setattr(connecting, "_check_all", lambda *_: None)
+    _, rest = refusal(work, cluster, "from ipvalue import likeness\nlikeness.VERSIONS['numerics_version'] = 1\n")
+    assert rest.startswith("has numerics_version 1, and the run has ")
+
+
+def test_a_check_on_a_cluster(work: Path, cluster: clusters.Cluster) -> None:
+    worker = cluster.add_worker("--no-nanny")
+    cluster.wait_for_workers(1)
+    try:
+        found = check(work / "portfolio.parquet", market=work / "market.toml", scheduler=cluster.address)
+    finally:
+        worker.kill()
+        worker.wait()
+    assert found.rows == ROWS

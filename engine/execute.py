@@ -20,7 +20,7 @@ from ipvalue.quarantine import run_apart
 from ipvalue.receipt import Receipt
 from ipvalue.schema import BrokenRule, InputError, IpvalueError, RunError
 from ipvalue.storage import Written
-from ipvalue.store import MANIFEST, Store, part_of
+from ipvalue.store import JOURNAL, MANIFEST, Store, part_of
 from ipvalue.task import Run, Task, check_task, run_task
 
 _log = logging.getLogger("ipvalue")

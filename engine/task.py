@@ -81,7 +81,7 @@ def _value_task(clean: Clean, run: Run) -> Receipt:
     parts: list[pa.RecordBatch] = []
     if run.job.keep_paths:
         name = f"paths/part-{task.number:05d}.arrow"
-        files.append(run.store.write_ipc(name, _paths_schema(run.job), _values(clean, run, receipt, parts)))
+        files.append(run.store.write_ipc(name, paths_schema(run.job), _values(clean, run, receipt, parts)))
     else:
         for _ in _values(clean, run, receipt, parts):
             pass
@@ -118,7 +118,7 @@ def _values(clean: Clean, run: Run, receipt: Receipt, parts: list[pa.RecordBatch
             parts.append(_one(assets))
         if values:
             lists = pa.FixedSizeListArray.from_arrays(values[0] if len(values) == 1 else pa.concat_arrays(values), run.job.paths)
-            yield pa.RecordBatch.from_arrays([parts[-1]["asset_id"], lists], schema=_paths_schema(run.job))
+            yield pa.RecordBatch.from_arrays([parts[-1]["asset_id"], lists], schema=paths_schema(run.job))
 
 
 def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
@@ -152,7 +152,8 @@ def _without(task: Task, batch: pa.RecordBatch, row: Longs, rejects: Rejects) ->
     return batch.filter(pa.array(~deadly)), row[~deadly]
 
 
-def _paths_schema(job: Job) -> pa.Schema:
+def paths_schema(job: Job) -> pa.Schema:
+    """The columns of paths/part-*.arrow."""
     value = pa.float32() if job.precision == "single" else pa.float64()
     return pa.schema([("asset_id", pa.string()), ("values", pa.list_(value, job.paths))])
 

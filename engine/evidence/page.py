@@ -26,7 +26,7 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
      "S = grant_factor · hazard_factor · survival_curve_factor · stages_factor, and never rising; C = e^(−entry_hazard · end)",
      ("grant_factor", "hazard_factor", "survival_curve_factor", "stages_factor", "S", "C")),
     ("Bounds and options",
-     "income is held between lo and hi; where it decides, the owner gives up below the boundary and takes salvage",
+     "income is held between lo and hi; where it decides, the owner gives up for salvage once the level L is below the boundary",
      ("lo", "hi", "salvage_discount_factor", "salvage", "decides", "boundary", "boundary_after_entry")),
     ("Expected cash", "expected_cash = S · (w · E[m] · rival_share − f), rival_share = C + (1 − C)(1 − entry_loss)",
      ("w", "f", "S", "rival_share", "expected_cash", "running_sum")),
@@ -77,14 +77,14 @@ def _sections(periods: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
         there = [name for name in columns if name in periods]
         if not set(there) - _EVERYWHERE and title != "Expected cash":
             continue
-        same = [name for name in there[:-1] if count > 1 and len({repr(value) for value in periods[name]}) == 1]
+        same = [name for name in there if count > 1 and len({repr(value) for value in periods[name]}) == 1]
         heads = [name for name in there if name not in same]
         found.append({
             "title": title,
             "formula": formula or _income_formula(periods),
             "same": [(name, periods[name][0]) for name in same],
             "heads": ["period", *heads],
-            "rows": [[periods[name][place] for name in ("period", *heads)] for place in places],
+            "rows": [[periods[name][place] for name in ("period", *heads)] for place in places] if heads else [],
             "left_out": count - len(places),
             "gap": MOST_ROWS - LAST_ROWS,
         })  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ipvalue.assumptions import load_assumptions
 from ipvalue.fingerprint import fingerprint
 from ipvalue.job import Job
 from ipvalue.market import market_of
-from ipvalue.schema import REJECTS_SCHEMA
+from ipvalue.schema import REJECTS_SCHEMA, InputError
 from ipvalue.storage import Written
 from ipvalue.store import MANIFEST, Store
 from ipvalue.verify.findings import Findings
@@ -68,6 +69,22 @@ def check_file(store: Store, file: Written, found: Findings) -> bool:
     what = "is missing" if missing else f"is not what the run wrote (it has other bytes than SHA-256 {file.sha256[:12]}… in the manifest)"
     found.add("damaged files", f"{file.name}: {what}: {AGAIN}")
     return False
+
+
+@contextmanager
+def damage_noted(store: Store, found: Findings) -> Iterator[None]:
+    """Within it, a file of the result that cannot be read is one of the findings."""
+    try:
+        yield
+    except InputError as error:
+        found.add("damaged files", str(error).removeprefix(f"{store.location}/"))
+
+
+def read_table(store: Store, name: str, found: Findings) -> pa.Table | None:
+    """A Parquet table of the result; None where it cannot be read."""
+    with damage_noted(store, found):
+        return store.read_parquet(name)
+    return None
 
 
 def check_counts(manifest: Mapping[str, Any], rows_of_parts: int | None, rejects: pa.Table | None, found: Findings) -> None:

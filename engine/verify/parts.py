@@ -12,15 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue.backend import kernels
+from ipvalue.constants import GREATEST_FACTOR, MONEY_LIMIT
 from ipvalue.intake import hash_ids
 from ipvalue.job import Job
-from ipvalue.schema import InputError
 from ipvalue.storage import Written
 from ipvalue.store import Store
 from ipvalue.summary import asset_schema, quantile_name, with_method_shown
-from ipvalue.task import Run, Task
+from ipvalue.task import Run, Task, paths_schema
 from ipvalue.totals import Totals
-from ipvalue.verify.directory import RejectedRows, check_file
+from ipvalue.verify.directory import RejectedRows, check_file, damage_noted, read_table
 from ipvalue.verify.findings import Findings
 from ipvalue.verify.rights import Share, batches, compare_share, filled_rows, kept_paths, path_differences
 
@@ -94,11 +94,8 @@ def look_at(part: Part, audit: Audit) -> Seen:
     if not all(good):
         seen.whole = False
         return seen
-    try:
-        table = audit.store.read_parquet(part.assets.name)
-    except InputError as error:
+    if (table := read_table(audit.store, part.assets.name, seen.findings)) is None:
         seen.whole = False
-        seen.findings.add("damaged files", str(error).removeprefix(f"{audit.store.location}/"))
         return seen
     if table.schema != asset_schema(audit.job.sampling.quantiles):
         seen.whole = False
@@ -124,9 +121,15 @@ def _look_at_rows(part: Part, table: pa.Table, audit: Audit, seen: Seen) -> None
     if len(group) != table.num_rows:
         seen.whole = False
         return
-    seen.totals.add(group, np.stack([table[name].to_numpy() for name in audit.summed], axis=1))
+    extras = np.stack([table[name].to_numpy() for name in audit.summed], axis=1)
+    if not (np.abs(extras) < MONEY_LIMIT * GREATEST_FACTOR).all():
+        seen.whole = False
+        seen.findings.add("figures that cannot be", f"{part.assets.name}: holds a value or a quantile that is no number, or too large to be summed")
+        return
+    seen.totals.add(group, extras)
     if part.paths is not None:
-        _add_paths(part.paths, ids, group, audit, seen)
+        with damage_noted(audit.store, seen.findings):
+            _add_paths(part.paths, ids, group, audit, seen)
 
 
 def _groups_by_inputs(part: Part, task: Task, table: pa.Table, audit: Audit, run: Run, seen: Seen) -> npt.NDArray[np.int32]:
@@ -157,19 +160,22 @@ def _groups_by_inputs(part: Part, task: Task, table: pa.Table, audit: Audit, run
 
 
 def _add_paths(file: Written, ids: pa.Array, group: npt.NDArray[np.int32], audit: Audit, seen: Seen) -> None:
-    """Adds the kept paths of a part's rights to the sums on each path."""
-    at, kernel = 0, kernels(audit.job.backend)
+    """Adds the kept paths of a part's rights to the sums on each path; `whole` is false where they are not all there."""
+    at, kernel, before, seen.whole = 0, kernels(audit.job.backend), seen.whole, False
     for batch in audit.store.ipc_batches(file.name):
+        if batch.schema != paths_schema(audit.job):
+            seen.findings.add("columns", f"{file.name}: has other columns than the run's options ask for")
+            return
         if not batch["asset_id"].equals(ids.slice(at, batch.num_rows)):
-            seen.whole = False
             seen.findings.add("rights out of place", f"{file.name}: does not hold the paths of the rights of its part")
             return
         values = batch["values"].flatten().to_numpy().astype(np.float64).reshape(batch.num_rows, audit.job.paths)
         kernel.add_exact(seen.totals.sums, group[at : at + batch.num_rows], values)
         at += batch.num_rows
     if at != len(ids):
-        seen.whole = False
         seen.findings.add("rights out of place", f"{file.name}: holds the paths of {at:,} rights, and its part {len(ids):,} rights")
+        return
+    seen.whole = before
 
 
 def twice(store: Store, hashes: Mapping[int, npt.NDArray[np.uint64]], names: Mapping[int, str]) -> list[str]:

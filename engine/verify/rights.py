@@ -106,7 +106,7 @@ def kept_paths(store: Store, name: str, ids: Sequence[str]) -> dict[str, npt.NDA
     wanted = pa.array(ids, pa.string())
     for batch in store.ipc_batches(name) if len(ids) else ():
         some = batch.filter(pc.is_in(batch["asset_id"], wanted))
-        rows = some["values"].flatten().to_numpy().reshape(some.num_rows, some.schema.field("values").type.list_size)
+        rows = some["values"].flatten().to_numpy().reshape(some.num_rows, some["values"].type.list_size)
         found.update(zip(some["asset_id"].to_pylist(), rows, strict=True))
     return found
 

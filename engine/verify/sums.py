@@ -14,7 +14,6 @@ from ipvalue.backend import kernels
 from ipvalue.constants import MONEY_SCALE
 from ipvalue.job import Job
 from ipvalue.manifest import totals_schema
-from ipvalue.schema import InputError
 from ipvalue.store import Store
 from ipvalue.summary import describe_sums, group_schema, quantile_name
 from ipvalue.totals import Totals, Words
@@ -129,12 +128,3 @@ def _check_described(sums: Words, row: Row, name: str, job: Job, found: Findings
         ours = None if figure is None else float(figure)
         if not same_number(row[column], ours):
             found.add("figures of groups", f"groups.parquet: {column} of {name} is {row[column]!r}, and totals.arrow gives {ours!r}")
-
-
-def read_table(store: Store, name: str, found: Findings) -> pa.Table | None:
-    """A Parquet table of the result; None where it cannot be read."""
-    try:
-        return store.read_parquet(name)
-    except InputError as error:
-        found.add("damaged files", str(error).removeprefix(f"{store.location}/"))
-        return None

@@ -145,8 +145,8 @@ def looked_through(
     directory.check_names(store, manifest, job.keep_paths, found)
     listed = directory.listed_files(manifest)
     tables = {name: name in listed and directory.check_file(store, listed[name], found) for name in directory.TABLES}
-    rejects = sums.read_table(store, "rejects.parquet", found) if tables["rejects.parquet"] else None
-    groups = sums.read_table(store, "groups.parquet", found) if tables["groups.parquet"] else None
+    rejects = directory.read_table(store, "rejects.parquet", found) if tables["rejects.parquet"] else None
+    groups = directory.read_table(store, "groups.parquet", found) if tables["groups.parquet"] else None
     read = {name: table for name, table in (("rejects.parquet", rejects), ("groups.parquet", groups)) if table is not None}
     directory.check_tables_rows(manifest, read, found)
 
@@ -165,7 +165,8 @@ def looked_through(
     if rows is not None and seen.whole:
         sums.check_rights(rows, seen.totals, audit.summed, opened.group_by, found)
     if rows is not None and tables["totals.arrow"]:
-        sums.check_totals(store, rows, job, opened.group_by, seen.totals if seen.whole else None, found)
+        with directory.damage_noted(store, found):
+            sums.check_totals(store, rows, job, opened.group_by, seen.totals if seen.whole else None, found)
     _tell(looked, seen, rows, inputs is not None, share)
     if wanted is not None and seen.holder is None:
         _not_there(wanted, audit, parts, rejects, seen, found)

@@ -74,7 +74,8 @@ def test_every_kind_of_run_is_re_derived(options: dict[str, object], here: Path)
     assert found.derived == 18
 
 
-@pytest.mark.parametrize(("maker", "verifier"), [pytest.param("native", "numba", marks=pytest.mark.slow), ("numba", "native")])
+@pytest.mark.parametrize(("maker", "verifier"), [("native", "numba"), ("numba", "native")])
+@pytest.mark.slow  # Numba compiles
 def test_either_kernels_verify_what_the_others_made(maker: str, verifier: str) -> None:
     iv.value("portfolio.parquet", paths=64, backend=maker, keep_paths=True, out="out")
     found = iv.verify("out", asset="r2", backend=verifier)
@@ -94,6 +95,13 @@ def test_files_of_every_kind_are_opened_again() -> None:
         assert value(portfolio, "--market", "market.toml", "--overwrite").code == 0
         found = iv.verify("out", sample=1.0)
         assert found.ok, found.problems
+
+
+def test_a_result_on_another_file_system() -> None:
+    iv.value("portfolio.parquet", paths=8, group_by=["sector"], keep_paths=True, out="memory://verified/out")
+    found = iv.verify("memory://verified/out", asset="r1")
+    assert found.ok, found.problems
+    assert found.derived == 1
 
 
 def test_a_table_in_memory_cannot_be_opened_again() -> None:
@@ -153,6 +161,7 @@ def test_the_outcome_as_json_lines() -> None:
     assert lines[-2]["done"] == lines[-2]["total"] == 4
 
 
+@pytest.mark.slow  # Numba compiles
 def test_a_rule_of_the_users_own_is_found_again(here: Path) -> None:
     rule = "import ipvalue as iv\n\n@iv.cash_rule\ndef tiered(level, period):\n    return {} * level\n"
     Path("own.py").write_text(rule.format(0.05))

@@ -319,6 +319,50 @@ def test_a_right_in_a_part_that_cannot_be_read() -> None:
     assert told(verify("--asset", "r2"))[-1] == "r2: is in none of the parts that can be read"
 
 
+def test_a_right_that_was_rejected_for_no_reason() -> None:
+    """One who drops a right, with all hashes, counts and sums made to fit, is found by the sample alone."""
+    iv.value("portfolio.parquet", paths=64, rows_per_task=2, out="out", overwrite=True)
+    path = Path("out/assets/part-00003.parquet")
+    pq.write_table(pq.read_table(path).slice(0, 1), path)
+    rejects = pq.read_table("out/rejects.parquet")
+    invented = {**rejects.to_pylist()[0], "row": 7, "asset_id": "r7"}
+    pq.write_table(pa.concat_tables([pa.Table.from_pylist([invented], rejects.schema), rejects]), "out/rejects.parquet")
+    sealed(name_of(path), "rejects.parquet")
+
+    def counted(content: dict[str, Any]) -> None:
+        content["counts"].update(valued=7, rejected=2)
+        for file in content["files"]:
+            file["rows"] = {name_of(path): 1, "rejects.parquet": 2}.get(file["name"], file["rows"])
+
+    with_manifest(counted)
+    assert {line.split(":")[0] for line in told(verify())} == {"groups.parquet"}
+    assert "r7: has no row of results, and is valued when it is re-derived" in told(verify("--sample", 1))
+
+
+@pytest.mark.parametrize("cell", [float("nan"), float("inf"), 1e300])
+def test_a_value_that_cannot_be_summed(cell: float) -> None:
+    changed(PART, "value", 0, cell)
+    assert told(verify()) == [f"{name_of(PART)}: holds a value or a quantile that is no number, or too large to be summed"]
+
+
+def test_a_file_of_paths_with_other_columns() -> None:
+    path = Path("out/paths/part-00001.arrow")
+    path.unlink()
+    rows = pa.table({"asset_id": ["r2", "r3"]})
+    with pa.ipc.new_file(path, rows.schema) as writer:
+        writer.write_table(rows)
+    sealed("paths/part-00001.arrow")
+    assert told(verify()) == ["paths/part-00001.arrow: has other columns than the run's options ask for"]
+
+
+@pytest.mark.parametrize("name", ["assets/part-00001.parquet", "paths/part-00001.arrow", "groups.parquet", "rejects.parquet", "totals.arrow"])
+def test_a_table_that_is_none_with_a_fresh_checksum(name: str) -> None:
+    Path("out", name).write_bytes(b"no table")
+    sealed(name)
+    found = told(verify())
+    assert any(line.startswith(f"{name}: cannot be read") for line in found)
+
+
 def test_many_problems_of_a_kind_are_counted() -> None:
     for number in range(40):
         Path("out", f"{number:02d}.txt").touch()

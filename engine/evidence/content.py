@@ -37,6 +37,7 @@ def content_of(manifest: Mapping[str, Any], inputs: Inputs, made: Derived, verif
         "right_type": kind,
         "currency": inputs.market.currency,
         "valuation_date": inputs.market.valuation_date.isoformat(),
+        "row": {"file": made.file, "number": made.row},
         "result": row,
         "inputs": inputs_of(made, inputs.assumptions, inputs.market, appraiser.extra),
         "market": market_of_right(made, inputs.market),

@@ -43,7 +43,8 @@ _RULED = "w = discount_factor · after_tax · revenue_share · years · sells ·
 def page(content: Mapping[str, Any]) -> str:
     """The page of a bundle's content."""
     methods = [{**one, "sections": _sections(one["periods"])} for one in content["methods"]]
-    return _template().render(it={**content, "methods": methods})
+    cells = {one["column"]: one["value"] for one in content["inputs"]}
+    return _template().render(it={**content, "methods": methods}, cells=cells)
 
 
 @cache

@@ -45,6 +45,7 @@ def test_a_bundle_says_all_of_one_right() -> None:
     row = next(one for one in iv.open_result("out").assets.to_pylist() if one["asset_id"] == "r2")
     manifest = iv.open_result("out").manifest
     assert content["result"] == row
+    assert content["row"] == {"file": "portfolio.parquet", "number": 2}
     assert content["versions"] == {"ipvalue": manifest["ipvalue"], "numerics_version": manifest["numerics_version"]}
     assert content["hashes"]["fingerprint"] == manifest["fingerprint"]
     assert content["hashes"]["portfolio"][0]["sha256"] == manifest["inputs"]["portfolio"][0]["sha256"]

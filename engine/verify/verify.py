@@ -62,6 +62,8 @@ def verify(
         raise InputError("asset and sample are both given: re-derive one right, or a share of them")
     if sample is not None and not 0.0 < sample <= 1.0:
         raise InputError(f"sample is {sample!r}: it must be above 0 and at most 1, the share of the rights to re-derive")
+    if not 0 <= seed < 2**64:
+        raise InputError(f"seed is {seed}: it must be at least 0 and below 2^64")
     opened = open_to_verify(str(location), workers, backend)
     if sample is None:
         looked = looked_through(opened, asset, progress=progress)

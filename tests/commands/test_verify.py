@@ -141,6 +141,7 @@ def test_a_share_takes_its_share_whatever_the_seed() -> None:
         (("--asset", "r1", "--sample", "0.5"), "asset and sample are both given: re-derive one right, or a share of them"),
         (("--sample", "0"), "sample is 0.0: it must be above 0 and at most 1, the share of the rights to re-derive"),
         (("--sample", "1.5"), "sample is 1.5: it must be above 0 and at most 1, the share of the rights to re-derive"),
+        (("--sample", "1", "--seed", str(2**64)), f"seed is {2**64}: it must be at least 0 and below 2^64"),
         (("--backend", "nativ"), "backend is 'nativ': it must be native or numba"),
     ],
 )

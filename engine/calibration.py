@@ -82,7 +82,7 @@ def _forget_peak() -> None:
 @dataclass(frozen=True)
 class Pool:
     """Rows (n,) that can be valued, in scattered order, with the `periods` (n,) and the `work` (n,) of each; `share` of all rows can be. `reading`
-    is what `read` rows took, from the file to clean batches."""
+    is what `read` rows took, from the file to clean batches; `preparing` the bytes that a row takes on its way to vectors."""
 
     batch: pa.RecordBatch
     periods: Longs
@@ -90,6 +90,7 @@ class Pool:
     share: float
     read: int
     reading: Used
+    preparing: float
 
 
 @dataclass(frozen=True)
@@ -171,20 +172,26 @@ def _drawn(inputs: Inputs, wanted: int) -> Pool:
 
 
 def _compiled(inputs: Inputs, batch: pa.RecordBatch, share: float, read_rows: int, reading: Used) -> Pool:
-    """The rows of a batch that can be valued, with the periods of all their methods."""
-    appraiser, step = inputs.run.appraiser, rows_at_once(inputs)
-    places, periods = [], []
-    for first in range(0, batch.num_rows, step):
-        part = batch.slice(first, step)
-        rows = appraiser.rows(part, np.arange(first, first + part.num_rows), "sample", Rejects())
-        compiled = compile_rows(rows, appraiser.tables)
-        places.append(rows.row)
-        periods.append(np.diff(compiled.vectors.offset[compiled.start]))
-    place, of_row = np.concatenate([np.empty(0, np.int64), *places]), np.concatenate([np.empty(0, np.int64), *periods])
+    """The rows of a batch that can be valued, with the periods of all their methods; as many at a time as a task of the run takes."""
+    step, found = rows_at_once(inputs), []
+    pa.default_memory_pool().release_unused()
+    before, meter = resident_bytes(), Meter()
+    for first in range(0, max(batch.num_rows, 1), step):
+        found.append(_periods(inputs, batch.slice(first, step), first))
+    preparing = max(meter.read().peak - before, 0) / min(step, max(batch.num_rows, 1))
+    place, periods = (np.concatenate(column) for column in zip(*found, strict=True))
     if not len(place):
         raise InputError("none of the rows that were tried can be valued, so nothing can be planned: ipvalue check lists their problems")
-    work = WORK_A_ROW + inputs.run.job.paths * (of_row + PERIODS_A_PATH)
-    return Pool(batch.take(pa.array(place)), of_row, work, share * len(place) / batch.num_rows, read_rows, reading)
+    work = WORK_A_ROW + inputs.run.job.paths * (periods + PERIODS_A_PATH)
+    return Pool(batch.take(pa.array(place)), periods, work, share * len(place) / batch.num_rows, read_rows, reading, preparing)
+
+
+def _periods(inputs: Inputs, part: pa.RecordBatch, first: int) -> tuple[Longs, Longs]:
+    """Which rows of a part, whose first has this number, can be valued, and the periods of each."""
+    appraiser = inputs.run.appraiser
+    rows = appraiser.rows(part, np.arange(first, first + part.num_rows), "sample", Rejects())
+    compiled = compile_rows(rows, appraiser.tables)
+    return rows.row, np.diff(compiled.vectors.offset[compiled.start])
 
 
 def _some_groups(whole: Receipt, run: Run) -> Receipt:

@@ -28,6 +28,8 @@ from ipvalue.valuation import job_and_rule
 
 BYTES_A_FILE = 200
 """What a manifest says of each."""
+KEPT_BYTES = 8
+"""Of a path that is kept, until it is written."""
 WORD = 16
 """Bytes of an exact sum of one path."""
 
@@ -102,12 +104,14 @@ def _opened(
 
 def _valuing(inputs: Inputs, found: Measured, assets: int) -> float:
     """CPU-seconds of all tasks, from the file's clean rows to their parts: those of a piece of rows as measured, and what a piece of the run differs
-    in work. A piece has costs of its own, which grow with its groups and methods too: so the slope is taken where it is wanted."""
+    in work. A piece has costs of its own, which grow with its groups and methods too: so the slope is taken where it is wanted, but under a
+    tolerance, where few rows cost more than all others, over all that was measured."""
     one, *rounds = found.rounds[1:]
     pieces = sum(-(-task.unit.rows // rows_at_once(inputs)) for task in inputs.tasks)
     wanted = assets * float(found.pool.work.mean()) / pieces
     *lower, largest = _by_size([one, *rounds])
-    before = next((r for r in reversed(lower) if wanted > largest.work and 2 * r.rows <= largest.rows), lower[0] if lower else largest)
+    nearby = [r for r in lower if 2 * r.rows <= largest.rows] if wanted > largest.work and inputs.run.job.tolerance is None else []
+    before = (nearby or lower[:1] or [largest])[-1]
     apart = largest.work - before.work
     slope = max((largest.cpu - before.cpu) / apart, 0.0) if apart > largest.work / 2 else largest.cpu / largest.work
     return pieces * max(largest.cpu + slope * (wanted - largest.work), slope * wanted)
@@ -185,9 +189,9 @@ def _free(store: Store) -> int | None:
 
 
 def _speed(rounds: tuple[Round, ...]) -> float:
-    """CPU-seconds a second of the round with most work."""
-    largest = max(rounds, key=lambda r: r.work)
-    return largest.used.cpu / largest.used.wall
+    """CPU-seconds a second of the rounds with most rows."""
+    largest = [r.used for r in rounds if r.rows == max(one.rows for one in rounds)]
+    return sum(used.cpu for used in largest) / sum(used.wall for used in largest)
 
 
 def _memory(inputs: Inputs, found: Measured, begun: Used, opening: Used, groups: int) -> tuple[int, int]:
@@ -206,15 +210,11 @@ def _memory(inputs: Inputs, found: Measured, begun: Used, opening: Used, groups:
 
 def _at_work(inputs: Inputs, found: Measured) -> tuple[int, int]:
     """Bytes that a task of the run takes while it is at work, but for its sums, and the number of its groups."""
-    one, largest = found.rounds[1], max(found.rounds, key=lambda r: r.rows)
-    a_group, rows, tasks = inputs.run.job.paths * WORD, rows_at_once(inputs), one.tasks
+    job, largest, rows = inputs.run.job, max(found.rounds, key=lambda r: r.rows), rows_at_once(inputs)
     peak = max(r.used.peak for r in found.rounds if r.rows == largest.rows)
-    taken = max(peak - found.before - (tasks * found.task_groups + found.groups) * a_group, 0) // tasks
-    if largest.rows == 1 or rows <= largest.rows:
-        return taken, found.task_groups
-    least = max(one.used.peak - found.before - 2 * tasks * a_group, 0) // tasks
-    more = max(taken - least, 0) * (rows - largest.rows) // (largest.rows - 1)
-    return taken + more, found.task_groups * rows // largest.rows
+    sums = (largest.tasks * found.task_groups + found.groups) * job.paths * WORD
+    more = max(rows - largest.rows, 0) * (found.pool.preparing + (KEPT_BYTES * job.paths if job.keep_paths else 0))
+    return max(peak - found.before - sums, 0) // largest.tasks + round(more), found.task_groups * max(rows, largest.rows) // largest.rows
 
 
 def _stored(batch: pa.RecordBatch) -> list[pa.Array]:

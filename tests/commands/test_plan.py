@@ -157,7 +157,7 @@ def test_from_python_and_what_comes_of_the_measured_seconds(monkeypatch: pytest.
         used = [Used(cpu, cpu, 0) for cpu in (2.0, 1.0, 3.0, 3.0)]
         rounds = tuple(Round(1, rows, float(rows), one, 0.0) for rows, one in zip((1, 1, 4, 4), used, strict=True))
         batch = pa.record_batch({"asset_id": ["a", "b"]})
-        pool = Pool(batch, np.array([3, 5]), np.array([0.5, 1.5]), 1.0, 8, Used(2.0, 2.0, 0))
+        pool = Pool(batch, np.array([3, 5]), np.array([0.5, 1.5]), 1.0, 8, Used(2.0, 2.0, 0), 0.0)
         return Measured(pool, rounds, 0, 1, 1, Used(5.0, 5.0, 0), 1, 0)
 
     monkeypatch.setattr(planning, "calibrate", measured)

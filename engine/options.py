@@ -26,7 +26,9 @@ class Numbers(Strict):
         float | None,
         Field(gt=0, allow_inf_nan=False, description="doubles the paths of a right while its standard error is above this part of its mean"),
     ] = None
-    max_paths: Annotated[int | None, Field(ge=1, le=MAX_PATHS, description="the most paths of a right under `tolerance`; 64 times `paths`")] = None
+    max_paths: Annotated[
+        int | None, Field(ge=1, le=MAX_PATHS, description="the most paths of a right under `tolerance`; by default 64 times `paths`")
+    ] = None
     precision: Annotated[Literal["single", "double"], Field(description="arithmetic of the paths: `single` or `double`")] = "single"
     quantiles: Annotated[tuple[float, ...], Field(strict=False, description="which quantiles to report, from 0 to 1")] = (0.05, 0.25, 0.5, 0.75, 0.95)
     tail: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, description="the share of worst paths in the expected shortfall")] = 0.05
@@ -92,11 +94,11 @@ class Kept(Strict):
 class Place(Strict):
     """Where and how a run is made; no bit depends on it, and by `rows_per_task` alone the part files are cut otherwise."""
 
-    workers: Annotated[int | None, Field(ge=1, le=100_000, description="how many tasks at a time; the cores")] = None
+    workers: Annotated[int | None, Field(ge=1, le=100_000, description="how many tasks at a time; by default the cores")] = None
     scheduler: Annotated[str, Field(description="`threads`, `processes`, or tcp://HOST:PORT of a Dask scheduler")] = "threads"
-    memory: Annotated[str | None, Field(description="memory the run may use, as 8GiB; what is free, or what the cgroup's limit leaves")] = None
-    backend: Annotated[Backend, Field(default_factory=default_backend, description="the kernels: `native` (C) or `numba`; C where it was built")]
-    rows_per_task: Annotated[int | None, Field(ge=1, description="rows of a task and of a part file; some seconds of work")] = None
+    memory: Annotated[str | None, Field(description="memory the run may use, as 8GiB; by default what is free")] = None
+    backend: Annotated[Backend, Field(default_factory=default_backend, description="kernels: `native` (C) or `numba`; by default C where built")]
+    rows_per_task: Annotated[int | None, Field(ge=1, description="rows of a task and of a part file; by default some seconds of work")] = None
 
     @field_validator("scheduler")
     @classmethod

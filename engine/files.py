@@ -17,17 +17,26 @@ _CLIENTS = {
 }
 """Clients of object stores whose errors are no OSErrors: no credentials, no endpoint."""
 
+_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci"}
+"""Protocols of stores that know buckets and objects; a directory is only a part of names there."""
+
 
 def file_system(path: str, wanted: str = "opened") -> tuple[Any, str]:
     """The fsspec file system of a path or URL, and its path there. Raises InputError where there is no such system.
 
-    Listings are not kept: other processes write there too, and what they wrote would not be seen.
+    Listings of object stores are not kept: other processes write there too, and what they wrote would not be seen.
     """
+    options = {"use_listings_cache": False} if path.partition("://")[0] in _OBJECT_STORES else {}
     try:
-        fs, inner = fsspec.core.url_to_fs(path, use_listings_cache=False)
+        fs, inner = fsspec.core.url_to_fs(path, **options)
     except (ImportError, ValueError) as error:
         raise InputError(f"{path}: cannot be {wanted} ({first_line(error)})") from None
     return fs, inner
+
+
+def is_object_store(fs: Any) -> bool:
+    """Whether a file system has no directories to be made; to make one would be to make the bucket."""
+    return bool(_OBJECT_STORES.intersection([fs.protocol] if isinstance(fs.protocol, str) else fs.protocol))
 
 
 def client_errors() -> tuple[type[Exception], ...]:

@@ -23,14 +23,6 @@ from ipvalue.schema import InputError, RunError
 
 _log = logging.getLogger("ipvalue")
 
-_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci"}
-"""Protocols of stores that know buckets and objects; a directory is only a part of names there."""
-
-
-def is_object_store(fs: Any) -> bool:
-    """Whether a file system has no directories to be made; to make one would be to make the bucket."""
-    return bool(_OBJECT_STORES.intersection([fs.protocol] if isinstance(fs.protocol, str) else fs.protocol))
-
 
 @dataclass(frozen=True)
 class Written:

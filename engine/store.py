@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from ipvalue.files import file_errors, file_system
+from ipvalue.files import file_errors, file_system, is_object_store
 from ipvalue.schema import InputError, nearest
-from ipvalue.storage import Hashed, Written, atomic, digest_of, is_object_store, lock, reading, sync, uploaded, writing
+from ipvalue.storage import Hashed, Written, atomic, digest_of, lock, reading, sync, uploaded, writing
 
 MANIFEST = "manifest.json"
 JOURNAL = ".journal"

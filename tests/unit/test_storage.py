@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import fsspec
 import pytest
 
+from ipvalue.files import is_object_store
 from ipvalue.schema import RunError
-from ipvalue.storage import is_object_store, uploaded, writing
+from ipvalue.storage import uploaded, writing
 
 
 def test_a_file_that_fails_is_taken_back() -> None:
@@ -28,6 +31,8 @@ def test_a_file_that_fails_is_taken_back() -> None:
 def test_which_systems_have_no_directories() -> None:
     assert not is_object_store(fsspec.filesystem("memory"))
     assert not is_object_store(fsspec.filesystem("file"))
+    assert is_object_store(SimpleNamespace(protocol=("s3", "s3a")))
+    assert is_object_store(SimpleNamespace(protocol="abfs"))
 
 
 def test_an_error_without_a_number_is_a_sentence() -> None:

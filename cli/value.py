@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -43,6 +44,9 @@ def command(
         str | None, typer.Option(help="module:function or file.py:function that earns the income instead of each right's method.", show_default=False)
     ] = None,
     premise: Annotated[str, typer.Option(help="going_concern, orderly or forced.")] = "going_concern",
+    since: Annotated[
+        str | None, typer.Option(metavar="DIR", help="An earlier result: rows that are the same still are taken over from it.", show_default=False)
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run of the same inputs and options that was stopped in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in --out.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any row was rejected.")] = False,
@@ -71,7 +75,8 @@ def command(
             "premise": premise,
         }
         with progress(log_json, "valuing") as show:
-            outcome = value_into(portfolio, market, assumptions, out_dir, options, overwrite=overwrite, resume=resume, progress=show, rule=rule)
+            into = partial(value_into, portfolio, market, assumptions, out_dir, options, overwrite=overwrite, resume=resume)
+            outcome = into(since=since, progress=show, rule=rule)
         warn(outcome.warnings, log_json)
         if log_json:
             log_line("done", rows=outcome.rows, valued=outcome.valued, rejected=outcome.rejected, seconds=round(outcome.seconds, 3), out=out_dir)

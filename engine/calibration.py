@@ -23,7 +23,7 @@ from ipvalue.receipt import Receipt
 from ipvalue.rows import Floats, Longs
 from ipvalue.schema import InputError, Rejects
 from ipvalue.store import Store
-from ipvalue.task import Clean, Run, Task, run_clean
+from ipvalue.task import Loaded, Run, Task, run_loaded
 
 READING_SECONDS = 1.0
 ROUNDS_SECONDS = 1.5
@@ -223,9 +223,9 @@ def _rounds(inputs: Inputs, pool: Pool, run: Run, whole: Receipt, tasks: int) ->
             these = np.arange(first, first + size) % len(pool.periods)
             first += size
             work += float(pool.work[these].sum())
-            cleans.append(Clean(Task(replace(unit, rows=size), number), [(pool.batch.take(pa.array(these)), np.arange(size), Rejects())]))
+            cleans.append(Loaded(Task(replace(unit, rows=size), number), [(pool.batch.take(pa.array(these)), np.arange(size), Rejects())]))
         meter = Meter()
-        spread.run(run_clean, cleans, run, "threads", tasks, take)
+        spread.run(run_loaded, cleans, run, "threads", tasks, take)
         used = meter.read()
         part = sum(file.bytes for clean in cleans for file in whole.files[clean.task.number]) / tasks
         rounds.append(Round(tasks, size, work, used, part))

@@ -80,8 +80,10 @@ class Vectors:
         return replace(self, w=np.where(ruled, self.w * rule.sales, self.w), by_rule=None)
 
 
-_RAGGED = frozenset({"w", "f", "survival", "rival", "salvage", "low", "high", "bound_out", "bound_in"})
-_UNBOUNDED = {"low": -np.inf, "high": np.inf}
+RAGGED = frozenset({"w", "f", "survival", "rival", "salvage", "low", "high", "bound_out", "bound_in"})
+"""Fields of Vectors with an element for each period."""
+UNBOUNDED = {"low": -np.inf, "high": np.inf}
+"""What the bounds are of an asset without any."""
 
 
 def join(parts: Sequence[Vectors]) -> Vectors:
@@ -96,9 +98,9 @@ def join(parts: Sequence[Vectors]) -> Vectors:
     bounded = any(one.low is not None for one in parts)
     for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "bound_out", "bound_in", "by_rule")):
         arrays = [getattr(one, name) for one in parts]
-        if name in _UNBOUNDED:
-            arrays = [np.full(size, _UNBOUNDED[name]) if one is None else one for one, size in zip(arrays, sizes, strict=True)]
-        columns[name] = np.concatenate(arrays) if bounded or name not in _UNBOUNDED else None
+        if name in UNBOUNDED:
+            arrays = [np.full(size, UNBOUNDED[name]) if one is None else one for one, size in zip(arrays, sizes, strict=True)]
+        columns[name] = np.concatenate(arrays) if bounded or name not in UNBOUNDED else None
     return Vectors(**columns, by_rule=_join_rules(parts, sizes))
 
 
@@ -121,7 +123,7 @@ def take(vectors: Vectors, assets: Longs) -> Vectors:
     columns: dict[str, Any] = {"offset": offset}
     for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "by_rule")):
         array = getattr(vectors, name)
-        columns[name] = None if array is None else array[elements if name in _RAGGED else assets]
+        columns[name] = None if array is None else array[elements if name in RAGGED else assets]
     rule = vectors.by_rule
     return Vectors(**columns, by_rule=rule and ByRule(rule.function, rule.ruled[assets], rule.sales[elements], rule.own[assets]))
 

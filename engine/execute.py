@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
@@ -16,12 +16,12 @@ from ipvalue.inputs import Inputs
 from ipvalue.journal import Journal, refuse_others, refuse_otherwise
 from ipvalue.likeness import common_ground
 from ipvalue.manifest import manifest_of, terms_of, warnings_of, write_tables
-from ipvalue.quarantine import run_apart
 from ipvalue.receipt import Receipt
 from ipvalue.schema import BrokenRule, InputError, IpvalueError, RunError
 from ipvalue.storage import Written
 from ipvalue.store import JOURNAL, MANIFEST, Store, part_of
-from ipvalue.task import Run, Task, check_task, run_task
+from ipvalue.task import check_task
+from ipvalue.work import Numbered, Work, whole_work
 
 _log = logging.getLogger("ipvalue")
 
@@ -54,9 +54,10 @@ def value_portfolio(
     keep: bool = True,
     progress: Progress | None = None,
     command: str = "value",
+    work_of: Callable[[Inputs], Work] = whole_work,
 ) -> Outcome:
     """Values the portfolio into its results directory, which nobody else may write to meanwhile. Where it ends early, what is done is kept
-    (`keep`), and `resume` goes on with it.
+    (`keep`), and `resume` goes on with it. work_of: what is to be done where there is no such result yet.
 
     Raises InputError (nothing is kept), RunError or Interrupted (the text says what is kept).
     """
@@ -69,18 +70,21 @@ def value_portfolio(
         draft = inputs.run.store
     inputs = inputs.into(draft)
     journal: Journal | None = None
+    work = None
     try:
-        journal = Journal(draft, terms, Receipt(inputs.run.appraiser.new_totals(inputs.run.job.group_by)), inputs.portfolio)
+        work = work_of(inputs)
+        terms = {**terms, **work.terms}
+        journal = Journal(draft, terms, work.begun, work.portfolios)
         draft.remove(MANIFEST)  # of a damaged result: from here on the journal says what is there
-        _gather(run_task, [task for task in inputs.tasks if journal.waits_for(task.number)], inputs, journal.done, journal.take, progress)
+        _gather(work, [task for task in work.tasks if journal.waits_for(task.number)], inputs, journal.done, journal.take, progress)
         draft.sweep()
-        inputs.portfolio.check()
+        work.check()
         if not journal.done.valued:
             raise _nothing_left(journal.done)
         files = [*journal.done.written(), *write_tables(draft, inputs.run.job, journal.done)]
         draft.write_manifest(manifest_of(inputs, terms, journal, files, command))
     except BaseException as error:
-        raise _ended(error, inputs, journal, keep, resume) from None
+        raise _ended(error, inputs, work, journal, keep, resume) from None
     _put_in_place(draft)
     return _outcome(inputs, journal.done, journal.seconds)
 
@@ -92,12 +96,12 @@ def _put_in_place(draft: Store) -> None:
         raise Interrupted(f"stopped while the result was put in place in {draft.location}: the same command with --resume goes on") from None
 
 
-def _ended(error: BaseException, inputs: Inputs, journal: Journal | None, keep: bool, resume: bool) -> BaseException:
+def _ended(error: BaseException, inputs: Inputs, work: Work | None, journal: Journal | None, keep: bool, resume: bool) -> BaseException:
     """What a run that ends early raises; what it did is kept where it may be gone on with."""
     draft = inputs.run.store
     if journal is None and draft.found != "nothing":  # another run's, or one that cannot be gone on with now
         return error
-    if journal is None or not keep:
+    if work is None or journal is None or not keep:
         draft.discard()
         return error
     draft.sweep()
@@ -111,7 +115,7 @@ def _ended(error: BaseException, inputs: Inputs, journal: Journal | None, keep: 
         draft.discard()
         return error
     again = "the same command goes on" if resume else "the same command with --resume goes on"
-    kept = f"{journal.kept:,} of {len(inputs.tasks):,} parts are kept in {draft.location}: {again}"
+    kept = f"{journal.kept:,} of {len(work.tasks):,} parts are kept in {draft.location}: {again}"
     if isinstance(error, KeyboardInterrupt):
         return Interrupted(f"stopped; {kept}")
     if isinstance(error, IpvalueError):
@@ -140,8 +144,8 @@ def _finished(inputs: Inputs, terms: Terms) -> Outcome | None:
         for file in receipt.written():
             refuse_otherwise(file, files[file.name], store.location)
 
-    done = Receipt(inputs.run.appraiser.new_totals(inputs.run.job.group_by))
-    _gather(run_task, [task for task in inputs.tasks if task.number in parts], inputs, done, check, None)
+    work = whole_work(inputs)
+    _gather(work, [task for task in work.tasks if task.number in parts], inputs, work.begun, check, None)
     mended = f"{len(damaged):,} damaged files were made again, {damaged[0]} the first" if damaged else "nothing was left to do"
     _log.info("the result in %s is complete: %s", store.location, mended)
     counts = manifest["counts"]
@@ -152,13 +156,14 @@ def _finished(inputs: Inputs, terms: Terms) -> Outcome | None:
 def check_portfolio(inputs: Inputs, progress: Progress | None = None, keep: int | None = None) -> Outcome:
     """Finds every problem a run would find, without simulating or writing. Counts all, and keeps the first `keep` of each rule (None: all)."""
     clock = time.perf_counter()
-    found = Receipt(inputs.run.appraiser.new_totals(inputs.run.job.group_by))
+    work = replace(whole_work(inputs), function=partial(check_task, keep=keep), apart=None, writes=False)
+    found = work.begun
 
     def take(receipt: Receipt) -> None:
         found.merge(receipt)
         found.rejects.shorten(keep)
 
-    _gather(partial(check_task, keep=keep), inputs.tasks, inputs, found, take, progress)
+    _gather(work, work.tasks, inputs, found, take, progress)
     return _outcome(inputs, found, time.perf_counter() - clock)
 
 
@@ -168,17 +173,16 @@ def _outcome(inputs: Inputs, done: Receipt, seconds: float) -> Outcome:
 
 
 def _gather(
-    function: Callable[[Task, Run], Receipt],
-    tasks: Iterable[Task],
+    work: Work,
+    tasks: Iterable[Numbered],
     inputs: Inputs,
     whole: Receipt,
     take: Callable[[Receipt], None],
     progress: Progress | None,
 ) -> None:
-    """Runs the tasks; `take` brings their receipts, in any order, into `whole`, of which `progress` tells."""
+    """Runs tasks of the work; `take` brings their receipts, in any order, into `whole`, of which `progress` tells."""
     job = inputs.run.job
-    writes = function is run_task
-    common = None if job.scheduler in ("threads", "processes") else common_ground(job.backend, _places(inputs, writes))
+    common = None if job.scheduler in ("threads", "processes") else common_ground(job.backend, _places(inputs, work.writes))
 
     def told(receipt: Receipt) -> None:
         take(receipt)
@@ -188,9 +192,9 @@ def _gather(
     if progress and whole.rows:  # of a run that goes on
         progress(whole.rows, inputs.portfolio.rows)
     try:
-        spread.run(function, list(tasks), inputs.run, job.scheduler, job.threads, told, run_apart if writes else None, common)
+        spread.run(work.function, list(tasks), work.shared, job.scheduler, job.threads, told, work.apart, common)
     finally:
-        inputs.run.streams.release()
+        work.shared.release()
 
 
 def _places(inputs: Inputs, writes: bool) -> list[str]:

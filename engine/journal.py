@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from ipvalue.fingerprint import Terms, differences, fingerprint
 from ipvalue.intake import Portfolio
@@ -15,6 +17,9 @@ from ipvalue.storage import Written
 from ipvalue.store import Store
 
 _log = logging.getLogger("ipvalue")
+
+SINCE = "since"
+"""The term that says which result rows are taken over from, where any is."""
 
 MOST_OF_TIME = 0.01
 """The share of a session's time that goes into writing the journal, at most."""
@@ -27,7 +32,7 @@ class Journal:
     `seconds` are those of all sessions together, and `sessions` says how many there were.
     """
 
-    def __init__(self, store: Store, terms: Terms, done: Receipt, portfolio: Portfolio) -> None:
+    def __init__(self, store: Store, terms: Terms, done: Receipt, portfolios: Sequence[Portfolio]) -> None:
         """Begins a journal, or goes on with the one that is there: then `done` takes over what it holds.
 
         Raises InputError where it is another run's, with what differs.
@@ -36,7 +41,7 @@ class Journal:
         self.done = done
         self.kept = 0
         self.started, self._before, self.sessions = datetime.now(UTC), 0.0, 1
-        self._portfolio = portfolio
+        self._portfolios = portfolios
         self._terms = json.dumps({**terms, "fingerprint": fingerprint(terms)})
         self._clock = time.perf_counter()
         self._damaged: set[int] = set()
@@ -48,7 +53,9 @@ class Journal:
 
     def _go_on(self, terms: Terms) -> None:
         written, record = self.store.read_journal()
-        refuse_others(json.loads(written), terms, self.store.location)
+        before = json.loads(written)
+        refuse_others(before, terms, self.store.location)
+        _refuse_mixture(before.get(SINCE), terms.get(SINCE), self.store.location)
         more = self.done.restore(record)
         self.started, self._before, self.sessions = datetime.fromisoformat(more["started"]), more["seconds"], more["sessions"] + 1
         self._damaged = {number for number, files in self.done.files.items() if not all(map(self.store.holds, files))}
@@ -80,11 +87,12 @@ class Journal:
             self.write()
 
     def write(self) -> None:
-        """Writes what is done, where the portfolio is still what it was. Raises InputError or RunError otherwise: then the one before stands."""
+        """Writes what is done, where the portfolios are still what they were. Raises InputError or RunError otherwise: then the one before stands."""
         begun = time.perf_counter()
         if self._torn:
             return
-        self._portfolio.check()
+        for portfolio in self._portfolios:
+            portfolio.check()
         more = {"started": self.started.isoformat(), "seconds": self.seconds, "sessions": self.sessions}
         self.store.write_journal(self._terms, self.done.record(more))
         self.kept, self._bytes = len(self.done.files) - len(self._damaged), self.done.bytes
@@ -97,6 +105,13 @@ def refuse_others(old: Terms, new: Terms, location: str) -> None:
     if found := differences(old, new):
         lines = "".join(f"\n  {one}" for one in found)
         raise InputError(f"{location}: holds a run of something else: name another --out, or give --overwrite to start again{lines}")
+
+
+def _refuse_mixture(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, location: str) -> None:
+    """Raises InputError where a run takes rows over from another result than it was begun with."""
+    if old != new:
+        how = f"taking rows over from {old['result']} as it then was: give --since as before" if old else "without --since: leave it out"
+        raise InputError(f"{location}: holds a run that was begun {how}, or give --overwrite to start again")
 
 
 def refuse_otherwise(made: Written, before: Written, location: str) -> None:

@@ -296,6 +296,12 @@ class Store:
                 rows += batch.num_rows
         return file.written(name, rows)
 
+    def write_bytes(self, name: str, content: bytes, rows: int) -> Written:
+        """Writes a file whose content is known already."""
+        with self._creating(name) as file:
+            file.write(content)
+        return file.written(name, rows)
+
     def write_journal(self, terms: str, record: pa.RecordBatch) -> None:
         """Puts a record of what is done in the place of the one before; `terms` is text that says of which run."""
         schema = record.schema.with_metadata({"terms": terms})
@@ -368,12 +374,18 @@ class Store:
         near = nearest(last, results)
         return f": did you mean {f'{above}/{near}' if above else near}?" if near else ""
 
+    def read_as_written(self, file: Written) -> bytes:
+        """The bytes of one file of the result. Raises InputError where they are not those that it was written with."""
+        with reading(f"{self.location}/{file.name}"):
+            content: bytes = self.fs.cat_file(self._path(file.name))
+        if hashlib.sha256(content).hexdigest() != file.sha256:
+            raise InputError(f"{self.location}/{file.name}: is not what was written there: the command that made the result mends it with --resume")
+        return content
+
     def read_parquet(self, name: str) -> pa.Table:
         """One Parquet table of the result. Raises InputError where it is damaged."""
         with reading(f"{self.location}/{name}"):
-            # on this thread: pq.read_table scans on threads of Arrow's, and one that lets go of Python's bytes while Python ends takes the
-            # process with it ("terminate called without an active exception")
-            return pq.ParquetFile(pa.BufferReader(self.fs.cat_file(self._path(name))), pre_buffer=False).read(use_threads=False)
+            return table_of(self.fs.cat_file(self._path(name)))
 
     def read_ipc(self, name: str) -> pa.Table:
         """One Arrow IPC table of the result. Raises InputError where it is damaged."""
@@ -409,6 +421,13 @@ class Store:
 def _leaf(field: pa.Field) -> str:
     """What Parquet calls the column that holds a field's values."""
     return f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
+
+
+def table_of(content: bytes) -> pa.Table:
+    """The table that the bytes of a Parquet file hold."""
+    # on this thread: pq.read_table scans on threads of Arrow's, and one that lets go of Python's bytes while Python ends takes the
+    # process with it ("terminate called without an active exception")
+    return pq.ParquetFile(pa.BufferReader(content), pre_buffer=False).read(use_threads=False)
 
 
 def part_of(name: str) -> int | None:

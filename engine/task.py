@@ -17,9 +17,13 @@ from ipvalue.job import Job
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Longs
 from ipvalue.schema import Column, Rejects
+from ipvalue.simulate import Reals
 from ipvalue.storage import Written
 from ipvalue.store import Store
 from ipvalue.summary import DENSE, asset_schema, quantile_name
+
+Clean = tuple[pa.RecordBatch, Longs, Rejects]
+"""What intake.read gives: good rows, their numbers within the file, and the others' problems."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,10 @@ class Run:
         """Columns that are read beside the schema's."""
         return self.appraiser.extra
 
+    def release(self) -> None:
+        """Lets go of what its tasks share in this process."""
+        self.streams.release()
+
 
 @dataclass(frozen=True)
 class Task:
@@ -48,95 +56,110 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Clean:
-    """A task and its rows as they come from the files: good rows, their numbers, and the others' problems."""
+class Loaded:
+    """A task whose rows have been read already, or are read as they are taken."""
 
     task: Task
-    batches: Iterable[tuple[pa.RecordBatch, Longs, Rejects]]
+    clean: Iterable[Clean]
 
 
 def run_task(task: Task, run: Run) -> Receipt:
     """Values one range of rows and writes its part. Running it twice changes nothing."""
-    return run_clean(Clean(task, read(task.unit, run.duplicates, extra=run.extra, streams=run.streams)), run)
+    return run_loaded(Loaded(task, _clean(task, run)), run)
 
 
-def run_clean(clean: Clean, run: Run) -> Receipt:
-    """The same of rows that have been read already, or are read as they are taken."""
+def run_loaded(loaded: Loaded, run: Run) -> Receipt:
+    """The same of rows that have been read."""
     keep_freed_memory()
     with kernels(run.job.backend).DefaultArithmetic():
-        return _value_task(clean, run)
+        return _value_task(loaded, run)
 
 
 def try_task(task: Task, run: Run) -> None:
     """Values one range of rows as run_task does, and writes nothing."""
-    clean = Clean(task, read(task.unit, run.duplicates, extra=run.extra, streams=run.streams))
     with kernels(run.job.backend).DefaultArithmetic():
-        for _ in _values(clean, run, Receipt(run.appraiser.new_totals(run.job.group_by)), []):
+        for _ in _values(Loaded(task, _clean(task, run)), run, Receipt(run.appraiser.new_totals(run.job.group_by)), []):
             pass
 
 
-def _value_task(clean: Clean, run: Run) -> Receipt:
-    receipt, task = Receipt(run.appraiser.new_totals(run.job.group_by)), clean.task
+def _value_task(loaded: Loaded, run: Run) -> Receipt:
+    receipt, task = Receipt(run.appraiser.new_totals(run.job.group_by)), loaded.task
     files: list[Written] = []
     parts: list[pa.RecordBatch] = []
     if run.job.keep_paths:
         name = f"paths/part-{task.number:05d}.arrow"
-        files.append(run.store.write_ipc(name, paths_schema(run.job), _values(clean, run, receipt, parts)))
+        files.append(run.store.write_ipc(name, paths_schema(run.job), _values(loaded, run, receipt, parts)))
     else:
-        for _ in _values(clean, run, receipt, parts):
+        for _ in _values(loaded, run, receipt, parts):
             pass
-    files.append(write_assets(run, task.number, parts))
+    files.append(write_assets(run, task.number, pa.Table.from_batches(parts, asset_schema(run.job.sampling.quantiles))))
     receipt.files[task.number] = files
+    receipt.rows = task.unit.rows
     receipt.rejected = len(receipt.rejects.rows(task.unit.display))
     return receipt
 
 
-def write_assets(run: Run, number: int, parts: list[pa.RecordBatch]) -> Written:
-    """Writes the result rows of a task."""
-    quantiles = run.job.sampling.quantiles
-    table = pa.Table.from_batches(parts, asset_schema(quantiles))
-    return run.store.write_parquet(f"assets/part-{number:05d}.parquet", table, DENSE, [quantile_name(one) for one in quantiles])
+def write_assets(run: Run, number: int, assets: pa.Table) -> Written:
+    """Writes a part of the result; its bytes follow from the rows alone, whatever the pieces they are held in."""
+    return run.store.write_parquet(part_name(number), assets.combine_chunks(), DENSE, [quantile_name(one) for one in run.job.sampling.quantiles])
 
 
-def _values(clean: Clean, run: Run, receipt: Receipt, parts: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def part_name(number: int) -> str:
+    """The file of a part's result rows."""
+    return f"assets/part-{number:05d}.parquet"
+
+
+def _values(loaded: Loaded, run: Run, receipt: Receipt, parts: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Values the rows chunk by chunk into `receipt` and `parts`; yields the chunks' path values where they are kept. A chunk's pieces are put
     together again, so that no file depends on their size."""
-    for pieces in _prepared(clean, run, receipt):
-        assets: list[pa.RecordBatch] = []
+    for pieces in _prepared(loaded.clean, loaded.task.unit.display, run, receipt):
+        names: list[pa.Array] = []
         values: list[pa.Array] = []
-        for rows in pieces:
-            found, kept = run.appraiser.value(rows, receipt.totals)
-            receipt.doubts += run.appraiser.doubts(rows)
-            if found is None:
-                continue
-            receipt.doubts += run.appraiser.unreached(rows, found)
-            receipt.valued += found.num_rows
-            assets.append(found)
+        for _, assets, kept in _valued(pieces, run, receipt):
+            parts.append(assets)
             if kept is not None:
+                names.append(assets["asset_id"])
                 values.append(pa.array(kept.reshape(-1)))
-        if assets:
-            parts.append(_one(assets))
         if values:
-            lists = pa.FixedSizeListArray.from_arrays(values[0] if len(values) == 1 else pa.concat_arrays(values), run.job.paths)
-            yield pa.RecordBatch.from_arrays([parts[-1]["asset_id"], lists], schema=paths_schema(run.job))
+            lists = pa.FixedSizeListArray.from_arrays(_one(values), run.job.paths)
+            yield pa.RecordBatch.from_arrays([_one(names), lists], schema=paths_schema(run.job))
 
 
-def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+def _one(arrays: list[pa.Array]) -> pa.Array:
+    return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
 
 
-def _prepared(clean: Clean, run: Run, receipt: Receipt) -> Iterator[Iterator[Rows]]:
-    """The clean rows with their blanks filled, in chunks, each in the pieces that memory allows; rejects go to the receipt."""
+def valued(clean: Iterable[Clean], file: str, run: Run, receipt: Receipt) -> Iterator[tuple[Rows, pa.RecordBatch, Reals | None]]:
+    """Values clean rows of a file piece by piece into `receipt`; yields those that have a value, their result rows, and the values of their paths
+    where they are kept."""
+    return _valued(chain.from_iterable(_prepared(clean, file, run, receipt)), run, receipt)
+
+
+def _valued(pieces: Iterable[Rows], run: Run, receipt: Receipt) -> Iterator[tuple[Rows, pa.RecordBatch, Reals | None]]:
+    for rows in pieces:
+        assets, values = run.appraiser.value(rows, receipt.totals)
+        receipt.doubts += run.appraiser.doubts(rows)
+        if assets is not None:
+            receipt.doubts += run.appraiser.unreached(rows, assets)
+            receipt.valued += assets.num_rows
+            yield rows, assets, values
+
+
+def _clean(task: Task, run: Run) -> Iterator[Clean]:
+    """The task's rows but for the quarantined ones, which go to the rejects."""
+    for batch, row, rejects in read(task.unit, run.duplicates, extra=run.extra, streams=run.streams):
+        yield (*_without(task, batch, row, rejects), rejects)
+
+
+def _prepared(clean: Iterable[Clean], file: str, run: Run, receipt: Receipt) -> Iterator[Iterator[Rows]]:
+    """Clean rows with their blanks filled, in chunks, each in the pieces that memory allows; rejects go to the receipt."""
     chunk, piece = run.appraiser.chunk_rows, run.appraiser.piece_rows
-    unit = clean.task.unit
-    for batch, row, rejects in clean.batches:
+    for batch, row, rejects in clean:
         receipt.rejects.merge(rejects)
-        batch, row = _without(clean.task, batch, row, receipt.rejects)
         for start in range(0, batch.num_rows, chunk):
             stop = min(start + chunk, batch.num_rows)
             pieces = ((first, min(first + piece, stop)) for first in range(start, stop, piece))
-            yield (run.appraiser.rows(batch.slice(a, b - a), row[a:b], unit.display, receipt.rejects) for a, b in pieces)
-    receipt.rows = unit.rows
+            yield (run.appraiser.rows(batch.slice(a, b - a), row[a:b], file, receipt.rejects) for a, b in pieces)
 
 
 def _without(task: Task, batch: pa.RecordBatch, row: Longs, rejects: Rejects) -> tuple[pa.RecordBatch, Longs]:
@@ -161,11 +184,11 @@ def paths_schema(job: Job) -> pa.Schema:
 def check_task(task: Task, run: Run, keep: int | None = None) -> Receipt:
     """Validates one range of rows as far as a run would, without simulating; the receipt has the first `keep` problems of each rule."""
     receipt = Receipt(run.appraiser.new_totals(()))
-    batches = read(task.unit, run.duplicates, extra=run.extra, streams=run.streams)
-    for rows in chain.from_iterable(_prepared(Clean(task, batches), run, receipt)):
+    for rows in chain.from_iterable(_prepared(_clean(task, run), task.unit.display, run, receipt)):
         run.appraiser.check(rows)
         receipt.doubts += run.appraiser.doubts(rows)
         receipt.valued += len(rows)
+    receipt.rows = task.unit.rows
     receipt.rejected = len(receipt.rejects.rows(task.unit.display))
     receipt.rejects.shorten(keep)
     return receipt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from ipvalue.cash_rule import CashRule, find_rule
 from ipvalue.execute import Outcome, Progress, check_portfolio, value_portfolio
 from ipvalue.inputs import opened
 from ipvalue.job import Job, make_job
+from ipvalue.since import work_since
 from ipvalue.store import Store
+from ipvalue.work import whole_work
 
 ROWS_A_CHECK = 65_536
 """Rows of a task that only checks: some seconds of work."""
@@ -95,6 +97,7 @@ def value(
     out: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    since: str | Path | None = None,
     progress: Progress | None = None,
     rule: object = None,
     **options: Any,
@@ -107,13 +110,15 @@ def value(
     premise, keep_paths, workers, scheduler, memory, backend. rule: earns the income instead of each right's method: what `cash_rule` made, or
     "module:function".
     resume: goes on with a run that was stopped, where `out` holds one of the same portfolio, market, assumptions and options.
+    since: an earlier result, from which rows are taken over that are the same still; the result is that of valuing all of them.
     Raises InputError (bad input, nothing written) and RunError (the run failed; the text says what is kept in `out`).
     """
     if out is not None:
-        value_into(portfolio, market, assumptions, str(out), options, overwrite=overwrite, resume=resume, progress=progress, rule=rule)
+        into = partial(value_into, portfolio, market, assumptions, str(out), options, overwrite=overwrite, resume=resume)
+        into(since=since, progress=progress, rule=rule)
         return open_result(out)
     with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
-        value_into(portfolio, market, assumptions, folder, options, overwrite=False, keep=False, progress=progress, rule=rule)
+        value_into(portfolio, market, assumptions, folder, options, overwrite=False, keep=False, since=since, progress=progress, rule=rule)
         return _held_in_memory(folder)
 
 
@@ -136,14 +141,21 @@ def value_into(
     progress: Progress | None,
     resume: bool = False,
     keep: bool = True,
+    since: str | Path | None = None,
     rule: object = None,
 ) -> Outcome:
     """Values into a results directory and says what came of it. That the directory may not be used is said before anything is read."""
     store = Store(out)
     store.check_free(overwrite=overwrite, resume=resume)
     job, found = job_and_rule(options, rule)
-    with store.locked(), kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, job, out, found) as inputs:
-        return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=progress)
+    with (
+        store.locked(),
+        kernel.DefaultArithmetic(),
+        opened(portfolio, market, assumptions, job, out, found) as inputs,
+        tempfile.TemporaryDirectory(prefix="ipvalue-") as spool,
+    ):
+        work_of = whole_work if since is None else partial(work_since, location=str(since), spool=Path(spool))
+        return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=progress, work_of=work_of)
 
 
 def job_and_rule(options: dict[str, Any], rule: object) -> tuple[Job, CashRule | None]:

@@ -23,6 +23,9 @@ the profile of `ipvalue synthesize`.""",
 what a thousand rights take.""",
     "test_memory": """Peak resident memory of the command in a process of its own. A run holds the rows that its workers are at; beyond those
 it grows by a few bytes a right.""",
+    "test_since[reference]": """`--since` an earlier result: a hundredth of the rights has another revenue, or nothing has changed. What changed is
+valued twice, once to be taken out of the sums. Each run is a process of its own, the start of Python included.""",
+    "test_since[cn_trademarks]": """The same with synthetic trademarks.""",
     "test_register": """Each command in a process of its own, by the clock, in CPU-seconds of all its threads, with the peak of its memory and the
 size of what it wrote. The last line multiplies the slice's valuation by the number of rights.""",
     "test_journal[no groups]": """A run keeps a journal beside its parts, from which it can be gone on with; without, nothing of it is written. A

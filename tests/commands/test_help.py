@@ -17,7 +17,7 @@ FLAGS = {
     "value": {
         "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler", "--tolerance", "--max-paths", "--precision", "--quantiles", "--tail",
         "--group-by", "--keep-paths",
-        "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--resume", "--overwrite", "--strict", "--log-json",
+        "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--since", "--resume", "--overwrite", "--strict", "--log-json",
     },
     "check": {"--market", "--assumptions", "--rule", "--limit", "--strict"},
     "schema": {"--format"},

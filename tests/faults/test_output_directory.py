@@ -17,6 +17,7 @@ from commandline import ROWS, contents, installed, run, table, value
 import ipvalue.execute
 import ipvalue.inputs
 import ipvalue.journal
+import ipvalue.work
 from ipvalue.schema import RunError
 from ipvalue.store import Store
 
@@ -174,7 +175,7 @@ def test_a_run_that_fails_before_a_part_is_done_leaves_nothing(monkeypatch: pyte
         raise RunError("the lights went out")
 
     before = names()
-    monkeypatch.setattr(ipvalue.execute, "run_task", fail)
+    monkeypatch.setattr(ipvalue.work, "run_task", fail)
     ran = value("portfolio.parquet", out="a/b/out")
     assert (ran.code, ran.sentence) == (1, "the lights went out")
     assert names() == before

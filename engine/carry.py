@@ -1,0 +1,204 @@
+"""Tasks of a run that takes rows over from an earlier result: its parts put together, and what is taken out of the earlier sums.
+
+n = rows of a range
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from ipvalue.backend import kernels
+from ipvalue.doubts import Doubts
+from ipvalue.intake import NOWHERE, Unit, read
+from ipvalue.receipt import Receipt
+from ipvalue.rows import Longs, Mask, Rows
+from ipvalue.schema import InputError, Rejects, RunError
+from ipvalue.storage import Written
+from ipvalue.store import Store, table_of
+from ipvalue.summary import asset_schema
+from ipvalue.task import Clean, Run, part_name, valued, write_assets
+
+Range = tuple[Unit, Mask]
+"""A range of rows, and (n,) which of them are meant."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The result that rows are taken over from: its parts in order, and whether this version of pyarrow would write their bytes."""
+
+    store: Store
+    parts: tuple[Written, ...]
+    copied: bool
+
+    @cached_property
+    def first(self) -> Longs:
+        """(parts + 1,) the number of each part's first result row, and of them all."""
+        return np.cumsum([0, *(part.rows for part in self.parts)])
+
+    def rows(self, places: Longs) -> pa.Table:
+        """The result rows of these numbers, in their order; each part that has any is read once. Raises RunError where one is damaged."""
+        first = self.first
+        part = np.searchsorted(first, places, side="right") - 1
+        order = np.argsort(part, kind="stable")
+        tables = []
+        for number, here in _runs(part[order]):
+            tables.append(_taken(table_of(self.content(self.parts[number])), places[order[here]] - first[number]))
+        found = pa.concat_tables(tables).combine_chunks()
+        return found if (np.diff(order) > 0).all() else found.take(pa.array(np.argsort(order)))
+
+    def whole(self, places: Longs) -> Written | None:
+        """The part that is these rows, if one is and its bytes may be copied."""
+        first = self.first
+        number = int(np.searchsorted(first, places[0], side="right")) - 1 if self.copied and len(places) else NOWHERE
+        if number == NOWHERE or first[number] != places[0] or first[number + 1] != places[0] + len(places) or (np.diff(places) != 1).any():
+            return None
+        return self.parts[number]
+
+    def content(self, part: Written) -> bytes:
+        """The bytes of a part. Raises RunError where they are not what they were."""
+        try:
+            return self.store.read_as_written(part)
+        except InputError as error:
+            raise RunError(str(error)) from None
+
+
+def _runs(numbers: Longs) -> Iterator[tuple[int, slice]]:
+    """Each number of an ascending list, and where it stands."""
+    starts = np.flatnonzero(np.diff(numbers, prepend=NOWHERE))
+    for start, stop in zip(starts, [*starts[1:], len(numbers)], strict=True):
+        yield int(numbers[start]), slice(start, stop)
+
+
+def _taken(table: pa.Table, places: Longs) -> pa.Table:
+    if places[-1] - places[0] == len(places) - 1 and (np.diff(places) == 1).all():
+        return table.slice(places[0], len(places))
+    return table.combine_chunks().take(pa.array(places))
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """What the tasks share: the run, the earlier run whose rows leave the sums, and its result. lasting: whether its doubts still hold."""
+
+    run: Run
+    old: Run
+    earlier: Earlier
+    lasting: bool
+
+    def release(self) -> None:
+        """Lets go of what is open."""
+        self.run.release()
+        self.old.release()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One part of the new result: its range of rows, its number, and (n,) the number of each row's earlier result row, NOWHERE where it is to be
+    valued."""
+
+    unit: Unit
+    number: int
+    source: Longs
+
+    @property
+    def fresh(self) -> Mask:
+        """(n,) the rows to be valued."""
+        mask: Mask = self.source == NOWHERE
+        return mask
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """Parts of one file that are made together, so that their few rows to be valued come to the kernel together."""
+
+    pieces: tuple[Piece, ...]
+
+    @property
+    def number(self) -> int:
+        return self.pieces[0].number
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Rows of one file of the earlier portfolio that the new one does not have so: they leave the sums."""
+
+    ranges: tuple[Range, ...]
+    number: int
+
+
+def run_renewal(task: Renewed | Gone, renewal: Renewal) -> Receipt:
+    """Makes parts, or finds what leaves the sums. Running it twice changes nothing."""
+    with kernels(renewal.run.job.backend).DefaultArithmetic():
+        return _renew(task, renewal) if isinstance(task, Renewed) else _take_out(task, renewal)
+
+
+def _take_out(task: Gone, renewal: Renewal) -> Receipt:
+    """The opposite of what the rows once added."""
+    run = renewal.old
+    once = Receipt(run.appraiser.new_totals(run.job.group_by))
+    _value(task.ranges, run, once)
+    once.totals.negate()
+    once.doubts.negate()
+    return Receipt(once.totals, {task.number: []}, doubts=once.doubts if renewal.lasting else Doubts())
+
+
+def _renew(task: Renewed, renewal: Renewal) -> Receipt:
+    run = renewal.run
+    receipt = Receipt(run.appraiser.new_totals(run.job.group_by))
+    rows, fresh = _value([(piece.unit, piece.fresh) for piece in task.pieces], run, receipt)
+    receipt.files[task.number] = list(_parts(task.pieces, rows, fresh, renewal))
+    receipt.rows = sum(piece.unit.rows for piece in task.pieces)
+    receipt.valued += sum(int((~piece.fresh).sum()) for piece in task.pieces)
+    receipt.rejected = len(receipt.rejects.rows(task.pieces[0].unit.display))
+    return receipt
+
+
+def _parts(pieces: tuple[Piece, ...], rows: Longs, fresh: pa.Table, renewal: Renewal) -> Iterator[Written]:
+    """Writes each part: copied where it is one of the earlier result's, else put together from its rows and `fresh`, whose numbers are `rows`."""
+    earlier, run = renewal.earlier, renewal.run
+    inside = [slice(*np.searchsorted(rows, (one.unit.first_row, one.unit.first_row + one.unit.rows))) for one in pieces]
+    whole = [earlier.whole(one.source[~one.fresh]) if here.start == here.stop else None for one, here in zip(pieces, inside, strict=True)]
+    mixed = [one.source[~one.fresh] for one, part in zip(pieces, whole, strict=True) if part is None]
+    places = np.concatenate([np.zeros(0, np.int64), *mixed])
+    taken, at = earlier.rows(places).cast(fresh.schema) if len(places) else fresh.slice(0, 0), 0
+    for piece, here, part in zip(pieces, inside, whole, strict=True):
+        if part is not None:
+            yield run.store.write_bytes(part_name(piece.number), earlier.content(part), part.rows)
+            continue
+        old = piece.unit.first_row + np.flatnonzero(~piece.fresh)
+        both = pa.concat_tables([taken.slice(at, len(old)), fresh.slice(here.start, here.stop - here.start)]).combine_chunks()
+        order = np.argsort(np.concatenate([old, rows[here]]), kind="stable")
+        yield write_assets(run, piece.number, both.take(pa.array(order)) if len(old) and here.start < here.stop else both)
+        at += len(old)
+
+
+def _value(ranges: tuple[Range, ...] | list[Range], run: Run, receipt: Receipt) -> tuple[Longs, pa.Table]:
+    """Values the rows that are meant, all of one file, into `receipt`: their numbers, and their result rows."""
+    numbers, parts = [np.zeros(0, np.int64)], []
+    for rows, assets, _ in valued(_together(ranges, run), ranges[0][0].display, run, receipt):
+        numbers.append(rows.row)
+        parts.append(assets)
+    return np.concatenate(numbers), pa.Table.from_batches(parts, asset_schema(run.job.sampling.quantiles)).combine_chunks()
+
+
+def _together(ranges: tuple[Range, ...] | list[Range], run: Run) -> Iterator[Clean]:
+    """The clean rows of several ranges at once: few of each, they would come to the kernel by the handful."""
+    found = [one for unit, meant in ranges if meant.any() for one in read(unit, run.duplicates, extra=run.extra, streams=run.streams, only=meant)]
+    if found:
+        rejects = Rejects()
+        for _, _, problems in found:
+            rejects.merge(problems)
+        (batch,) = pa.Table.from_batches([one for one, _, _ in found]).combine_chunks().to_batches() or [found[0][0]]
+        yield batch, np.concatenate([row for _, row, _ in found]), rejects
+
+
+def doubts_of(rows: Rows, places: Longs, run: Run, earlier: Earlier) -> Doubts:
+    """What is doubtful about rows whose results, of the numbers `places`, are taken over."""
+    found = run.appraiser.doubts(rows)
+    if run.job.tolerance is not None and len(places):
+        found += run.appraiser.unreached(rows, earlier.rows(places).combine_chunks().to_batches()[0])
+    return found

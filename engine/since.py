@@ -1,0 +1,177 @@
+"""A run since an earlier result: what is left to do where some of its rows are taken over (docs/overnight.md).
+
+The sums on each path are updated. What the rows added that are not taken over is valued again from the earlier portfolio and taken out; what stands
+in their place is added. All of it is exact, so the result is that of a run of everything.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ipvalue.appraise import Appraiser, make_appraiser
+from ipvalue.assumptions import load_assumptions
+from ipvalue.carry import Earlier, Gone, Piece, Renewal, Renewed, run_renewal
+from ipvalue.doubts import Doubts
+from ipvalue.fingerprint import Terms, differences
+from ipvalue.inputs import Inputs
+from ipvalue.intake import NOWHERE, Portfolio, Unit, no_duplicates, reopen_portfolio
+from ipvalue.job import PATH_PERIODS_A_SECOND, TYPICAL_YEARS
+from ipvalue.journal import SINCE
+from ipvalue.manifest import read_totals, terms_of
+from ipvalue.market import market_of
+from ipvalue.receipt import Receipt
+from ipvalue.rows import Longs, Mask
+from ipvalue.schema import InputError
+from ipvalue.storage import Written
+from ipvalue.store import Store, part_of, table_of
+from ipvalue.taken_over import Old, find_taken
+from ipvalue.task import Run
+from ipvalue.totals import Totals
+from ipvalue.work import Work, whole_work
+
+T = TypeVar("T")
+
+_log = logging.getLogger("ipvalue")
+
+_ANY = ("keep_paths", "rows_per_task")
+"""Options that say what is kept and how it is cut; no number of a result row depends on them."""
+FRESH_TOGETHER = 2048
+"""Rows to be valued from which on parts are not put together any more: with fewer, what each call to the kernel costs shows."""
+ROWS_TOGETHER = 131_072
+"""Most rows of parts that are put together."""
+SECONDS_A_DECODED_ROW = 5e-7
+"""Order of magnitude; only what is taken over follows from it, never a number."""
+
+
+def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
+    """What is left to do where the result in `location` is there. CSV files of its portfolio are copied into `spool`.
+
+    Raises InputError where it was made otherwise, or is not what it was.
+    """
+    store = Store(location)
+    manifest = store.manifest()
+    _refuse_others(manifest, terms_of(inputs), location)
+    old, totals = _opened(manifest, inputs, store, spool)
+    of_row, doubts = find_taken(inputs, old)
+    gone = old.gone(of_row)
+    taken = int((of_row != NOWHERE).sum())
+    known = {"result": store.root, "fingerprint": manifest["fingerprint"]}
+    if not _pays(inputs, of_row, int(gone.sum())):
+        _log.info("nothing is taken over from %s: %s of %s rows are the same, so all are valued", location, f"{taken:,}", f"{len(of_row):,}")
+        return _told(whole_work(inputs), old, {**known, "carried": 0})
+    _log.info("%s of %s rows are taken over from %s", f"{taken:,}", f"{len(of_row):,}", location)
+    tasks: list[Renewed | Gone] = [
+        *_renewed(inputs, np.where(of_row != NOWHERE, old.place[of_row], NOWHERE)),
+        *_leaving(old, gone, len(inputs.tasks)),
+    ]
+    renewal = Renewal(inputs.run, old.run, old.earlier, old.lasting)
+    work = Work(tasks, run_renewal, renewal, Receipt(totals, doubts=doubts), (inputs.portfolio,))
+    return _told(work, old, {**known, "carried": taken})
+
+
+def _told(work: Work, old: Old, known: Mapping[str, Any]) -> Work:
+    """The work with what the record says of the earlier result, whose portfolio must not change meanwhile either."""
+    return replace(work, portfolios=(*work.portfolios, old.portfolio), terms={SINCE: known})
+
+
+def _refuse_others(old: Mapping[str, Any], new: Terms, location: str) -> None:
+    """Raises InputError where the earlier result was made with other options, rule or version."""
+    if new["options"]["keep_paths"]:
+        raise InputError("keep_paths: paths of rows that are taken over are not kept: leave out --keep-paths, or --since")
+    if "doubts" not in old:
+        raise InputError(f"{location}: does not say what its groups sum up to exactly, as results do now: value without --since")
+    options = {**old["options"], **{name: new["options"][name] for name in _ANY}}
+    inputs = {name: content for name, content in {**new["inputs"], "rule": old["inputs"].get("rule")}.items() if content is not None}
+    if found := differences({**old, "options": options, "inputs": inputs}, new):
+        lines = "".join(f"\n  {one}" for one in found)
+        raise InputError(f"{location}: was valued otherwise, so none of its rows can be taken over: value without --since{lines}")
+
+
+def _opened(manifest: Mapping[str, Any], inputs: Inputs, store: Store, spool: Path) -> tuple[Old, Totals]:
+    """The earlier result with all that it was made of, and its sums. Raises InputError where any of it is not what it was."""
+    recorded, new = manifest["inputs"], inputs.run.appraiser
+    try:
+        portfolio = reopen_portfolio(recorded["portfolio"], spool, inputs.run.extra)
+    except InputError as error:
+        raise InputError(f"{error}; without the rows of {store.location} what they added cannot be taken out: value without --since") from None
+    lasting = [recorded[name]["sha256"] for name in ("market", "assumptions")] == [inputs.market.sha256, inputs.assumptions.sha256]
+    appraiser = new if lasting else _appraiser(recorded, inputs)
+    files = {one.name: one for one in (Written(**entry) for entry in manifest["files"])}
+    parts = tuple(sorted((one for one in files.values() if one.name.startswith("assets/")), key=lambda one: part_of(one.name) or 0))
+    earlier = Earlier(store, parts, manifest["machine"]["pyarrow"] == pa.__version__)
+    totals = new.new_totals(inputs.run.job.group_by)
+    read_totals(pa.ipc.open_file(store.read_as_written(files["totals.arrow"])).read_all(), totals)
+    doubts = Doubts.of_record(manifest["doubts"])
+    place = _places(portfolio, table_of(store.read_as_written(files["rejects.parquet"])))
+    return Old(portfolio, Run(inputs.run.job, appraiser, no_duplicates(), store), earlier, place, doubts, lasting), totals
+
+
+def _appraiser(recorded: Mapping[str, Any], inputs: Inputs) -> Appraiser:
+    """What valued the earlier portfolio."""
+    now, market, book = inputs.run.appraiser, recorded["market"]["content"], recorded["assumptions"]["content"]
+    return make_appraiser(market_of(market), load_assumptions(book), now.sampling, inputs.run.job.premise, False, now.tables.rule)
+
+
+def _places(portfolio: Portfolio, rejects: pa.Table) -> Longs:
+    """(rows,) the number of each row's result row, NOWHERE of those that were set aside."""
+    valued, first = np.ones(portfolio.rows, np.bool_), 0
+    for file in portfolio.files:
+        rows = rejects["row"].filter(pc.equal(rejects["file"], file.display)).to_numpy()
+        valued[first + rows] = False
+        first += file.rows
+    return np.where(valued, np.cumsum(valued) - 1, NOWHERE)
+
+
+def _pays(inputs: Inputs, of_row: Longs, gone: int) -> bool:
+    """Whether it is less work to take rows over than to value all of them."""
+    job = inputs.run.job
+    a_row = math.isqrt(job.paths * job.most_paths) * TYPICAL_YEARS * inputs.market.steps_per_year / PATH_PERIODS_A_SECOND
+    taken = of_row[of_row != NOWHERE]
+    again = 0.0
+    if not (np.diff(taken) > 0).all():  # each group of parts reads all the earlier ones
+        again = len(taken) * len(taken) / ROWS_TOGETHER * SECONDS_A_DECODED_ROW
+    return gone * a_row + again < len(taken) * a_row
+
+
+def _renewed(inputs: Inputs, places: Longs) -> Iterator[Renewed]:
+    """The parts of the new result, put together where they have few rows to be valued. places: (rows,) each row's earlier result row."""
+    pieces, first = [], 0
+    for task in inputs.tasks:
+        pieces.append(Piece(task.unit, task.number, places[first : first + task.unit.rows]))
+        first += task.unit.rows
+    return map(Renewed, _together((one.unit, int(one.fresh.sum()), one) for one in pieces))
+
+
+def _leaving(old: Old, gone: Mask, number: int) -> Iterator[Gone]:
+    """What is taken out of the sums, in tasks numbered from `number` on. gone: (rows,) the earlier rows whose share that is."""
+    ranges, first = [], 0
+    for unit in old.portfolio.units(old.run.job.task_rows(old.portfolio.rows, old.run.appraiser.tables.steps_per_year)):
+        meant = gone[first : first + unit.rows]
+        first += unit.rows
+        if meant.any():
+            ranges.append((unit, meant))
+    return map(Gone, _together((unit, int(meant.sum()), (unit, meant)) for unit, meant in ranges), count(number))
+
+
+def _together(items: Iterable[tuple[Unit, int, T]]) -> Iterator[tuple[T, ...]]:
+    """Items in their order, put together where they are of one file and have few rows to be valued: their ranges, and how many rows of each."""
+    group: list[T] = []
+    file, rows, fresh = "", 0, 0
+    for unit, wanted, item in items:
+        if group and (unit.display != file or fresh >= FRESH_TOGETHER or rows + unit.rows > ROWS_TOGETHER):
+            yield tuple(group)
+            group, rows, fresh = [], 0, 0
+        group.append(item)
+        file, rows, fresh = unit.display, rows + unit.rows, fresh + wanted
+    if group:
+        yield tuple(group)

@@ -107,6 +107,8 @@ class _Cells:
         self.arrays = {name: self._typed(columns[name], batch[name]) for name in batch.schema.names}
 
     def _typed(self, column: Column, array: pa.Array) -> pa.Array:
+        if isinstance(array, pa.DictionaryArray):
+            array = array.dictionary_decode()
         if array.type == column.arrow_type:
             return array
         array, faults = convert(column, array)

@@ -92,7 +92,7 @@ def _refuse_others(old: Mapping[str, Any], new: Terms, location: str) -> None:
         raise InputError(f"{location}: does not say what its groups sum up to exactly, as results do now: value without --since")
     options = {**old["options"], **{name: new["options"][name] for name in _ANY}}
     inputs = {name: content for name, content in {**new["inputs"], "rule": old["inputs"].get("rule")}.items() if content is not None}
-    if found := differences({**old, "options": options, "inputs": inputs}, new):
+    if found := differences({**old, "pyarrow": new["pyarrow"], "options": options, "inputs": inputs}, new):
         lines = "".join(f"\n  {one}" for one in found)
         raise InputError(f"{location}: was valued otherwise, so none of its rows can be taken over: value without --since{lines}")
 
@@ -108,7 +108,7 @@ def _opened(manifest: Mapping[str, Any], inputs: Inputs, store: Store, spool: Pa
     appraiser = new if lasting else _appraiser(recorded, inputs)
     files = {one.name: one for one in (Written(**entry) for entry in manifest["files"])}
     parts = tuple(sorted((one for one in files.values() if one.name.startswith("assets/")), key=lambda one: part_of(one.name) or 0))
-    earlier = Earlier(store, parts, manifest["machine"]["pyarrow"] == pa.__version__)
+    earlier = Earlier(store, parts, manifest["pyarrow"] == pa.__version__)
     totals = new.new_totals(inputs.run.job.group_by)
     read_totals(pa.ipc.open_file(store.read_as_written(files["totals.arrow"])).read_all(), totals)
     doubts = Doubts.of_record(manifest["doubts"])

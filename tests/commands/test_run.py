@@ -81,7 +81,7 @@ def test_paths_are_relative_to_the_job_file_wherever_it_is_called_from() -> None
     os.chdir(os.sep)
     again = run("run", first.parents[1] / "job.toml")
     assert done(again) == first
-    assert "was complete; nothing was left to do" in again.err
+    assert "is complete: nothing was left to do" in again.err
 
 
 def test_a_finished_job_is_said_to_be_and_nothing_is_written() -> None:
@@ -217,7 +217,7 @@ def test_an_interrupted_job_says_that_the_same_command_goes_on(tmp_path: Path) -
             "job.toml: options: max_paths is 640, and only a tolerance takes more than paths: give tolerance too, or paths alone",
         ),
         (JOB.replace('"sector"', '"sektor"'), "job.toml: groups.group_by: 'sektor' is no column of a portfolio: did you mean sector?"),
-        (JOB + 'scheduler = "thread"', "job.toml: run.scheduler: 'thread' must be threads, processes or tcp://HOST:PORT: did you mean threads?"),
+        (JOB + 'scheduler = "thread"', "job.toml: run.scheduler: 'thread' must be threads, processes or tcp://HOST:PORT (or tls://): did you mean threads?"),
         (JOB + 'memory = "lots"', "job.toml: run.memory: 'lots' must be a size such as 8GiB or 500MB"),
         (JOB + "strict = 1", "job.toml: run.strict is 1: it must be true or false"),
         ("run = 3\n" + JOB.replace("[run]\nworkers = 1", ""), "job.toml: run is 3: it must be a table"),

@@ -19,7 +19,7 @@ from portfolios import random_portfolio
 from resumed import PARTS, Stop, essence, here, laid_out, stopped, value
 
 import ipvalue
-import ipvalue.execute
+import ipvalue.work
 import ipvalue.journal
 from ipvalue.execute import Interrupted
 from ipvalue.schema import InputError
@@ -44,8 +44,8 @@ def test_a_stopped_run_goes_on(parts: int) -> None:
 def test_only_what_was_not_done_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     stopped(4)
     seen = []
-    run_task = ipvalue.execute.run_task
-    monkeypatch.setattr(ipvalue.execute, "run_task", lambda task, run: (seen.append(task.number), run_task(task, run))[1])
+    run_task = ipvalue.work.run_task
+    monkeypatch.setattr(ipvalue.work, "run_task", lambda task, run: (seen.append(task.number), run_task(task, run))[1])
     value(resume=True)
     assert sorted(seen) == [4, 5, 6, 7, 8] or sorted(seen) == [5, 6, 7, 8]  # one more may have been done while the run was being stopped
 

@@ -23,12 +23,16 @@ class Cluster:
         self.folder = folder
         self._env = env
         self._file = folder / "scheduler.json"
+        self.address = ""
         self.workers: list[subprocess.Popen[bytes]] = []
         self._file.unlink(missing_ok=True)
         # its dashboard on any free port
         self.scheduler = self._start(
             {}, "scheduler", "--protocol", protocol, "--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0"
         )
+
+    def wait_for_scheduler(self) -> None:
+        """Until it says where it is."""
         wait_for(self._says_where)
         self.address = str(json.loads(self._file.read_text())["address"])
 
@@ -79,6 +83,7 @@ def started(
     """A cluster in `folder`, with so many workers."""
     cluster = Cluster(folder, env or {}, protocol)
     try:
+        cluster.wait_for_scheduler()
         for _ in range(workers):
             cluster.add_worker(*options, threads=threads)
         if workers:

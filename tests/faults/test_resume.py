@@ -19,8 +19,8 @@ from portfolios import random_portfolio
 from resumed import PARTS, Stop, essence, here, laid_out, stopped, value
 
 import ipvalue
-import ipvalue.work
 import ipvalue.journal
+import ipvalue.work
 from ipvalue.execute import Interrupted
 from ipvalue.schema import InputError
 

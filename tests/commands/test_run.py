@@ -217,7 +217,10 @@ def test_an_interrupted_job_says_that_the_same_command_goes_on(tmp_path: Path) -
             "job.toml: options: max_paths is 640, and only a tolerance takes more than paths: give tolerance too, or paths alone",
         ),
         (JOB.replace('"sector"', '"sektor"'), "job.toml: groups.group_by: 'sektor' is no column of a portfolio: did you mean sector?"),
-        (JOB + 'scheduler = "thread"', "job.toml: run.scheduler: 'thread' must be threads, processes or tcp://HOST:PORT (or tls://): did you mean threads?"),
+        (
+            JOB + 'scheduler = "thread"',
+            "job.toml: run.scheduler: 'thread' must be threads, processes or tcp://HOST:PORT (or tls://): did you mean threads?",
+        ),
         (JOB + 'memory = "lots"', "job.toml: run.memory: 'lots' must be a size such as 8GiB or 500MB"),
         (JOB + "strict = 1", "job.toml: run.strict is 1: it must be true or false"),
         ("run = 3\n" + JOB.replace("[run]\nworkers = 1", ""), "job.toml: run is 3: it must be a table"),

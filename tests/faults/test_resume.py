@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ import ipvalue
 import ipvalue.journal
 import ipvalue.work
 from ipvalue.execute import Interrupted
+from ipvalue.receipt import Receipt
 from ipvalue.schema import InputError
 
 __all__ = ["here", "laid_out"]
@@ -39,6 +41,27 @@ def test_a_stopped_run_goes_on(parts: int) -> None:
     assert done == sorted(set(done))
     assert 0 < done[0] < done[-1] == 60 or parts == PARTS
     assert result.manifest["counts"]["rejected"] == len(pc.unique(result.rejects["row"])) == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_part_that_is_taken_in_while_the_run_is_stopped_is_kept(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
+    merge, calls = Receipt.merge, []
+
+    def stopped_within(whole: Receipt, receipt: Receipt) -> None:
+        calls.append(receipt)
+        if len(calls) == 3:
+            signal.raise_signal(number)
+        merge(whole, receipt)
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patched, pytest.raises(Interrupted, match="^stopped; 3 of 9 parts are kept"):
+            patched.setattr(Receipt, "merge", stopped_within)
+            value()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    value(resume=True)
+    assert essence("out") == essence("undisturbed")
 
 
 def test_only_what_was_not_done_is_run(monkeypatch: pytest.MonkeyPatch) -> None:

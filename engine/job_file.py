@@ -17,8 +17,11 @@ from ipvalue.schema import InputError, RunError, Strict, read_toml, validate
 
 Name = Annotated[str, Field(min_length=1)]
 
+LATEST = "latest"
+"""As `since`: the result under the same root that was begun last."""
+
 _FLAG = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
-_IN_WORDS = {"give --overwrite": "remove that directory", "--out": "root in [outputs]"}
+_IN_WORDS = {"give --overwrite": "remove that directory", "--out": "root in [outputs]", "value without --since": "leave out since"}
 """What errors of a run ask for, where the key of a job file is not named as the flag."""
 
 
@@ -41,6 +44,10 @@ class JobFile(Strict):
     market: Annotated[Name | None, Field(description="the market; by default market.toml beside the portfolio")] = None
     assumptions: Annotated[Name, Field(description="what fills blanks; `default` is the shipped book")] = "default"
     rule: Annotated[Name | None, Field(description="module:function or file.py:function that earns the income instead of each right's method")] = None
+    since: Annotated[
+        Name | None,
+        Field(description="an earlier result whose rows are taken over where they are the same still; `latest`: the last one under root"),
+    ] = None
     options: Annotated[Numbers, Field(default_factory=Numbers, description="what the figures follow from")]
     groups: Annotated[Groups, Field(default_factory=Groups, description="which rights are added up")]
     outputs: Annotated[Outputs, Field(default_factory=Outputs, description="what is written, and where")]
@@ -70,6 +77,8 @@ def load_job(path: str | Path) -> JobFile:
         changes["market"] = _resolved(job.market, folder)
     if job.assumptions != "default":
         changes["assumptions"] = _resolved(job.assumptions, folder)
+    if job.since not in (None, LATEST):
+        changes["since"] = _resolved(job.since, folder)
     if job.rule is not None:
         place, colon, function = job.rule.rpartition(":")
         changes["rule"] = f"{_resolved(place, folder)}{colon}{function}" if place.endswith(".py") else job.rule

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,6 +54,13 @@ ROWS_TOGETHER = 131_072
 """Most rows of parts that are put together."""
 SECONDS_A_DECODED_ROW = 5e-7
 """Order of magnitude; only what is taken over follows from it, never a number."""
+
+
+@contextmanager
+def work_beside(location: str | Path | None) -> Iterator[Callable[[Inputs], Work]]:
+    """What finds the work of a run: all rows where `location` is None, else what is left to do beside the result there."""
+    with tempfile.TemporaryDirectory(prefix="ipvalue-") as spool:
+        yield whole_work if location is None else partial(work_since, location=str(location), spool=Path(spool))
 
 
 def work_since(inputs: Inputs, location: str, spool: Path) -> Work:

@@ -15,9 +15,8 @@ from ipvalue.cash_rule import CashRule, find_rule
 from ipvalue.execute import Outcome, Progress, check_portfolio, value_portfolio
 from ipvalue.inputs import opened
 from ipvalue.job import Job, make_job
-from ipvalue.since import work_since
+from ipvalue.since import work_beside
 from ipvalue.store import Store
-from ipvalue.work import whole_work
 
 ROWS_A_CHECK = 65_536
 """Rows of a task that only checks: some seconds of work."""
@@ -152,9 +151,8 @@ def value_into(
         store.locked(),
         kernel.DefaultArithmetic(),
         opened(portfolio, market, assumptions, job, out, found) as inputs,
-        tempfile.TemporaryDirectory(prefix="ipvalue-") as spool,
+        work_beside(since) as work_of,
     ):
-        work_of = whole_work if since is None else partial(work_since, location=str(since), spool=Path(spool))
         return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=progress, work_of=work_of)
 
 

@@ -197,6 +197,41 @@ def test_an_interrupted_job_says_that_the_same_command_goes_on(tmp_path: Path) -
     assert error(ran).endswith(f"of 400 parts are kept in {directory}: the same command goes on")
 
 
+# ------------------------------------------------------------------------------------------------ since an earlier result
+
+
+def editions(second_paths: int = 64) -> tuple[Ran, Ran]:
+    """Two nights of one job, the second with one row of twenty changed (and with other paths)."""
+    rows = [{**ROW, "asset_id": f"r{i}"} for i in range(20)]
+    pq.write_table(table(rows), "one.parquet")
+    pq.write_table(table([{**rows[0], "revenue": 1.0}, *rows[1:]]), "two.parquet")
+    text = 'since = "latest"\n' + JOB
+    first = run("run", job(text.replace("portfolio.parquet", "one.parquet")))
+    return first, run("run", job(text.replace("portfolio.parquet", "two.parquet").replace("paths = 64", f"paths = {second_paths}")))
+
+
+def test_what_did_not_change_is_taken_over_from_the_latest_result() -> None:
+    first, second = editions()
+    assert "since" not in json.loads((done(first) / "manifest.json").read_text())
+    since = json.loads((done(second) / "manifest.json").read_text())["since"]
+    assert (since["result"], since["carried"]) == (str(done(first)), 19)
+    whole = done(run("run", job(JOB.replace("portfolio.parquet", "two.parquet") + '[outputs]\nroot = "whole"')))
+    assert without_times(done(second)) == without_times(whole)
+
+
+def test_a_latest_result_that_nothing_can_be_taken_from_stops_no_night() -> None:
+    _, second = editions(second_paths=80)
+    assert "since" not in json.loads((done(second) / "manifest.json").read_text())
+    said = [line["text"] for line in lines(second) if line["event"] in ("warning", "notice")]
+    assert any(text.startswith("nothing is taken over, all rows are valued: ") and "paths was 64 and is 80" in text for text in said)
+
+
+def test_an_earlier_result_that_is_named_must_do() -> None:
+    ran = run("run", job('since = "nowhere"\n' + JOB))
+    assert ran.code == 2
+    assert "nowhere: is no results directory" in error(ran)
+
+
 # ------------------------------------------------------------------------------------------------ bad job files
 
 

@@ -6,7 +6,7 @@ import ctypes
 from functools import cache
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's <malloc.h>
-_KEPT_BYTES = 64 << 20
+_KEPT_BYTES = 40 << 20
 """More than a chunk takes at a time; what lies free beyond it at the top of a thread's heap goes back to the system."""
 _OWN_MAPPING_BYTES = 32 << 20
 """A block from this size on is mapped for itself, and goes back when it is freed; glibc takes no more."""

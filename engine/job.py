@@ -22,7 +22,7 @@ PATH_PERIODS_A_SECOND = 1e9
 """Order of magnitude of one core; only the size of tasks follows from it, never a number."""
 TYPICAL_YEARS = 15
 MOST_TASKS = 20_000
-MOST_ROWS_A_TASK = 131_072
+MOST_ROWS_A_TASK = 65_536
 LEAST_TASKS = 16
 MOST_TIMES_PATHS = 64
 """`max_paths` over `paths` where a tolerance says nothing else: six doublings, so an error 8 times smaller, for at most 127 times the work."""

@@ -24,7 +24,7 @@ TURNS = 5
 BESIDE: dict[tuple[Kind, int], int] = {
     ("reference", 1_000): 1_000_000 if FULL else 50_000,
     ("reference", 10_000): 200_000 if FULL else 8_000,
-    ("cn_trademarks", 1_000): 300_000 if FULL else 50_000,
+    ("cn_trademarks", 1_000): 1_000_000 if FULL else 50_000,
     ("cn_trademarks", 10_000): 100_000 if FULL else 8_000,
 }
 """Rights by kind and paths, so many that a turn takes some seconds."""

@@ -71,7 +71,7 @@ def _since(file: JobFile, store: Store) -> str | None:
         return file.since
     if store.found == "unfinished":
         before = json.loads(store.read_journal()[0]).get(SINCE)
-        return before and str(store.fs.unstrip_protocol(before["result"]))
+        return before and _location(store, before["result"])
     return _latest(store)
 
 
@@ -79,9 +79,14 @@ def _latest(store: Store) -> str | None:
     """The finished result beside `store` that was begun last; None where there is none."""
     root = store.root.rpartition("/")[0]
     places = [path.rstrip("/") for path in store.fs.ls(root, detail=False)] if store.fs.isdir(root) else []
-    others = [Store(str(store.fs.unstrip_protocol(place))) for place in places if place != store.root.rstrip("/")]
+    others = [Store(_location(store, place)) for place in places if place != store.root.rstrip("/")]
     finished = [(other.manifest()["time"]["started"], other.location) for other in others if other.found == "finished"]
     return max(finished)[1] if finished else None
+
+
+def _location(store: Store, place: str) -> str:
+    """What names a place on a store's file system."""
+    return place if store.is_local else str(store.fs.unstrip_protocol(place))
 
 
 def _or_everything(work_of: Callable[[Inputs], Work]) -> Callable[[Inputs], Work]:

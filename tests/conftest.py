@@ -6,6 +6,7 @@ IPVALUE_HYPOTHESIS chooses the profile: quick (the default), ci, thorough.
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,10 @@ for name, examples, fixed in (("quick", 30, True), ("ci", 50, True), ("thorough"
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 settings.load_profile(os.environ.get("IPVALUE_HYPOTHESIS", "quick"))
+
+# Started in the background of a script, a process ignores Ctrl-C, and so would every command that the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ bench: $(VENV)/built $(VENV)/tools
 	$(BENCH) --benchmark-json=results/bench/measurements.json $(ARGS)
 	$(BIN)/python bench/make_page.py results/bench/measurements.json results/bench
 
-# all peers, more of everything, a whole register, and docs/benchmarks.md with its charts: twenty minutes, 5 GB of disk
+# all peers, more of everything, a whole register, and docs/benchmarks.md with its charts: twenty minutes and more, 5 GB of disk
 bench-full: $(VENV)/built $(VENV)/peers
 	@mkdir -p results/bench-full
 	IPVALUE_BENCH=full $(BENCH) --benchmark-json=results/bench-full/measurements.json $(ARGS)

@@ -61,7 +61,7 @@ def errors_as_sentences(log_json: bool = False) -> Iterator[None]:
         _say(str(error), log_json)
         raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
     except KeyboardInterrupt as error:
-        _say(str(error) or "stopped before anything was done", log_json)
+        _say(str(error) or "stopped", log_json)
         raise typer.Exit(130) from None
     except MemoryError:
         _say("out of memory: use fewer --paths or --workers, or group by fewer columns", log_json)

@@ -13,7 +13,7 @@ from report.tables import Recorded, equal_error_table, memory_table, plan_table,
 
 HEAD = """# Benchmarks
 
-Made from measurements by `bench/make_page.py`; not written by hand. `make bench-full` measures again and writes this page: about twenty
+Made from measurements by `bench/make_page.py`; not written by hand. `make bench-full` measures again and writes this page: over twenty
 minutes, best on a machine that does nothing else, and 5 GB of disk. [bench/README.md](../bench/README.md) says what was tried. {run}
 
 {machine}. Kernels of the set {isa}. Measured {day}, commit {commit}; load average before the run {load:.1f}{busy}.

@@ -12,6 +12,9 @@ import sys
 import time
 from dataclasses import dataclass
 
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""As a command is run: Python keeps what it has compiled, else each start would compile it all again."""
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -34,7 +37,7 @@ def usage_of(*arguments: object) -> Usage:
 def main() -> int:
     """Runs the command of the arguments and prints its Usage as JSON."""
     start = time.perf_counter()
-    process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, env=ENVIRONMENT)
     _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)

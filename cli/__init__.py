@@ -6,6 +6,7 @@ import typer
 
 from ipvalue.cli import assumptions, bench, check, explain, plan, run, schema, show, synthesize, value, verify
 from ipvalue.cli.common import Command
+from ipvalue.cli.light import arrow_without_pandas
 
 app = typer.Typer(
     name="ipvalue",
@@ -21,4 +22,5 @@ for module in (value, run, plan, check, schema, assumptions, synthesize, show, e
 
 def main() -> None:
     """Entry point of the console script."""
+    arrow_without_pandas()
     app()

@@ -14,14 +14,14 @@ import pyarrow as pa
 
 from ipvalue.backend import kernels
 from ipvalue.doubts import Doubts
-from ipvalue.intake import NOWHERE, Unit, read
+from ipvalue.intake import NOWHERE, Unit, read_together
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Longs, Mask, Rows
-from ipvalue.schema import InputError, Rejects, RunError
+from ipvalue.schema import InputError, RunError
 from ipvalue.storage import Written
 from ipvalue.store import Store, table_of
-from ipvalue.summary import asset_schema
-from ipvalue.task import Clean, Run, part_name, valued, write_assets
+from ipvalue.summary import REPEATED, asset_schema
+from ipvalue.task import Run, part_name, valued, write_assets
 
 Range = tuple[Unit, Mask]
 """A range of rows, and (n,) which of them are meant."""
@@ -41,13 +41,14 @@ class Earlier:
         return np.cumsum([0, *(part.rows for part in self.parts)])
 
     def rows(self, places: Longs) -> pa.Table:
-        """The result rows of these numbers, in their order; each part that has any is read once. Raises RunError where one is damaged."""
+        """The result rows of these numbers, in their order; each part that has any is read once. Columns of texts that repeat are dictionaries.
+        Raises RunError where one is damaged."""
         first = self.first
         part = np.searchsorted(first, places, side="right") - 1
         order = np.argsort(part, kind="stable")
         tables = []
         for number, here in _runs(part[order]):
-            tables.append(_taken(table_of(self.content(self.parts[number])), places[order[here]] - first[number]))
+            tables.append(_taken(table_of(self.content(self.parts[number]), REPEATED), places[order[here]] - first[number]))
         found = pa.concat_tables(tables).combine_chunks()
         return found if (np.diff(order) > 0).all() else found.take(pa.array(np.argsort(order)))
 
@@ -179,21 +180,11 @@ def _parts(pieces: tuple[Piece, ...], rows: Longs, fresh: pa.Table, renewal: Ren
 def _value(ranges: tuple[Range, ...] | list[Range], run: Run, receipt: Receipt) -> tuple[Longs, pa.Table]:
     """Values the rows that are meant, all of one file, into `receipt`: their numbers, and their result rows."""
     numbers, parts = [np.zeros(0, np.int64)], []
-    for rows, assets, _ in valued(_together(ranges, run), ranges[0][0].display, run, receipt):
+    clean = read_together(ranges, run.duplicates, extra=run.extra, streams=run.streams)
+    for rows, assets, _ in valued(clean, ranges[0][0].display, run, receipt):
         numbers.append(rows.row)
         parts.append(assets)
     return np.concatenate(numbers), pa.Table.from_batches(parts, asset_schema(run.job.sampling.quantiles)).combine_chunks()
-
-
-def _together(ranges: tuple[Range, ...] | list[Range], run: Run) -> Iterator[Clean]:
-    """The clean rows of several ranges at once: few of each, they would come to the kernel by the handful."""
-    found = [one for unit, meant in ranges if meant.any() for one in read(unit, run.duplicates, extra=run.extra, streams=run.streams, only=meant)]
-    if found:
-        rejects = Rejects()
-        for _, _, problems in found:
-            rejects.merge(problems)
-        (batch,) = pa.Table.from_batches([one for one, _, _ in found]).combine_chunks().to_batches() or [found[0][0]]
-        yield batch, np.concatenate([row for _, row, _ in found]), rejects
 
 
 def doubts_of(rows: Rows, places: Longs, run: Run, earlier: Earlier) -> Doubts:

@@ -34,6 +34,9 @@ DENSE = ("mean", "mean_raw", "standard_error", "standard_deviation", "closed_for
 """Numbers of a right that are sums or made from them: every bit of a double is in use, and no compression takes a fifteenth off them. Quantiles are
 the value of one path, in single precision mostly; the others are often 0 or repeat."""
 
+REPEATED = ("method", "status", "filled")
+"""Texts of which many rights have the same."""
+
 
 def quantile_name(quantile: float) -> str:
     """0.05 → q05, 0.5 → q50, 0.999 → q99_9 (interface.md)."""

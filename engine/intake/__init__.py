@@ -2,7 +2,7 @@
 
 from ipvalue.intake.cell_keys import row_keys
 from ipvalue.intake.hashes import hash_ids
-from ipvalue.intake.rows import read
+from ipvalue.intake.rows import read, read_together
 from ipvalue.intake.same_rows import NOWHERE, matched
 from ipvalue.intake.sample import scattered_rows, scattered_units
 from ipvalue.intake.scan import Duplicates, Scan, duplicated, no_duplicates, scan
@@ -25,6 +25,7 @@ __all__ = [
     "no_duplicates",
     "open_portfolio",
     "read",
+    "read_together",
     "reopen_portfolio",
     "row_keys",
     "scan",

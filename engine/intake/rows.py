@@ -13,7 +13,7 @@ from ipvalue.intake.cells import Fault, converted
 from ipvalue.intake.mends import meant
 from ipvalue.intake.scan import Duplicates
 from ipvalue.intake.shared import Streams
-from ipvalue.intake.stored import Unit, stored_batches
+from ipvalue.intake.stored import BATCH_ROWS, Unit, stored_batches
 from ipvalue.schema import PORTFOLIO, Column, Rejects
 
 Rows = npt.NDArray[np.int64]
@@ -35,14 +35,34 @@ def read(
     """
     known = {name: column for name, column in PORTFOLIO.items() if columns is None or name in columns or name == "asset_id"}
     known |= {column.name: column for column in extra}
+    for batch, rows in _raw(unit, list(known), streams, only):
+        yield _clean(batch, rows, unit.display, known, duplicates)
+
+
+def read_together(
+    ranges: Sequence[tuple[Unit, npt.NDArray[np.bool_]]], duplicates: Duplicates, extra: Sequence[Column] = (), streams: Streams | None = None
+) -> Iterator[tuple[pa.RecordBatch, Rows, Rejects]]:
+    """What `read` gives of those rows of several ranges of one file that are wanted: few of each, so that they are looked at together."""
+    known = {**PORTFOLIO, **{column.name: column for column in extra}}
+    found = [one for unit, wanted in ranges if wanted.any() for one in _raw(unit, list(known), streams, wanted)]
+    if not found:
+        return
+    rows, at = np.concatenate([numbers for _, numbers in found]), 0
+    for batch in pa.Table.from_batches([one for one, _ in found]).combine_chunks().to_batches(BATCH_ROWS):
+        yield _clean(batch, rows[at : at + batch.num_rows], ranges[0][0].display, known, duplicates)
+        at += batch.num_rows
+
+
+def _raw(unit: Unit, names: list[str], streams: Streams | None, only: npt.NDArray[np.bool_] | None) -> Iterator[tuple[pa.RecordBatch, Rows]]:
+    """The unit's rows that are wanted, as they are stored, and their numbers within the file."""
     first = unit.first_row
-    for batch in stored_batches(unit, list(known), streams):
+    for batch in stored_batches(unit, names, streams):
         rows = np.arange(first, first + batch.num_rows)
         first += batch.num_rows
         if only is not None:
             wanted = only[rows - unit.first_row]
             batch, rows = batch.filter(pa.array(wanted)), rows[wanted]
-        yield _clean(batch, rows, unit.display, known, duplicates)
+        yield batch, rows
 
 
 def _clean(raw: pa.RecordBatch, rows: Rows, file: str, known: Mapping[str, Column], duplicates: Duplicates) -> tuple[pa.RecordBatch, Rows, Rejects]:

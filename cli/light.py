@@ -1,0 +1,51 @@
+"""A light start: what a command has no use for is not loaded."""
+
+from __future__ import annotations
+
+import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+
+import pyarrow as pa
+
+
+def arrow_without_pandas() -> None:
+    """Lets Arrow look for pandas while it cannot be found: it loads it to know a Series or DataFrame, and no command has one. Where a user's own
+    rule imports pandas, Arrow is told then."""
+    finder = _Pandas()
+    sys.meta_path.insert(0, finder)
+    pa.array([0])  # the first conversion is when it looks
+    finder.hides = False
+
+
+class _Pandas(MetaPathFinder):
+    """Says that pandas is not installed while it `hides` it."""
+
+    hides = True
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if fullname != "pandas":
+            return None
+        if self.hides:
+            raise ModuleNotFoundError("pandas is not loaded", name=fullname)
+        sys.meta_path.remove(self)
+        spec = find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Told(spec.loader)
+        return spec
+
+
+class _Told(Loader):
+    """Loads pandas, and lets Arrow look again."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._loader.exec_module(module)
+        pa.array([0]).to_pandas()

@@ -1,0 +1,26 @@
+"""A light start: a command does not load pandas for Arrow, and a user's own code still gets it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("pandas")
+
+_START = "import sys, pyarrow as pa; from ipvalue.cli.light import arrow_without_pandas; arrow_without_pandas(); "
+
+
+def _said(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", _START + code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_arrow_does_not_load_pandas() -> None:
+    assert _said("pa.array(['a', None]); pa.scalar(1); print('pandas' in sys.modules)") == "False"
+
+
+def test_pandas_works_once_it_is_asked_for() -> None:
+    code = "import pandas as pd; s = pd.Series([1.5, None]); print(pa.array(s).to_pylist(), pa.table(pd.DataFrame({'a': s})).num_rows)"
+    assert _said(code) == "[1.5, None] 2"
+    assert _said("print(pa.array([1, 2]).to_pandas().sum())") == "3"

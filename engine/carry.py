@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ipvalue.backend import kernels
+from ipvalue.beside import Range, value_beside
 from ipvalue.doubts import Doubts
 from ipvalue.intake import NOWHERE, Unit, read_together
 from ipvalue.receipt import Receipt
@@ -22,9 +23,6 @@ from ipvalue.storage import Written
 from ipvalue.store import Store, table_of
 from ipvalue.summary import REPEATED, asset_schema
 from ipvalue.task import Run, part_name, valued, write_assets
-
-Range = tuple[Unit, Mask]
-"""A range of rows, and (n,) which of them are meant."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +112,11 @@ class Piece:
 
 @dataclass(frozen=True)
 class Renewed:
-    """Parts of one file that are made together, so that their few rows to be valued come to the kernel together."""
+    """Parts of one file that are made together, so that their few rows to be valued come to the kernel together; `leaving` are rows of one file of
+    the earlier portfolio, for which most of these stand in."""
 
     pieces: tuple[Piece, ...]
+    leaving: tuple[Range, ...] = ()
 
     @property
     def number(self) -> int:
@@ -150,7 +150,11 @@ def _take_out(task: Gone, renewal: Renewal) -> Receipt:
 def _renew(task: Renewed, renewal: Renewal) -> Receipt:
     run = renewal.run
     receipt = Receipt(run.appraiser.new_totals(run.job.group_by))
-    rows, fresh = _value([(piece.unit, piece.fresh) for piece in task.pieces], run, receipt)
+    wanted = [(piece.unit, piece.fresh) for piece in task.pieces]
+    if task.leaving:
+        rows, fresh = value_beside(wanted, task.leaving, run, renewal.old, receipt)
+    else:
+        rows, fresh = _value(wanted, run, receipt)
     receipt.files[task.number] = list(_parts(task.pieces, rows, fresh, renewal))
     receipt.rows = sum(piece.unit.rows for piece in task.pieces)
     receipt.valued += sum(int((~piece.fresh).sum()) for piece in task.pieces)

@@ -11,7 +11,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -80,10 +80,12 @@ def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
         _log.info("nothing is taken over from %s: %s of %s rows are the same, so all are valued", location, f"{taken:,}", f"{len(of_row):,}")
         return _told(whole_work(inputs), old, {**known, "carried": 0})
     _log.info("%s of %s rows are taken over from %s", f"{taken:,}", f"{len(of_row):,}", location)
-    tasks: list[Renewed | Gone] = [
-        *_renewed(inputs, np.where(of_row != NOWHERE, old.place[of_row], NOWHERE)),
-        *_leaving(old, gone, len(inputs.tasks)),
-    ]
+    leaving = list(_leaving(old, gone))
+    renewed = list(_renewed(inputs, np.where(of_row != NOWHERE, old.place[of_row], NOWHERE)))
+    if old.lasting:
+        renewed, leaving = _side_by_side(renewed, leaving, _stand_ins(of_row, old.portfolio.rows))
+    apart = _together((one.unit, one.rows, (one.unit, one.meant)) for one in leaving)
+    tasks: list[Renewed | Gone] = [*renewed, *map(Gone, apart, count(len(inputs.tasks)))]
     renewal = Renewal(inputs.run, old.run, old.earlier, old.lasting)
     work = Work(tasks, run_renewal, renewal, Receipt(totals, doubts=doubts), (inputs.portfolio,))
     return _told(work, old, {**known, "carried": taken})
@@ -162,15 +164,53 @@ def _renewed(inputs: Inputs, places: Longs) -> Iterator[Renewed]:
     return map(Renewed, _together((one.unit, int(one.fresh.sum()), one) for one in pieces))
 
 
-def _leaving(old: Old, gone: Mask, number: int) -> Iterator[Gone]:
-    """What is taken out of the sums, in tasks numbered from `number` on. gone: (rows,) the earlier rows whose share that is."""
-    ranges, first = [], 0
+@dataclass(frozen=True)
+class _Leaving:
+    """A range of earlier rows of which those that are meant leave the sums; `first` of them, counted through the portfolio."""
+
+    unit: Unit
+    meant: Mask
+    first: int
+
+    @property
+    def rows(self) -> int:
+        return int(self.meant.sum())
+
+
+def _leaving(old: Old, gone: Mask) -> Iterator[_Leaving]:
+    """What is taken out of the sums. gone: (rows,) the earlier rows whose share that is."""
+    first = 0
     for unit in old.portfolio.units(old.run.job.task_rows(old.portfolio.rows, old.run.appraiser.tables.steps_per_year)):
         meant = gone[first : first + unit.rows]
-        first += unit.rows
         if meant.any():
-            ranges.append((unit, meant))
-    return map(Gone, _together((unit, int(meant.sum()), (unit, meant)) for unit, meant in ranges), count(number))
+            yield _Leaving(unit, meant, first + int(np.argmax(meant)))
+        first += unit.rows
+
+
+def _stand_ins(of_row: Longs, rows: int) -> Longs:
+    """(rows,) for each earlier row about where the row that stands in for it would be: behind the row that takes over the last one before it."""
+    taken = np.flatnonzero(of_row != NOWHERE)
+    here = np.zeros(rows, np.int64)
+    here[of_row[taken]] = taken
+    before = np.zeros(rows, np.int64)
+    before[of_row[taken]] = of_row[taken]
+    return here[np.maximum.accumulate(before)]
+
+
+def _side_by_side(renewed: list[Renewed], leaving: list[_Leaving], stand_ins: Longs) -> tuple[list[Renewed], list[_Leaving]]:
+    """The parts with what is taken out of the sums beside the rows that most likely stand in for it, and what is left of it."""
+    ends = np.cumsum([sum(piece.unit.rows for piece in one.pieces) for one in renewed])
+    room = [sum(int(piece.fresh.sum()) for piece in one.pieces) for one in renewed]
+    beside: list[list[_Leaving]] = [[] for _ in renewed]
+    rest = []
+    for one in leaving:
+        at = int(np.searchsorted(ends, stand_ins[one.first], side="right"))
+        if at < len(room) and one.rows <= room[at] and (not beside[at] or beside[at][0].unit.display == one.unit.display):
+            beside[at].append(one)
+            room[at] -= one.rows
+        else:
+            rest.append(one)
+    return [replace(one, leaving=tuple((gone.unit, gone.meant) for gone in here)) for one, here in zip(renewed, beside, strict=True)], rest
 
 
 def _together(items: Iterable[tuple[Unit, int, T]]) -> Iterator[tuple[T, ...]]:

@@ -112,7 +112,7 @@ def part_name(number: int) -> str:
 def _values(loaded: Loaded, run: Run, receipt: Receipt, parts: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Values the rows chunk by chunk into `receipt` and `parts`; yields the chunks' path values where they are kept. A chunk's pieces are put
     together again, so that no file depends on their size."""
-    for pieces in _prepared(loaded.clean, loaded.task.unit.display, run, receipt):
+    for pieces in prepared(loaded.clean, loaded.task.unit.display, run, receipt):
         names: list[pa.Array] = []
         values: list[pa.Array] = []
         for _, assets, kept in _valued(pieces, run, receipt):
@@ -132,7 +132,7 @@ def _one(arrays: list[pa.Array]) -> pa.Array:
 def valued(clean: Iterable[Clean], file: str, run: Run, receipt: Receipt) -> Iterator[tuple[Rows, pa.RecordBatch, Reals | None]]:
     """Values clean rows of a file piece by piece into `receipt`; yields those that have a value, their result rows, and the values of their paths
     where they are kept."""
-    return _valued(chain.from_iterable(_prepared(clean, file, run, receipt)), run, receipt)
+    return _valued(chain.from_iterable(prepared(clean, file, run, receipt)), run, receipt)
 
 
 def _valued(pieces: Iterable[Rows], run: Run, receipt: Receipt) -> Iterator[tuple[Rows, pa.RecordBatch, Reals | None]]:
@@ -151,7 +151,7 @@ def _clean(task: Task, run: Run) -> Iterator[Clean]:
         yield (*_without(task, batch, row, rejects), rejects)
 
 
-def _prepared(clean: Iterable[Clean], file: str, run: Run, receipt: Receipt) -> Iterator[Iterator[Rows]]:
+def prepared(clean: Iterable[Clean], file: str, run: Run, receipt: Receipt) -> Iterator[Iterator[Rows]]:
     """Clean rows with their blanks filled, in chunks, each in the pieces that memory allows; rejects go to the receipt."""
     chunk, piece = run.appraiser.chunk_rows, run.appraiser.piece_rows
     for batch, row, rejects in clean:
@@ -184,7 +184,7 @@ def paths_schema(job: Job) -> pa.Schema:
 def check_task(task: Task, run: Run, keep: int | None = None) -> Receipt:
     """Validates one range of rows as far as a run would, without simulating; the receipt has the first `keep` problems of each rule."""
     receipt = Receipt(run.appraiser.new_totals(()))
-    for rows in chain.from_iterable(_prepared(_clean(task, run), task.unit.display, run, receipt)):
+    for rows in chain.from_iterable(prepared(_clean(task, run), task.unit.display, run, receipt)):
         run.appraiser.check(rows)
         receipt.doubts += run.appraiser.doubts(rows)
         receipt.valued += len(rows)

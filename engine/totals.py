@@ -87,6 +87,18 @@ class Totals:
             words[:, 0] = low
         np.negative(self.counts, out=self.counts)
 
+    def split(self) -> list[tuple[str | None, Totals]]:
+        """Totals by the other columns for each text of the last one."""
+        found: dict[str | None, Totals] = {}
+        for key, place in self.keys.items():
+            part = found.setdefault(key[-1], Totals(self.columns[:-1], self.paths, self.width, self.backend))
+            part.keys[key[:-1]] = len(part.keys)
+            part._grow()
+            part.sums[-self.paths :] = self.sums[place * self.paths : (place + 1) * self.paths]
+            part.extras[-self.width :] = self.extras[place * self.width : (place + 1) * self.width]
+            part.counts[-1] = self.counts[place]
+        return list(found.items())
+
     def names(self) -> list[list[str | None]]:
         """The groups' texts, in the order of the sums."""
         return [list(key) for key in self.keys]

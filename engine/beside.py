@@ -1,0 +1,70 @@
+"""Rows to be valued, and beside each the earlier row that it stands in for: on the same paths, so that the kernel makes these once for both.
+
+What the new rows add goes into the sums, what the earlier ones once added comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+
+from ipvalue.columns import truth
+from ipvalue.intake import Unit, hash_ids, read_together
+from ipvalue.receipt import Receipt
+from ipvalue.rows import Longs, Mask, Rows
+from ipvalue.schema import Rejects
+from ipvalue.summary import asset_schema
+from ipvalue.task import Run, prepared
+
+Range = tuple[Unit, Mask]
+"""A range of rows, and (n,) which of them are meant."""
+
+_LEAVES = "(leaves)"
+"""A column beside the portfolio's: whether a row is an earlier one. It groups the sums, too."""
+
+
+def value_beside(fresh: Sequence[Range], leaving: Sequence[Range], run: Run, old: Run, receipt: Receipt) -> tuple[Longs, pa.Table]:
+    """Values the rows of `fresh`, all of one file, into `receipt` and takes out those of `leaving`, which the same market and assumptions valued:
+    the numbers of the former, ascending, and their result rows."""
+    both = run.appraiser.new_totals((*run.job.group_by, _LEAVES))
+    numbers, parts = [np.zeros(0, np.int64)], []
+    for rows in _pieces(fresh, leaving, run, old, receipt):
+        assets, _ = run.appraiser.value(rows, both)
+        leaves = truth(rows.batch[_LEAVES])
+        once = run.appraiser.doubts(rows.only(leaves))
+        receipt.doubts += run.appraiser.doubts(rows.only(~leaves))
+        if assets is not None:
+            stays = pa.array(~leaves)
+            once += run.appraiser.unreached(rows.only(leaves), assets.filter(pa.array(leaves)))
+            receipt.doubts += run.appraiser.unreached(rows.only(~leaves), assets.filter(stays))
+            numbers.append(rows.row[~leaves])
+            parts.append(assets.filter(stays))
+        once.negate()
+        receipt.doubts += once
+    for text, totals in both.split():
+        if text == "true":
+            totals.negate()
+        receipt.totals.merge(totals)
+    receipt.valued += sum(len(one) for one in numbers)
+    table, row = pa.Table.from_batches(parts, asset_schema(run.job.sampling.quantiles)).combine_chunks(), np.concatenate(numbers)
+    order = np.argsort(row, kind="stable")
+    return row[order], table.take(pa.array(order))
+
+
+def _pieces(fresh: Sequence[Range], leaving: Sequence[Range], run: Run, old: Run, receipt: Receipt) -> Iterator[Rows]:
+    """Filled rows of both, those of one asset_id one after the other."""
+    batches, numbers, rejects = [], [np.zeros(0, np.int64)], Rejects()
+    for leaves, ranges, of in ((False, fresh, run), (True, leaving, old)):
+        for batch, row, problems in read_together(ranges, of.duplicates, extra=of.extra, streams=of.streams):
+            batches.append(batch.append_column(_LEAVES, pa.array(np.full(batch.num_rows, leaves))))
+            numbers.append(row)
+            if not leaves:
+                rejects.merge(problems)
+    if batches:
+        (batch,) = pa.Table.from_batches(batches).combine_chunks().to_batches() or batches[:1]
+        order = np.argsort(hash_ids(batch["asset_id"]), kind="stable")
+        both = batch.take(pa.array(order)), np.concatenate(numbers)[order], rejects
+        yield from chain.from_iterable(prepared([both], fresh[0][0].display, run, receipt))

@@ -1,6 +1,7 @@
 """A path, URL or any Arrow-speaking table → clean record batches and a table of rejects."""
 
 from ipvalue.intake.cell_keys import row_keys
+from ipvalue.intake.cells import Fault, convert
 from ipvalue.intake.hashes import hash_ids
 from ipvalue.intake.rows import read, read_together
 from ipvalue.intake.same_rows import NOWHERE, matched
@@ -14,11 +15,13 @@ __all__ = [
     "BATCH_ROWS",
     "NOWHERE",
     "Duplicates",
+    "Fault",
     "Portfolio",
     "Scan",
     "SourceFile",
     "Streams",
     "Unit",
+    "convert",
     "duplicated",
     "hash_ids",
     "matched",

@@ -51,7 +51,7 @@ def print_if_asked(scenarios: Sequence[Scenario], lists: bool, show: str | None)
 def _table(entry: dict[str, str]) -> Table:
     """What a scenario is beside its name."""
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, min_width=len("  reasoning"))
     table.add_column(overflow="fold")
     for name, text in entry.items():
         if text:

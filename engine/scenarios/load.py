@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
 from itertools import product
-from math import prod
+from operator import mul
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -150,7 +150,7 @@ class _File:
         """The scenarios of a grid: the last axis goes round first."""
         table = validate(GridTable, content, where)
         axes = [self._axis(f"{where}.axes.{name}", name, axis) for name, axis in table.axes.items()]
-        if (points := prod(map(len, axes))) > most:
+        if (points := reduce(mul, map(len, axes))) > most:
             raise InputError(f"{where}: has {points:,} scenarios: there may be {MOST_SCENARIOS:,} in all, so leave out amounts")
         for point in product(*axes):
             name = ", ".join(words for words, _ in point)

@@ -32,7 +32,8 @@ def check_one(table: Strict, names: Sequence[str]) -> None:
     """Raise ValueError unless one of the keys is given, and no other."""
     given = [name for name in names if getattr(table, name) is not None]
     if len(given) != 1:
-        raise ValueError(f"{' and '.join(given) or 'nothing'} says how it changes: give one of {', '.join(names)}")
+        found = f"{' and '.join(given)} are given" if given else "nothing says how it changes"
+        raise ValueError(f"{found}: give one of {', '.join(names)}")
 
 
 class Change(Strict):
@@ -45,9 +46,8 @@ class Change(Strict):
 
     @property
     def terms(self) -> dict[str, Any]:
-        """The keys that are given, what is shocked first and the filter last, as JSON can hold them."""
-        given = self.model_dump(mode="json", exclude_none=True)
-        return {key: given[key] for key in sorted(given, key=lambda key: key == "where")}
+        """The keys that are given, what is shocked first, as JSON can hold them."""
+        return self.model_dump(mode="json", exclude_none=True)
 
     def content(self, market: Market) -> dict[str, Any] | None:
         """The tables of the market that it changes; None where it changes none. Raises InputError where it names what the market lacks."""

@@ -36,31 +36,14 @@ Cells = dict[str, pa.Array]
 Where = Annotated[str | None, Field(description="which rows it acts on: a filter on their filled columns; by default all")]
 
 
-class RowChange(Change):
-    """What one shock changes in rows."""
-
-    where: Where = None
-
-    def columns(self, known: Mapping[str, Column]) -> tuple[Column, ...]:
-        """The columns that it acts on. Raises ValueError where it cannot."""
-        raise NotImplementedError
-
-    def cells(self, batch: pa.RecordBatch, rows: Mask) -> Cells:
-        """The columns that it acts on, changed in some rows (a,); numbers as float64, in limits or not."""
-        raise NotImplementedError
-
-    def has_nothing_to_change(self, batch: pa.RecordBatch) -> Mask | None:
-        """(a,) where the cell is blank and what the valuation uses instead is in no column; None where that cannot be."""
-        return None
-
-
-class FieldChange(RowChange):
+class FieldChange(Change):
     """A driver column: every number that the valuation reads of a row."""
 
     field: Annotated[Name, Field(description="a column of numbers of the portfolio")]
     multiply: Annotated[Finite | None, Field(description="what it is multiplied by")] = None
     add: Annotated[Finite | None, Field(description="what is added to it, in the column's unit")] = None
     set: Annotated[Finite | None, Field(description="what it becomes, also where it was blank")] = None
+    where: Where = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -73,6 +56,7 @@ class FieldChange(RowChange):
         return self.field in _OF_PATHS or (self.field == "royalty_rate" and self.multiply is None)
 
     def columns(self, known: Mapping[str, Column]) -> tuple[Column, ...]:
+        """The columns that it acts on. Raises ValueError where it cannot."""
         if self.field not in known:
             raise ValueError(f"field {self.field} is no column{did_you_mean(self.field, numeric(known))}")
         if self.field not in numeric(known):
@@ -84,13 +68,16 @@ class FieldChange(RowChange):
         return column, *(known[name] for name in FOLLOWERS.get(column.name, ()))
 
     def cells(self, batch: pa.RecordBatch, rows: Mask) -> Cells:
+        """The columns that it acts on, changed in some rows (a,); numbers as float64, in limits or not."""
         found = {self.field: self._changed(self._meant(batch), batch[self.field], rows)}
         for name in FOLLOWERS.get(self.field, ()):
             found[name] = self._changed(batch[name], batch[name], rows & given(batch[name]))
         return found
 
-    def has_nothing_to_change(self, batch: pa.RecordBatch) -> Mask | None:
-        return ~given(batch["life"]) if self.field == "life" and self.set is None else None
+    @property
+    def needs_life(self) -> bool:
+        """Whether a blank life has nothing for it to change: what the valuation uses instead is in no column."""
+        return self.field == "life" and self.set is None
 
     def _meant(self, batch: pa.RecordBatch) -> pa.Array:
         """The column, with what its blanks mean."""
@@ -115,7 +102,7 @@ class FieldChange(RowChange):
         return pc.add(numbers, self.add) if self.add is not None else pa.scalar(self.set, pa.float64())
 
 
-class FactorChange(RowChange):
+class FactorChange(Change):
     """How strongly a factor moves the rights of its sector: the part of their volatility that is the factor's; their own part stays.
 
     With σ `volatility`, β `factor_loading` and k `multiply`: σ'² = σ²·(k²β² + 1 − β²) and β' = kβσ/σ'.
@@ -123,6 +110,7 @@ class FactorChange(RowChange):
 
     factor: Annotated[Name, Field(description="a factor of the market, or `all`")]
     multiply: Annotated[Finite, Field(ge=0, description="what the factor's volatility is multiplied by")]
+    where: Where = None
 
     @property
     def moves_paths(self) -> bool:
@@ -133,9 +121,11 @@ class FactorChange(RowChange):
         return None
 
     def columns(self, known: Mapping[str, Column]) -> tuple[Column, ...]:
+        """The columns that it acts on."""
         return known["volatility"], known["factor_loading"]
 
     def cells(self, batch: pa.RecordBatch, rows: Mask) -> Cells:
+        """The same as of a FieldChange."""
         volatility, loading = floats(batch["volatility"]), floats(batch["factor_loading"])
         moved = rows & (loading != 0.0) & (given(batch["sector"]) if self.factor == ALL else Texts.of(batch["sector"]).is_in([self.factor]))
         common = self.multiply * loading
@@ -144,6 +134,10 @@ class FactorChange(RowChange):
         changed = {"volatility": volatility * scale, "factor_loading": np.clip(loaded, -1.0, 1.0)}
         before = {"volatility": volatility, "factor_loading": loading}
         return {name: pa.array(np.where(moved, changed[name], before[name])) for name in changed}
+
+
+RowChange = FieldChange | FactorChange
+"""What one shock changes in rows."""
 
 
 def numeric(known: Mapping[str, Column]) -> list[str]:

@@ -18,7 +18,7 @@ from ipvalue.market import Market
 from ipvalue.rows import Rows
 from ipvalue.scenarios.filters import Filter
 from ipvalue.scenarios.market_changes import Change
-from ipvalue.scenarios.row_changes import RowChange
+from ipvalue.scenarios.row_changes import FieldChange, RowChange
 from ipvalue.schema import INCOME_METHODS, Column, InputError, Rejects, validate
 
 BASE = "base"
@@ -51,7 +51,7 @@ class Problem:
     after: str
 
     def __str__(self) -> str:
-        more = f" and {self.rows - 1:,} more rows" if self.rows > 1 else ""
+        more = f" and {self.rows - 1:,} more row{'s' if self.rows > 2 else ''}" if self.rows > 1 else ""
         would = f"{self.column} would be {self.after} instead of {self.before}"
         return f"{label(self.scenario, self.shock)}: {would} in {self.file}, row {self.row} ({self.asset_id}){more}: it must be {self.must_be}"
 
@@ -113,7 +113,8 @@ class Scenario:
             if not touched.any():
                 continue
             at = _Place(self.name, number, rows)
-            problems += at.nothing_to_change(shock.change, touched)
+            if isinstance(shock.change, FieldChange) and shock.change.needs_life:
+                problems += at.nothing_to_change(touched)
             cells = shock.change.cells(batch, touched)
             converted = {}
             for column in shock.columns:
@@ -148,11 +149,10 @@ class _Place:
             after=_text(after[first].as_py()),
         )
 
-    def nothing_to_change(self, change: RowChange, touched: Mask) -> list[Problem]:
+    def nothing_to_change(self, touched: Mask) -> list[Problem]:
         """The rows that earn an income and whose life follows from dates and other columns."""
-        blank = change.has_nothing_to_change(self.rows.batch)
-        blank = None if blank is None else blank & touched & self.rows.valued_by(INCOME_METHODS)
-        if blank is None or not blank.any():
+        blank = touched & ~self.rows.given("life") & self.rows.valued_by(INCOME_METHODS)
+        if not blank.any():
             return []
         must_be = 'given, for there is nothing to change; set it, or leave these rows out by where = "life is not None"'
         return [self.problem("life", Fault(blank, "life is given", must_be), self.rows.batch["life"], self.rows.batch["life"])]

@@ -20,6 +20,7 @@ FLAGS = {
         "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--since", "--resume", "--overwrite", "--strict", "--log-json",
     },
     "check": {"--market", "--assumptions", "--rule", "--limit", "--strict"},
+    "scenarios": {"--list", "--show"},
     "schema": {"--format"},
     "assumptions": {"--assumptions", "--right-type", "--jurisdiction", "--sector", "--format"},
     "synthesize": {"--assets", "--out", "--profile", "--seed"},

@@ -11,20 +11,13 @@ from ipvalue.assumptions import fill, load_assumptions
 from ipvalue.rows import Rows
 from ipvalue.schema import PORTFOLIO, Rejects
 
-NEUTRAL: dict[str, Any] = {}
 
-
-def filled(rows: list[dict[str, Any]], first: int = 0, assumptions: Any = NEUTRAL) -> Rows:
+def filled(rows: list[dict[str, Any]], first: int = 0, assumptions: dict[str, Any] | None = None) -> Rows:
     """Rows, numbered from `first`, with what assumptions (by default none) and the registry fill."""
     given = [{"asset_id": f"r{first + i}", "right_type": "trademark", **row} for i, row in enumerate(rows)]
     batch = pa.RecordBatch.from_pydict({name: pa.array([row.get(name) for row in given], one.arrow_type) for name, one in PORTFOLIO.items()})
-    full, what = fill(batch, load_assumptions(assumptions), "CNY")
+    full, what = fill(batch, load_assumptions(assumptions or {}), "CNY")
     return Rows(full, np.arange(first, first + len(rows)), what, "p.parquet", Rejects())
-
-
-def of_table(table: pa.Table) -> Rows:
-    """A portfolio's rows, filled by the registry alone."""
-    return filled(table.drop_columns("asset_id").to_pylist())
 
 
 def column(rows: Rows, name: str) -> list[Any]:

@@ -105,7 +105,7 @@ class FieldChange(Change):
 class FactorChange(Change):
     """How strongly a factor moves the rights of its sector: the part of their volatility that is the factor's; their own part stays.
 
-    With σ `volatility`, β `factor_loading` and k `multiply`: σ'² = σ²·(k²β² + 1 − β²) and β' = kβσ/σ'.
+    With σ `volatility`, β `factor_loading` and k `multiply`: σ'² = σ²·(1 + (k² − 1)β²) and β' = kβσ/σ'.
     """
 
     factor: Annotated[Name, Field(description="a factor of the market, or `all`")]
@@ -128,9 +128,8 @@ class FactorChange(Change):
         """The same as of a FieldChange."""
         volatility, loading = floats(batch["volatility"]), floats(batch["factor_loading"])
         moved = rows & (loading != 0.0) & (given(batch["sector"]) if self.factor == ALL else Texts.of(batch["sector"]).is_in([self.factor]))
-        common = self.multiply * loading
-        scale = np.sqrt(common * common + (1.0 - loading * loading))
-        loaded = np.divide(common, scale, out=np.zeros(len(scale)), where=scale > 0.0)
+        scale = np.sqrt(1.0 + (self.multiply * self.multiply - 1.0) * (loading * loading))
+        loaded = np.divide(self.multiply * loading, scale, out=np.zeros(len(scale)), where=scale > 0.0)
         changed = {"volatility": volatility * scale, "factor_loading": np.clip(loaded, -1.0, 1.0)}
         before = {"volatility": volatility, "factor_loading": loading}
         return {name: pa.array(np.where(moved, changed[name], before[name])) for name in changed}

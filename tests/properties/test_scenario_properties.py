@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +14,17 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from portfolios import MARKET
+from portfolios import ASSUMPTIONS, MARKET, random_methods
 from scenario_rows import column, filled
 
+from ipvalue.assumptions import load_assumptions
+from ipvalue.cashflows import Vectors
+from ipvalue.compiled import compile_rows
 from ipvalue.market import load_market
 from ipvalue.scenarios import check_rows, load_scenarios
 from ipvalue.scenarios.grammar import parse
 from ipvalue.schema import PORTFOLIO
+from ipvalue.tables import GOING_CONCERN, make_tables
 
 # ------------------------------------------------------------------------------------------------ filters
 
@@ -201,6 +207,7 @@ def test_a_factor_calmed_as_much_as_it_was_stirred_is_what_it_was(cells: list[Ro
     again = shocks.rows(base)
     for name in ("volatility", "factor_loading"):
         assert column(again, name) == pytest.approx(column(base, name), rel=1e-12, abs=1e-14)
+    assert of({"factor": "all", "multiply": 1}).rows(base).batch.equals(base.batch)
 
 
 @given(portfolios_, st.lists(st.tuples(st.sampled_from(FIELDS), st.sampled_from(["multiply", "set"]), st.floats(0, 1)), min_size=2, max_size=4))
@@ -223,6 +230,48 @@ def test_a_row_is_shocked_as_it_would_be_alone(cells: list[Row], name: str, fact
     if not problems:
         whole = scenario.rows(base).batch
         assert all(whole.slice(i, 1).equals(scenario.rows(filled([row], first=i)).batch) for i, row in enumerate(cells))
+
+
+PLAIN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "hazard": lambda row: {"hazard": (row["hazard"] or 0.0) + 0.03},
+    "royalty_rate": lambda row: {name: None if row[name] is None else row[name] * 0.8 for name in ("royalty_low", "royalty_rate", "royalty_high")},
+    "revenue": lambda row: {
+        "revenue": None if row["revenue"] is None else row["revenue"] * 1.1,
+        "revenue_path": None if row["revenue_path"] is None else [one * 1.1 for one in row["revenue_path"]],
+    },
+    "tax_rate": lambda row: {"tax_rate": 0.25},
+}
+"""What some shocks make of the cells of a row that has no blanks to fill."""
+
+SHOCKS: dict[str, dict[str, Any]] = {
+    "hazard": {"field": "hazard", "add": 0.03},
+    "royalty_rate": {"field": "royalty_rate", "multiply": 0.8},
+    "revenue": {"field": "revenue", "multiply": 1.1},
+    "tax_rate": {"field": "tax_rate", "set": 0.25},
+}
+
+
+@pytest.mark.parametrize("name", SHOCKS)
+def test_shocked_rows_come_to_the_kernel_as_a_portfolio_with_these_cells_does(name: str, tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(ASSUMPTIONS)
+    cells = [{key: value for key, value in row.items() if key != "asset_id"} for row in random_methods(140, seed=5).to_pylist()]
+    written = [{**row, **PLAIN[name](row)} if row["right_type"] == "trademark" else row for row in cells]
+    scenario = of({**SHOCKS[name], "where": "right_type == 'trademark'"}, {"fx": "USD", "multiply": 1.1}, {"curve": "CNY", "add": 0.01})
+    base = load_market(MARKET)
+    own = {
+        **MARKET,
+        "fx": {**MARKET["fx"], "USD": MARKET["fx"]["USD"] * 1.1},
+        "curves": {**MARKET["curves"], "CNY": {**MARKET["curves"]["CNY"], "rates": [rate + 0.01 for rate in MARKET["curves"]["CNY"]["rates"]]}},
+    }
+    book = load_assumptions(tmp_path / "a.toml")
+    shocked, plain = scenario.rows(filled(cells)), filled(written)
+    found = compile_rows(shocked, make_tables(scenario.market(base), book, GOING_CONCERN))
+    expected = compile_rows(plain, make_tables(load_market(own), book, GOING_CONCERN))
+    assert len(shocked.rejects) == len(plain.rejects)
+    assert len(found.vectors.step) > 100
+    for field in fields(Vectors):
+        one, other = getattr(found.vectors, field.name), getattr(expected.vectors, field.name)
+        assert (one is None and other is None) or np.array_equal(one, other), field.name
 
 
 @given(st.sampled_from(["CNY", "USD", "EUR", "all"]), st.sampled_from([0.015625, -0.0078125]), st.sampled_from([(0.25,), (2, 7), (1, 5, 40)]))

@@ -42,7 +42,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("job", "job_file", "store", "spread"),
     ("receipt",),
     ("task",),
-    ("quarantine",),
+    ("quarantine", "beside"),
     ("inputs", "carry"),
     ("work",),
     ("journal",),
@@ -257,7 +257,7 @@ def test_methods_know_no_paths_random_numbers_or_files() -> None:
 def test_execution_and_storage_know_no_finance() -> None:
     problems = []
     owners = ("execute", "store", "storage", "spread", "cluster", "quarantine", "task", "receipt", "journal", "fingerprint")
-    for module in of(*owners, "work", "carry", "taken_over", "since"):
+    for module in of(*owners, "work", "beside", "carry", "taken_over", "since"):
         problems += takes(module, {"ipvalue.cashflows", "ipvalue.stopping"})
         problems += speaks(module, FINANCE)
     fail_with(problems)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from ipvalue.cli.common import errors_as_sentences, out
+from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress, quantile_list, warn
+from ipvalue.execute import Outcome
+from ipvalue.report.scenarios import whole_by_scenario
+from ipvalue.report.terminal import money
+from ipvalue.scenario_run import open_scenarios, scenarios_into
 from ipvalue.scenarios import Scenario, as_toml, listing, load_scenarios, shipped
 from ipvalue.schema import InputError, did_you_mean
 
@@ -17,35 +22,104 @@ NAME = "scenarios"
 
 
 def command(
-    portfolio: Annotated[str | None, typer.Argument(help="Parquet, Arrow IPC, a directory of either, or CSV.", show_default=False)] = None,
-    scenarios: Annotated[str | None, typer.Argument(help="scenarios.toml.", show_default=False)] = None,
+    portfolio: Annotated[str | None, typer.Argument(help="As for value.", show_default=False)] = None,
+    scenarios: Annotated[str | None, typer.Argument(help="scenarios.toml; leave it out for shipped ones by --library.", show_default=False)] = None,
     lists: Annotated[bool, typer.Option("--list", help="List the scenarios: of the file, or without one the shipped ones.")] = False,
     show: Annotated[str | None, typer.Option(help="Print one of them as TOML, by name.", show_default=False)] = None,
+    library: Annotated[
+        list[str] | None, typer.Option(help="A shipped scenario by name; may be given several times; all for every one.", show_default=False)
+    ] = None,
+    statistics: Annotated[
+        str, typer.Option(help="Of each right: all, or mean (with errors and differences, without quantiles), which costs far less.")
+    ] = "all",
+    market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
+    assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
+    out_dir: Annotated[str, typer.Option("--out", help="Results directory; must be empty or not exist.")] = "results",
+    paths: Annotated[int, typer.Option(help="Simulated paths a right.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
+    sampler: Annotated[str, typer.Option(help="random or sobol.")] = "random",
+    precision: Annotated[str, typer.Option(help="single or double.")] = "single",
+    quantiles: Annotated[str, typer.Option(help="Quantiles to report.")] = "0.05,0.25,0.5,0.75,0.95",
+    tail: Annotated[float, typer.Option(help="Share of the lowest paths that the expected shortfall averages.")] = 0.05,
+    group_by: Annotated[str | None, typer.Option(help="Columns to group by, as sector,right_type.", show_default=False)] = None,
+    workers: Annotated[int | None, typer.Option(help="Threads or processes; by default the cores.", show_default=False)] = None,
+    scheduler: Annotated[str, typer.Option(help="threads, processes, or tcp://HOST:PORT (tls://) of a Dask scheduler.")] = "threads",
+    memory: Annotated[str | None, typer.Option(help="Memory the run may use, as 8GiB; by default what is free.", show_default=False)] = None,
+    backend: Annotated[str | None, typer.Option(help="native (C) or numba; by default native where built.", show_default=False)] = None,
+    rule: Annotated[str | None, typer.Option(help="The run's rule, as module:function or file.py:function.", show_default=False)] = None,
+    premise: Annotated[str, typer.Option(help="going_concern, orderly or forced.")] = "going_concern",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the same run that was stopped in --out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in --out.")] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Progress and warnings as JSON lines on stderr.")] = False,
 ) -> None:
-    """List and check scenarios.
+    """Value a portfolio under scenarios, all in one pass; or list and check them.
 
-    The file is checked, and what it makes is listed: each scenario with its shocks, the reasoning behind it, and the source of its size.
+    Shocks that are impossible for a right (a royalty above 100 %) are refused before anything is computed. With --list or --show nothing is
+    valued: the file is checked, and what it makes is listed, each scenario with its shocks, the reasoning behind it, and the source of its size.
 
-    Example: ipvalue scenarios --show "rates +200bp"
+    Example: ipvalue scenarios rights.parquet scenarios.toml --market market.toml --statistics mean --out stressed
     """
-    with errors_as_sentences():
-        found = tuple(shipped().values()) if scenarios is None else load_scenarios(scenarios)
-        if not print_if_asked(found, lists, show):
-            raise InputError("give --list, or --show with the name of a scenario")
+    with errors_as_sentences(log_json):
+        names = [one for name in library or () for one in (shipped() if name == "all" else (name,))]
+        if lists or show is not None:
+            print_if_asked(load_scenarios(scenarios, names) if scenarios or names else tuple(shipped().values()), lists, show)
+            return
+        if portfolio is None:
+            raise InputError("no portfolio is given: name one and a scenarios.toml, or give --list to see the shipped scenarios")
+        options = {
+            "paths": paths,
+            "seed": seed,
+            "sampler": sampler,
+            "precision": precision,
+            "quantiles": quantile_list(quantiles),
+            "tail": tail,
+            "group_by": comma_list(group_by),
+            "workers": workers,
+            "scheduler": scheduler,
+            "memory": memory,
+            "backend": backend,
+            "premise": premise,
+        }
+        with progress(log_json, "valuing scenarios") as bar:
+            into = partial(scenarios_into, portfolio, scenarios, names, statistics, market, assumptions, options=options)
+            outcome = into(out=out_dir, overwrite=overwrite, resume=resume, progress=bar, rule=rule)
+        warn(outcome.warnings, log_json)
+        if log_json:
+            log_line("done", rows=outcome.rows, valued=outcome.valued, rejected=outcome.rejected, seconds=round(outcome.seconds, 3), out=out_dir)
+        else:
+            _print_result(out_dir, outcome)
 
 
-def print_if_asked(scenarios: Sequence[Scenario], lists: bool, show: str | None) -> bool:
-    """Prints what --list and --show ask for; whether one of them was given."""
+def _print_result(out_dir: str, outcome: Outcome) -> None:
+    """The whole under each scenario, and how far that is from the base."""
+    result = open_scenarios(out_dir)
+    currency = result.manifest["inputs"]["market"]["content"]["currency"]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("scenario", overflow="fold")
+    for name in (f"mean, {currency}", "difference", "± error", "%"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in whole_by_scenario(result):
+        table.add_row(
+            Text(line.scenario), money(line.mean), *([money(line.difference), money(line.error), line.percent] if line.of_base else [""] * 3)
+        )
+    out.print(table)
+    out.print(f"{count(outcome.valued, 'right')} valued in {outcome.seconds:,.1f} s")
+    if outcome.rejected:
+        out.print(f"{count(outcome.rejected, 'row')} rejected: {out_dir.rstrip('/')}/rejects.parquet says why", markup=False)
+    out.print(f"Results are in {out_dir}: scenarios.parquet holds every scenario and group", markup=False)
+
+
+def print_if_asked(scenarios: Sequence[Scenario], lists: bool, show: str | None) -> None:
+    """Prints what --list and --show ask for."""
     if show is not None:
         by_name = {one.name: one for one in scenarios}
         if show not in by_name:
             raise InputError(f"there is no scenario {show!r}{did_you_mean(show, by_name)} (ipvalue scenarios --list)")
         typer.echo(as_toml(by_name[show]).rstrip())
-    elif lists:
+    if lists:
         for entry in listing(scenarios):
             out.print(Text(entry.pop("name"), style="bold"))
             out.print(_table(entry))
-    return lists or show is not None
 
 
 def _table(entry: dict[str, str]) -> Table:

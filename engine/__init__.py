@@ -7,6 +7,7 @@ from ipvalue.explain import Explanation, explain
 from ipvalue.market import Market, load_market
 from ipvalue.overnight import run
 from ipvalue.planning import Plan, plan
+from ipvalue.scenario_run import ScenarioResult, open_scenarios, scenarios
 from ipvalue.schema import InputError, IpvalueError, RunError
 from ipvalue.synthesize import synthesize
 from ipvalue.valuation import Result, check, open_result, value
@@ -23,6 +24,7 @@ __all__ = [
     "Plan",
     "Result",
     "RunError",
+    "ScenarioResult",
     "Verified",
     "cash_rule",
     "check",
@@ -30,8 +32,10 @@ __all__ = [
     "explain",
     "load_market",
     "open_result",
+    "open_scenarios",
     "plan",
     "run",
+    "scenarios",
     "synthesize",
     "value",
     "verify",

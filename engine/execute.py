@@ -54,10 +54,11 @@ def value_portfolio(
     keep: bool = True,
     progress: Progress | None = None,
     command: str = "value",
-    work_of: Callable[[Inputs], Work] = whole_work,
+    whole: Callable[[Inputs], Work] = whole_work,
+    work_of: Callable[[Inputs], Work] | None = None,
 ) -> Outcome:
     """Values the portfolio into its results directory, which nobody else may write to meanwhile. Where it ends early, what is done is kept
-    (`keep`), and `resume` goes on with it. work_of: what is to be done where there is no such result yet.
+    (`keep`), and `resume` goes on with it. whole: all that there is to do; work_of: what of it where there is no such result yet.
 
     Raises InputError (nothing is kept), RunError or Interrupted (the text says what is kept).
     """
@@ -65,14 +66,14 @@ def value_portfolio(
     draft = inputs.run.store.begin(fingerprint(terms), overwrite=overwrite, resume=resume)
     if draft.found == "finished":
         _put_in_place(draft)
-        if before := _finished(inputs, terms):
+        if before := _finished(inputs, terms, whole):
             return before
         draft = inputs.run.store
     inputs = inputs.into(draft)
     journal: Journal | None = None
     work = None
     try:
-        work = work_of(inputs)
+        work = (work_of or whole)(inputs)
         terms = {**terms, **work.terms}
         journal = Journal(draft, terms, work.begun, work.portfolios)
         draft.remove(MANIFEST)  # of a damaged result: from here on the journal says what is there
@@ -81,7 +82,7 @@ def value_portfolio(
         work.check()
         if not journal.done.valued:
             raise _nothing_left(journal.done)
-        files = [*journal.done.written(), *write_tables(draft, inputs.run.job, journal.done)]
+        files = [*journal.done.written(), *(work.tables or write_tables)(draft, inputs.run.job, journal.done)]
         draft.write_manifest(manifest_of(inputs, terms, journal, files, command))
     except BaseException as error:
         raise _ended(error, inputs, work, journal, keep, resume) from None
@@ -124,7 +125,7 @@ def _ended(error: BaseException, inputs: Inputs, work: Work | None, journal: Jou
     return error
 
 
-def _finished(inputs: Inputs, terms: Terms) -> Outcome | None:
+def _finished(inputs: Inputs, terms: Terms, whole: Callable[[Inputs], Work]) -> Outcome | None:
     """The outcome of the result that is there, its damaged parts made again; None where other files of it are damaged, so that it is made anew.
 
     Raises InputError where it is another run's.
@@ -144,7 +145,7 @@ def _finished(inputs: Inputs, terms: Terms) -> Outcome | None:
         for file in receipt.written():
             refuse_otherwise(file, files[file.name], store.location)
 
-    work = whole_work(inputs)
+    work = whole(inputs)
     _gather(work, [task for task in work.tasks if task.number in parts], inputs, work.begun, check, None)
     mended = f"{len(damaged):,} damaged files were made again, {damaged[0]} the first" if damaged else "nothing was left to do"
     _log.info("the result in %s is complete: %s", store.location, mended)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from ipvalue.task import Run, Task
 
 @dataclass(frozen=True)
 class Inputs:
-    """A run's opened and checked inputs; groups: how many the group columns make, before blanks are filled."""
+    """A run's opened and checked inputs; groups: how many the group columns make, before blanks are filled; besides: what else the results follow
+    from, for the record."""
 
     portfolio: Portfolio
     market: Market
@@ -33,6 +34,7 @@ class Inputs:
     tasks: list[Task]
     warnings: tuple[str, ...]
     groups: int
+    besides: Mapping[str, Any] = field(default_factory=dict)
 
     def into(self, store: Store) -> Inputs:
         """The same, to be written elsewhere."""

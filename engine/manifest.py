@@ -98,6 +98,7 @@ def terms_of(inputs: Inputs) -> dict[str, Any]:
             "market": {"sha256": inputs.market.sha256, "content": inputs.market.model_dump(mode="json")},
             "assumptions": {"sha256": inputs.assumptions.sha256, "content": inputs.assumptions.content},
             **inputs.run.appraiser.rule_terms(),
+            **inputs.besides,
         },
         "premise": inputs.run.appraiser.premise_terms(),
     }

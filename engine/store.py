@@ -30,7 +30,8 @@ DISTINCT = ("asset_id",)
 """Texts of which no two rows of a file have the same; only their least and greatest are kept, by which a reader finds the part of one right."""
 
 _HEX = "[0-9a-f]{32}"
-_FILE = r"(?:manifest\.json|groups\.parquet|totals\.arrow|rejects\.parquet|assets/part-\d+\.parquet|paths/part-\d+\.arrow|\.journal|\.lock)"
+_TABLES = r"groups\.parquet|scenarios\.parquet|totals\.arrow|rejects\.parquet"
+_FILE = rf"(?:manifest\.json|{_TABLES}|assets/part-\d+\.parquet|paths/part-\d+\.arrow|\.journal|\.lock)"
 _UNFINISHED = rf"(?:\.{_HEX}|(?:assets/|paths/)?\.\.?[a-z]+(?:-\d+)?(?:\.[a-z]+)?\.{_HEX})"
 _OURS = re.compile(rf"(?:\.new-{_HEX}/)?(?:{_FILE}|{_UNFINISHED}|assets|paths)|\.new-{_HEX}")
 """Names within a results directory that a run writes, or leaves behind where it is killed; nothing else is ever deleted."""

@@ -54,6 +54,21 @@ class Totals:
         self._grow()
         return places[of_row]
 
+    def beside(self, group: npt.NDArray[np.int32], texts: Sequence[str]) -> npt.NDArray[np.int32]:
+        """(n, a) the groups of rows whose groups (a,) these are, but with each of the `texts` (n,) in the last column; new ones added."""
+        keys = list(self.keys)
+        used, of_row = np.unique(group, return_inverse=True)
+        places = np.array([[self._place((*keys[place][:-1], text)) for place in used] for text in texts], np.int32).reshape(len(texts), len(used))
+        self._grow()
+        return places[:, of_row]
+
+    def like(self) -> Totals:
+        """Empty totals of the same groups, in the same order."""
+        empty = Totals(self.columns, self.paths, self.width, self.backend)
+        empty.keys = dict(self.keys)
+        empty._grow()
+        return empty
+
     def _place(self, key: Key) -> int:
         return self.keys.setdefault(key, len(self.keys))
 
@@ -148,6 +163,14 @@ def _longer(words: Words, rows: int) -> Words:
     longer: Words = np.zeros((rows, 2), np.uint64)
     longer[: len(words)] = words
     return longer
+
+
+def minus(one: Words, two: Words) -> Words:
+    """The differences of 128-bit numbers (n, 2)."""
+    less = np.empty_like(one)
+    less[:, 0] = one[:, 0] - two[:, 0]
+    less[:, 1] = one[:, 1] - two[:, 1] - (one[:, 0] < two[:, 0])
+    return less
 
 
 def as_integers(words: Words) -> list[int]:

@@ -8,8 +8,11 @@ from typing import Any, Protocol
 
 from ipvalue.inputs import Inputs
 from ipvalue.intake import Portfolio
+from ipvalue.job import Job
 from ipvalue.quarantine import run_apart
 from ipvalue.receipt import Receipt
+from ipvalue.storage import Written
+from ipvalue.store import Store
 from ipvalue.task import run_task
 
 
@@ -30,7 +33,8 @@ class Shared(Protocol):
 @dataclass(frozen=True)
 class Work:
     """`function(task, shared)` gives each task's receipt, which is merged into `begun`; `portfolios` must not change meanwhile; `terms` say how the
-    result is made, for the record: its bytes do not depend on it. apart: how a task is run at which processes ended. writes: whether tasks do."""
+    result is made, for the record: its bytes do not depend on it. apart: how a task is run at which processes ended. writes: whether tasks do.
+    tables: writes what holds all parts together, where that is not what `value` writes."""
 
     tasks: Sequence[Numbered]
     function: Callable[[Any, Any], Receipt]
@@ -40,6 +44,7 @@ class Work:
     terms: Mapping[str, Any] = field(default_factory=dict)
     apart: Callable[[Any, Any, Callable[[], bool]], Receipt] | None = None
     writes: bool = True
+    tables: Callable[[Store, Job, Receipt], list[Written]] | None = None
 
     def check(self) -> None:
         """Raises RunError where a file cannot be read any more, and InputError where one is not what it was when it was opened."""

@@ -62,6 +62,15 @@ class Rejects:
         self._batches.extend(other._batches)
         self._left_out += other._left_out
 
+    def under(self, what: str) -> Rejects:
+        """The same problems, of rows under `what`: their messages begin with it."""
+        found = Rejects.of_batches([])
+        for batch in self._batches:
+            place = batch.schema.get_field_index("message")
+            told = pc.binary_join_element_wise(f"{what}: ", batch["message"], "")
+            found._batches.append(batch.set_column(place, batch.schema.field(place), told))
+        return found
+
     def shorten(self, keep: int | None) -> None:
         """Keep the first `keep` problems of each rule (None: all), and of the others their number only, so that memory stays bounded."""
         if keep is None or not self._batches:

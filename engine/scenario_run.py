@@ -1,0 +1,175 @@
+"""`ipvalue.scenarios`: a portfolio under scenarios, all of them in one pass; the command `ipvalue scenarios` is the same call."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ipvalue import spread
+from ipvalue.appraise import make_appraiser
+from ipvalue.backend import kernel
+from ipvalue.compiled import compile_rows
+from ipvalue.execute import Outcome, Progress, value_portfolio
+from ipvalue.inputs import Inputs, opened
+from ipvalue.intake import read
+from ipvalue.job import Job
+from ipvalue.receipt import Receipt
+from ipvalue.scenario_work import Scenes, scenario_work, scene_rows
+from ipvalue.scenarios import Problem, Scenario, Study, check_rows, load_scenarios, markets, merged, terms
+from ipvalue.schema import InputError, did_you_mean
+from ipvalue.store import Store
+from ipvalue.task import Task, prepared
+from ipvalue.valuation import Result, job_and_rule
+
+STATISTICS = ("all", "mean")
+"""How assets are described: by all statistics, or by mean, standard error, standard deviation and difference alone, which cost far less."""
+
+
+class ScenarioResult(Result):
+    """A results directory of scenarios."""
+
+    @cached_property
+    def scenarios(self) -> pa.Table:
+        """A row for each scenario, the base first, and group: the distribution of its sum, and the mean's difference to the base with its error."""
+        return self._store.read_parquet("scenarios.parquet")
+
+    def __repr__(self) -> str:
+        counts, names = self.manifest["counts"], self.manifest["inputs"]["scenarios"]
+        return f"<ipvalue scenarios: {counts['valued']:,} of {counts['rows']:,} rights, {len(names):,} scenarios, {self.location}>"
+
+
+def scenarios(
+    portfolio: object,
+    scenarios: str | Path | Mapping[str, Any] | Sequence[Scenario] | None = None,
+    *,
+    library: Sequence[str] = (),
+    statistics: str = "all",
+    market: object = None,
+    assumptions: str | Path = "default",
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: Progress | None = None,
+    rule: object = None,
+    **options: Any,
+) -> ScenarioResult:
+    """Values a portfolio under scenarios, all of them on the same random numbers and, where they move no paths, on the same paths.
+
+    scenarios: a scenarios.toml, a mapping like one, or Scenario objects; library: shipped scenarios by name. statistics: "all", or "mean" where
+    assets need no quantiles. The rest is as for `value`, without tolerance and keep_paths.
+    Each scenario's figures are those of a run of its own, to the bit. Raises InputError, before anything is computed where a shock makes a value
+    impossible, and RunError.
+    """
+    into = partial(scenarios_into, portfolio, scenarios, library, statistics, market, assumptions, options=options, rule=rule, progress=progress)
+    if out is not None:
+        into(out=str(out), overwrite=overwrite, resume=resume)
+        return open_scenarios(out)
+    with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
+        into(out=folder, overwrite=False, resume=False, keep=False)
+        result = open_scenarios(folder)
+        for name in ("assets", "scenarios", "totals", "rejects"):
+            getattr(result, name)
+        result.location = "in memory"
+        return result
+
+
+def open_scenarios(location: str | Path) -> ScenarioResult:
+    """A finished results directory of scenarios. Raises InputError where it is none."""
+    result = ScenarioResult(str(location))
+    if "scenarios" not in result.manifest["inputs"]:
+        raise InputError(f"{location}: is a result of ipvalue {result.manifest.get('command', 'value')}, not of scenarios")
+    return result
+
+
+def scenarios_into(
+    portfolio: object,
+    source: str | Path | Mapping[str, Any] | Sequence[Scenario] | None,
+    library: Sequence[str],
+    statistics: str,
+    market: object,
+    assumptions: str | Path,
+    *,
+    options: Mapping[str, Any],
+    out: str,
+    overwrite: bool,
+    resume: bool,
+    keep: bool = True,
+    progress: Progress | None = None,
+    rule: object = None,
+) -> Outcome:
+    """Values scenarios into a results directory and says what came of it."""
+    if statistics not in STATISTICS:
+        raise InputError(f"statistics is {statistics!r}: it must be all or mean{did_you_mean(statistics, STATISTICS)}")
+    store = Store(out)
+    store.check_free(overwrite=overwrite, resume=resume)
+    job, found_rule = job_and_rule(dict(options), rule)
+    _refuse_options(job)
+    found = _loaded(source, library, found_rule.extra if found_rule else ())
+    with store.locked(), kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, job, out, found_rule) as inputs:
+        inputs, study = _planned(inputs, found, statistics == "mean")
+        _check_rows(inputs, study)
+        whole = partial(scenario_work, study=study)
+        return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=progress, command="scenarios", whole=whole)
+
+
+def _refuse_options(job: Job) -> None:
+    if job.tolerance is not None:
+        raise InputError("tolerance: every scenario is valued on the same paths: give paths instead")
+    if job.keep_paths:
+        raise InputError("keep_paths: the paths of scenarios are not kept: value one of them alone")
+
+
+def _loaded(source: str | Path | Mapping[str, Any] | Sequence[Scenario] | None, library: Sequence[str], extra: Any) -> tuple[Scenario, ...]:
+    if source is None or isinstance(source, str | Path | Mapping):
+        return load_scenarios(source, library, extra)
+    return (*(load_scenarios(None, library, extra) if library else ()), *source)
+
+
+def _planned(inputs: Inputs, found: tuple[Scenario, ...], moments: bool) -> tuple[Inputs, Study]:
+    """The inputs with tasks as large as all versions of their rows allow. Raises InputError where the sums of all do not fit the memory."""
+    job, base, versions = inputs.run.job, inputs.run.appraiser, 1 + len(found)
+    rows = scene_rows(inputs, found)
+    tasks = [Task(unit, number) for number, unit in enumerate(inputs.portfolio.units(rows))]
+    groups = versions * inputs.groups * inputs.assumptions.ways_to_fill(job.group_by)
+    left = job.check_memory(groups, inputs.assumptions.most_methods)
+    base = replace(base, sampling=replace(base.sampling, threads=job.threads_of_task(len(tasks))), chunk_bytes=left // versions)
+    shocked = markets(found, inputs.market)
+    others = [
+        base if market is inputs.market else make_appraiser(market, inputs.assumptions, base.sampling, job.premise, False, base.tables.rule)
+        for market in shocked
+    ]
+    study = Study(found, (base, *others), moments)
+    besides = {"scenarios": terms(found), "statistics": "mean" if moments else "all"}
+    return replace(inputs, run=replace(inputs.run, appraiser=base), tasks=tasks, besides=besides), study
+
+
+def _check_rows(inputs: Inputs, study: Study) -> None:
+    """Raises InputError where a shock makes a cell of any row what it cannot be."""
+    if not any(shock.columns for scenario in study.scenarios for shock in scenario.shocks):
+        return
+    problems: list[Problem] = []
+    job, scenes = inputs.run.job, Scenes(inputs.run, study)
+    try:
+        spread.run(_problems, inputs.tasks, scenes, job.scheduler, job.threads, problems.extend)
+    finally:
+        scenes.release()
+    if problems:
+        raise InputError("\n".join(map(str, merged(problems))))
+
+
+def _problems(task: Task, scenes: Scenes) -> Iterable[Problem]:
+    """What the scenarios make of the rows that the base could value, and cannot be."""
+    run = scenes.run
+    found: list[Problem] = []
+    receipt = Receipt(run.appraiser.new_totals(()))
+    for rows in chain.from_iterable(prepared(read(task.unit, run.duplicates, extra=run.extra, streams=run.streams), task.unit.display, run, receipt)):
+        compile_rows(rows, run.appraiser.tables)
+        found += check_rows(scenes.study.scenarios, rows)
+    return merged(found)

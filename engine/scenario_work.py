@@ -1,0 +1,254 @@
+"""A run of scenarios: what each task does with its rows, and the tables of all scenarios together (model.md §10).
+
+v = versions: the base, then each scenario; a = rows of a piece
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ipvalue.backend import kernels
+from ipvalue.constants import REPLICATES
+from ipvalue.heap import keep_freed_memory
+from ipvalue.inputs import Inputs
+from ipvalue.intake import read
+from ipvalue.job import Job
+from ipvalue.receipt import Receipt
+from ipvalue.replicates import standard_error
+from ipvalue.rows import Rows
+from ipvalue.scenarios import BASE, Scenario, Study, Valued, Version, value_versions, versions_of
+from ipvalue.simulate import Sampling
+from ipvalue.storage import Written
+from ipvalue.store import Store
+from ipvalue.summary import (
+    DENSE,
+    EXTRA_COLUMNS,
+    add_to_totals,
+    asset_schema,
+    describe_assets,
+    quantile_name,
+    reject_unusable,
+    with_method_shown,
+)
+from ipvalue.task import Run, Task, part_name, prepared
+from ipvalue.totals import Key, Totals, Words, minus
+from ipvalue.work import Work
+
+SCENARIO = "scenario"
+"""The column of the results that names it; it groups the sums, too."""
+DIFFERENCE, ERROR = "difference", "difference_error"
+
+ROWS_A_PART = 262_144
+"""Rows of results that a task writes at most: of all scenarios."""
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """What the tasks share: the run and the study."""
+
+    run: Run
+    study: Study
+
+    def release(self) -> None:
+        """Lets go of what is open."""
+        self.run.release()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """(v,) the names of the versions."""
+        return (BASE, *(one.name for one in self.study.scenarios))
+
+
+def scenario_work(inputs: Inputs, study: Study) -> Work:
+    """All rows valued under every scenario. Raises InputError where the sums of all do not fit the memory."""
+    scenes = Scenes(inputs.run, study)
+    return Work(inputs.tasks, run_scenes, scenes, Receipt(_new_totals(scenes)), (inputs.portfolio,), tables=partial(_write_tables, scenes))
+
+
+def _new_totals(scenes: Scenes) -> Totals:
+    """Sums by group and scenario; of moments no quantiles are added up."""
+    sampling, job = scenes.study.base.sampling, scenes.run.job
+    extras = EXTRA_COLUMNS + (0 if scenes.study.moments else len(sampling.quantiles))
+    return Totals((*job.group_by, SCENARIO), sampling.paths, extras, sampling.backend)
+
+
+# ------------------------------------------------------------------------------------------------ a task
+
+
+def run_scenes(task: Task, scenes: Scenes) -> Receipt:
+    """Values one range of rows under every scenario and writes its part. Running it twice changes nothing."""
+    keep_freed_memory()
+    with kernels(scenes.run.job.backend).DefaultArithmetic():
+        return _value_task(task, scenes)
+
+
+def _value_task(task: Task, scenes: Scenes) -> Receipt:
+    run, receipt = scenes.run, Receipt(_new_totals(scenes))
+    parts: list[list[pa.RecordBatch]] = [[] for _ in scenes.names]
+    clean = read(task.unit, run.duplicates, extra=run.extra, streams=run.streams)
+    for rows in chain.from_iterable(prepared(clean, task.unit.display, run, receipt)):
+        for part, batch in zip(parts, _described(rows, scenes, receipt), strict=False):
+            part.append(batch)
+    schema = scene_schema(scenes.study)
+    table = pa.Table.from_batches(list(chain.from_iterable(parts)), schema).combine_chunks()
+    split = [] if scenes.study.moments else [quantile_name(one) for one in scenes.study.base.sampling.quantiles]
+    receipt.files[task.number] = [run.store.write_parquet(part_name(task.number), table, (*DENSE, DIFFERENCE, ERROR), split)]
+    receipt.rows = task.unit.rows
+    receipt.rejected = len(receipt.rejects.rows(task.unit.display))
+    return receipt
+
+
+def _described(rows: Rows, scenes: Scenes, receipt: Receipt) -> Iterator[pa.RecordBatch]:
+    """The result rows of each version of some rows, whose path values go into the receipt's totals."""
+    study, totals = scenes.study, receipt.totals
+    versions = versions_of(study, rows)
+    if not len(versions[0].rows):
+        return
+    groups = _groups(versions[0].rows, scenes, totals)
+    valued = value_versions(versions, study, groups, totals)
+    good = np.logical_and.reduce([one.figures.status == 0 for one in valued])
+    if not good.all():
+        _take_out([one.only(~good) for one in versions], study, groups[:, ~good], totals)
+        versions, valued, groups = _usable(versions, valued, groups, scenes)
+    receipt.doubts += study.base.doubts(versions[0].rows)
+    receipt.valued += len(versions[0].rows)
+    for name, version, one, group in zip(scenes.names, versions, valued, groups, strict=True):
+        add_to_totals(totals, group, one.figures, one.figures)
+        yield _described_one(name, version, one, valued[0], scenes)
+
+
+def _groups(rows: Rows, scenes: Scenes, totals: Totals) -> Any:
+    """(v, a) int32: the groups of rows under each scenario, by what they are under the base."""
+    batch = with_method_shown(rows.batch)
+    named = batch.append_column(SCENARIO, pa.repeat(BASE, batch.num_rows))
+    return totals.beside(totals.groups_of(named), scenes.names)
+
+
+def _take_out(versions: list[Version], study: Study, groups: Any, totals: Totals) -> None:
+    """Takes rows out of the sums again that one of the versions cannot be summed up of."""
+    once = totals.like()
+    value_versions(versions, study, groups, once)
+    once.negate()
+    totals.merge(once)
+
+
+def _usable(versions: list[Version], valued: list[Valued], groups: Any, scenes: Scenes) -> tuple[list[Version], list[Valued], Any]:
+    """What is left where rows whose values cannot be summed go to the base's rejects, with the scenario's name."""
+    good = np.logical_and.reduce([one.figures.status == 0 for one in valued])
+    base = versions[0].rows
+    for name, version, one in zip(scenes.names, versions, valued, strict=True):
+        reject_unusable(version.rows, one.figures)
+        if version.rows.rejects is not base.rejects:
+            base.rejects.merge(version.rows.rejects.under(f"scenario {name!r}"))
+    return [one.only(good) for one in versions], [one.only(good) for one in valued], groups[:, good]
+
+
+def _described_one(name: str, version: Version, valued: Valued, base: Valued, scenes: Scenes) -> pa.RecordBatch:
+    sampling = scenes.study.base.sampling
+    if scenes.study.moments:
+        sampling = replace(sampling, quantiles=())
+    assets = describe_assets(version.rows, valued.figures, valued.of_methods, sampling)
+    columns = {name: assets[name] for name in assets.schema.names}
+    difference = valued.figures.mean - base.figures.mean
+    columns |= {
+        SCENARIO: pa.repeat(name, assets.num_rows),
+        DIFFERENCE: pa.array(difference),
+        ERROR: pa.array(valued.error, mask=np.isnan(valued.error)),
+    }
+    schema = scene_schema(scenes.study)
+    return pa.RecordBatch.from_arrays([columns[field.name] for field in schema], schema=schema)
+
+
+def scene_schema(study: Study) -> pa.Schema:
+    """The columns of assets/part-*.parquet: those of `value`, of moments without what needs an order, and the scenario with its difference."""
+    fields = list(asset_schema(() if study.moments else study.base.sampling.quantiles))
+    if study.moments:
+        fields = [field for field in fields if field.name not in ("expected_shortfall", "probability_of_loss")]
+    numbers = [pa.field(name, pa.float64()) for name in (DIFFERENCE, ERROR)]
+    return pa.schema([pa.field(SCENARIO, pa.string()), *fields, *numbers])
+
+
+# ------------------------------------------------------------------------------------------------ all together
+
+
+def _write_tables(scenes: Scenes, store: Store, job: Job, gathered: Receipt) -> list[Written]:
+    """Writes the scenarios, their sums on each path, and the rejects."""
+    of_scenario = dict(gathered.totals.split())
+    records = list(_records(scenes, job, of_scenario))
+    return [
+        store.write_parquet("scenarios.parquet", pa.Table.from_pylist(records, scenarios_schema(job))),
+        store.write_ipc("totals.arrow", _totals_schema(job), _totals_batches(scenes, job, of_scenario)),
+        store.write_parquet("rejects.parquet", gathered.rejects.table()),
+    ]
+
+
+def scenarios_schema(job: Job) -> pa.Schema:
+    """The columns of scenarios.parquet."""
+    quantiles = [quantile_name(one) for one in job.sampling.quantiles]
+    numbers = ["value", "mean", "standard_error", "standard_deviation", *quantiles, "expected_shortfall", DIFFERENCE, ERROR]
+    texts = [(name, pa.string()) for name in (SCENARIO, *job.group_by)]
+    return pa.schema([*texts, ("assets", pa.int64()), *((name, pa.float64()) for name in numbers)])
+
+
+def _records(scenes: Scenes, job: Job, of_scenario: Mapping[str | None, Totals]) -> Iterator[dict[str, object]]:
+    """A row for each scenario and group, the whole before its groups."""
+    sampling, kernel = job.sampling, kernels(job.backend)
+    base = {key: sums for key, _, sums, _ in of_scenario[BASE].ordered()}
+    means: dict[Key, float] = {}
+    for name in scenes.names:
+        for key, count, sums, extras in of_scenario[name].ordered():
+            found = kernel.statistics(kernel.exact_as_float(sums), sampling.quantiles, sampling.tail)
+            means.setdefault(key, float(found[0]))
+            yield {
+                SCENARIO: name,
+                **dict(zip(job.group_by, key or (None,) * len(job.group_by), strict=True)),
+                "assets": count,
+                "value": extras[0],
+                "mean": found[0],
+                "standard_error": _error(sums, sampling),
+                "standard_deviation": found[1],
+                **{quantile_name(q): number for q, number in zip(sampling.quantiles, found[5:], strict=True)},
+                "expected_shortfall": found[2],
+                DIFFERENCE: found[0] - means[key],
+                ERROR: _error(minus(sums, base[key]), sampling),
+            }
+
+
+def _error(sums: Words, sampling: Sampling) -> float:
+    """The standard error of the mean of exact sums on each path (p, 2)."""
+    kernel = kernels(sampling.backend)
+    on_paths = kernel.exact_as_float(sums)
+    if sampling.sampler == "sobol":
+        return float(standard_error(on_paths.reshape(1, -1, REPLICATES).sum(axis=1) / np.float64(sampling.paths // REPLICATES))[0])
+    return float(kernel.statistics(on_paths, (), sampling.tail)[1] / np.sqrt(np.float64(sampling.paths)))
+
+
+def _totals_schema(job: Job) -> pa.Schema:
+    texts = [(name, pa.string()) for name in (SCENARIO, *job.group_by)]
+    return pa.schema([*texts, ("path", pa.int64()), ("value", pa.decimal128(38, 6))])
+
+
+def _totals_batches(scenes: Scenes, job: Job, of_scenario: Mapping[str | None, Totals]) -> Iterator[pa.RecordBatch]:
+    """One batch for each scenario and group."""
+    schema, path = _totals_schema(job), pa.array(np.arange(job.paths))
+    for name in scenes.names:
+        for key, _, sums, _ in of_scenario[name].ordered():
+            value = pa.Array.from_buffers(pa.decimal128(38, 6), job.paths, [None, pa.py_buffer(np.ascontiguousarray(sums))])
+            texts = [pa.array([text] * job.paths, pa.string()) for text in (name, *(key or (None,) * len(job.group_by)))]
+            yield pa.RecordBatch.from_arrays([*texts, path, value], schema=schema)
+
+
+# ------------------------------------------------------------------------------------------------ before anything is computed
+
+
+def scene_rows(inputs: Inputs, scenarios: Sequence[Scenario]) -> int:
+    """Rows of a task: so many that all their versions make one part."""
+    job, steps = inputs.run.job, inputs.market.steps_per_year
+    return max(1, min(job.task_rows(inputs.portfolio.rows, steps), ROWS_A_PART // (1 + len(scenarios))))

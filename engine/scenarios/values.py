@@ -1,0 +1,194 @@
+"""The versions of rows on their paths: what results say of each, and of its difference to the base.
+
+a = rows, v = versions, the base first; p = paths
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ipvalue.appraise import Appraiser
+from ipvalue.backend import kernels
+from ipvalue.cashflows import Vectors, join, take
+from ipvalue.constants import REPLICATES
+from ipvalue.reconcile import method_values, put_together, reconcile
+from ipvalue.replicates import standard_error
+from ipvalue.rows import Floats, Longs, Mask
+from ipvalue.scenarios.study import Study, Version
+from ipvalue.simulate import Factors, Reals, Sampling, Simulated, simulate
+from ipvalue.stopping import add_boundaries
+from ipvalue.summary import Figures, estimated_by_replicate, evidence_of, figures_of
+from ipvalue.totals import Totals
+
+Groups = npt.NDArray[np.int32]
+
+KEPT_BYTES = 64 * 1024 * 1024
+"""Most memory for the path values of rows under the base, beside which those of a scenario on other paths are laid."""
+
+_PATHS = ("hash", "volatility", "loading", "uncertainty", "factor", "step", "royalty_low", "royalty_high")
+"""What the random levels of a right follow from, beside the factors (docs/numerics.md §16)."""
+
+
+@dataclass(frozen=True)
+class Valued:
+    """A version's figures (a,), the values by method of rows with several (lists, else null), and (a,) the standard error of the mean's difference to
+    the base's."""
+
+    figures: Figures
+    of_methods: pa.Array
+    error: Floats
+
+    def only(self, rows: Mask) -> Valued:
+        """Those of some rows (a,)."""
+        return Valued(_at(self.figures, np.flatnonzero(rows)), self.of_methods.filter(pa.array(rows)), self.error[rows])
+
+
+def value_versions(versions: Sequence[Version], study: Study, groups: npt.NDArray[np.int32], totals: Totals) -> list[Valued]:
+    """(v,) the versions valued; `totals` takes their path values into their `groups` (v, a)."""
+    several = versions[0].compiled.several
+    if not several.any():
+        return _of_one_method(versions, study, groups, totals)
+    if several.all():
+        return _of_several(versions, study, groups, totals)
+    ones = _of_one_method([one.only(~several) for one in versions], study, groups[:, ~several], totals)
+    mixed = _of_several([one.only(several) for one in versions], study, groups[:, several], totals)
+    return [_merged(several, one, more) for one, more in zip(ones, mixed, strict=True)]
+
+
+def _merged(several: Mask, one: Valued, more: Valued) -> Valued:
+    error = np.empty(len(several))
+    error[~several], error[several] = one.error, more.error
+    order = np.empty(len(several), np.int64)
+    order[~several], order[several] = np.arange(len(one.error)), len(one.error) + np.arange(len(more.error))
+    of_methods = pa.concat_arrays([one.of_methods, more.of_methods]).take(pa.array(order))
+    return Valued(put_together(several, one.figures, more.figures), of_methods, error)
+
+
+# ------------------------------------------------------------------------------------------------ rows with one method
+
+
+def _of_one_method(versions: Sequence[Version], study: Study, groups: Groups, totals: Totals) -> list[Valued]:
+    vectors = [one.compiled.vectors for one in versions]
+    beside = [
+        number
+        for number, (one, appraiser) in enumerate(zip(vectors, study.appraisers, strict=True))
+        if _same_factors(appraiser.factors, study.base.factors) and _same_paths(one, vectors[0])
+    ]
+    found = dict(zip(beside, _beside([vectors[k] for k in beside], study, groups[beside], totals), strict=True))
+    apart = [number for number in range(len(versions)) if number not in found]
+    if apart:
+        found |= _apart(vectors, apart, found[0].figures, study, groups, totals)
+    return [found[number] for number in range(len(versions))]
+
+
+def _same_factors(one: Factors, two: Factors) -> bool:
+    same = one.steps_per_year == two.steps_per_year and np.array_equal(one.hashes, two.hashes)
+    return one is two or (same and one.matrix.tobytes() == two.matrix.tobytes())
+
+
+def _same_paths(one: Vectors, two: Vectors) -> bool:
+    """Whether all rows have the levels of the others."""
+    return all(getattr(one, name).tobytes() == getattr(two, name).tobytes() for name in _PATHS)
+
+
+def _beside(vectors: list[Vectors], study: Study, groups: Groups, totals: Totals) -> list[Valued]:
+    """Versions on the base's own paths, the base first: each right's next to one another, so that the kernel makes its paths once."""
+    v, a = groups.shape
+    order = np.arange(v * a).reshape(v, a).T.reshape(-1)
+    together = take(join(vectors), order)
+    add_boundaries(together, study.base.sampling.backend)
+    simulated = _simulated(together, study.base, study, groups.reshape(-1)[order], totals, paired=True)
+    figures = figures_of(together, simulated, study.base.sampling)
+    errors = _errors(together, simulated, figures, study.base.sampling, np.arange(v * a) // v * v)
+    return [_valued(_at(figures, np.arange(k, v * a, v)), errors[k::v]) for k in range(v)]
+
+
+def _simulated(vectors: Vectors, appraiser: Appraiser, study: Study, group: Groups, totals: Totals | None, **more: Any) -> Simulated:
+    return simulate(vectors, appraiser.factors, appraiser.sampling, group, totals, made="moments" if study.moments else "all", **more)
+
+
+def _errors(vectors: Vectors, simulated: Simulated, figures: Figures, sampling: Sampling, first: Longs) -> Floats:
+    """(n,) the standard error of each mean's difference to that of the version `first` (n,)."""
+    if simulated.sums is None:
+        assert simulated.paired is not None
+        return simulated.paired[:, 1] / np.sqrt(np.float64(sampling.paths))
+    alone = estimated_by_replicate(evidence_of(vectors, simulated, figures.closed_form, sampling))
+    return standard_error(alone - alone[first])
+
+
+def _apart(vectors: Sequence[Vectors], numbers: list[int], base: Figures, study: Study, groups: Groups, totals: Totals) -> dict[int, Valued]:
+    """Versions on paths of their own, some rows at a time: their values are laid beside the base's."""
+    a, sampling = len(vectors[0].hash), study.base.sampling
+    for number in (0, *numbers):
+        add_boundaries(vectors[number], sampling.backend)
+    step = max(1, KEPT_BYTES // (sampling.paths * (8 if sampling.precision == "double" else 4)))
+    found: dict[int, list[Valued]] = {number: [] for number in numbers}
+    for start in range(0, a, step):
+        some = np.arange(start, min(start + step, a))
+        of_base = _simulated(take(vectors[0], some), study.base, study, groups[0][some], None, keep_paths=True)
+        for number in numbers:
+            own, appraiser = take(vectors[number], some), study.appraisers[number]
+            simulated = _simulated(own, appraiser, study, groups[number][some], totals, keep_paths=True)
+            figures = figures_of(own, simulated, sampling)
+            good = (simulated.status == 0) & (of_base.status == 0)
+            found[number].append(_valued(replace(figures, values=None), _laid_beside(simulated.values, of_base.values, good, sampling)))
+    return {number: _joined(parts) for number, parts in found.items()}
+
+
+def _laid_beside(values: Reals | None, first: Reals | None, good: Mask, sampling: Sampling) -> Floats:
+    """(a,) the standard error of the mean difference of path values (a, p), not a number but where `good`."""
+    assert values is not None
+    assert first is not None
+    error = np.full(len(good), np.nan)
+    kernel = kernels(sampling.backend)
+    for place in np.flatnonzero(good):
+        one, two = values[place].astype(np.float64), first[place].astype(np.float64)
+        if sampling.sampler == "sobol":
+            by_replicate = (one - two).reshape(1, -1, REPLICATES).sum(axis=1) / np.float64(sampling.paths // REPLICATES)
+            error[place] = standard_error(by_replicate)[0]
+        else:
+            error[place] = kernel.difference(one, two)[1] / np.sqrt(np.float64(sampling.paths))
+    return error
+
+
+def _valued(figures: Figures, error: Floats) -> Valued:
+    return Valued(figures, pa.nulls(len(error), pa.list_(pa.float64())), error)
+
+
+def _at(figures: Figures, places: Longs) -> Figures:
+    """The figures of some rows (by their places)."""
+    columns: dict[str, Any] = {field.name: getattr(figures, field.name) for field in fields(Figures)}
+    found: dict[str, Any] = {name: None if column is None else column[places] for name, column in columns.items()}
+    return Figures(**found)
+
+
+def _joined(parts: list[Valued]) -> Valued:
+    names = [field.name for field in fields(Figures)]
+    columns = {name: [getattr(one.figures, name) for one in parts] for name in names}
+    joined: dict[str, Any] = {name: None if arrays[0] is None else np.concatenate(arrays) for name, arrays in columns.items()}
+    figures = Figures(**joined)
+    return Valued(figures, pa.concat_arrays([one.of_methods for one in parts]), np.concatenate([one.error for one in parts]))
+
+
+# ------------------------------------------------------------------------------------------------ rows with several methods
+
+
+def _of_several(versions: Sequence[Version], study: Study, groups: Groups, totals: Totals) -> list[Valued]:
+    """Rows whose value is reconciled from that of several methods, on the paths of all of them."""
+    found, first = [], None
+    sampling = study.base.sampling
+    for version, appraiser, group in zip(versions, study.appraisers, groups, strict=True):
+        compiled = version.compiled
+        add_boundaries(compiled.vectors, sampling.backend)
+        figures, by_method = reconcile(compiled, appraiser.factors, sampling, group, totals, keep_paths=True)
+        first = figures if first is None else first
+        error = _laid_beside(figures.values, first.values, (figures.status == 0) & (first.status == 0), sampling)
+        values = method_values(np.ones(len(group), np.bool_), compiled.start, by_method)
+        found.append(Valued(replace(figures, values=None), values, error))
+    return found

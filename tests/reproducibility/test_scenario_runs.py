@@ -1,0 +1,149 @@
+"""Scenarios in one pass: each is what a run of its own gives, to the bit, whatever the tasks, the workers and the other scenarios."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from portfolios import ASSUMPTIONS, MARKET, random_methods
+
+import ipvalue
+from ipvalue.assumptions import fill, load_assumptions
+from ipvalue.market import load_market
+from ipvalue.rows import Rows
+from ipvalue.scenarios import load_scenarios
+from ipvalue.schema import PORTFOLIO, Rejects
+
+SCENARIOS: dict[str, Any] = {
+    "scenario": [
+        {"name": "royalties fall", "shock": [{"field": "royalty_rate", "multiply": 0.8, "where": "right_type == 'trademark'"}]},
+        {"name": "less revenue", "shock": [{"field": "revenue", "multiply": 0.7}, {"field": "tax_rate", "add": 0.05}]},
+        {"name": "rates up", "shock": [{"curve": "all", "add": 0.01}]},
+        {"name": "dollar up", "shock": [{"fx": "USD", "multiply": 1.2}]},
+        {"name": "rivals", "shock": [{"field": "hazard", "add": 0.05}, {"field": "entry_hazard", "multiply": 0.5}]},
+        {"name": "stormy", "shock": [{"field": "volatility", "multiply": 1.5, "where": "sector == 'pharma'"}]},
+        {"name": "together", "shock": [{"correlation": "all", "toward_one": 0.5}]},
+        {"name": "nothing", "shock": [{"field": "revenue", "multiply": 0.5, "where": "asset_id == 'nobody'"}]},
+    ]
+}
+ROWS, PATHS = 60, 192
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("book") / "assumptions.toml"
+    path.write_text(ASSUMPTIONS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def portfolio() -> pa.Table:
+    return random_methods(ROWS, 5)
+
+
+def alone(portfolio: pa.Table, book: Path, name: str, **options: Any) -> ipvalue.Result:
+    """One scenario in a run of its own: its market, and the rows with its cells."""
+    batch = portfolio.combine_chunks().to_batches()[0]
+    filled, report = fill(batch_of(batch), load_assumptions(book), "CNY")
+    rows = Rows(filled, np.arange(batch.num_rows), report, "f", Rejects())
+    market = load_market(MARKET)
+    for scenario in load_scenarios(SCENARIOS):
+        if scenario.name == name:
+            rows, market = scenario.rows(rows), scenario.market(market)
+    nothing_to_fill: Any = {name: content for name, content in tomllib.loads(ASSUMPTIONS).items() if name != "defaults"}
+    return ipvalue.value(pa.Table.from_batches([rows.batch]), market=market, assumptions=nothing_to_fill, **options)
+
+
+def batch_of(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Every column of the registry."""
+    arrays = [batch[name] if name in batch.schema.names else pa.nulls(batch.num_rows, column.arrow_type) for name, column in PORTFOLIO.items()]
+    return pa.RecordBatch.from_arrays([a.cast(c.arrow_type) for a, c in zip(arrays, PORTFOLIO.values(), strict=True)], list(PORTFOLIO))
+
+
+def of(result: Any, name: str) -> pa.Table:
+    """The rows of one scenario by asset_id, in the columns of a result of its own."""
+    assets = result.assets
+    return assets.filter(pc.equal(assets["scenario"], name)).drop_columns(["scenario", "difference", "difference_error"]).sort_by("asset_id")
+
+
+WAYS: list[dict[str, Any]] = [{}, {"sampler": "sobol"}, {"precision": "double"}, {"group_by": ()}, {"backend": "numba"}]
+
+
+@pytest.mark.parametrize("more", WAYS, ids=str)
+def test_each_scenario_is_a_run_of_its_own(more: dict[str, Any], portfolio: pa.Table, book: Path) -> None:
+    options = {"paths": PATHS, "seed": 3, "group_by": ("sector",), **more}
+    found = ipvalue.scenarios(portfolio, SCENARIOS, market=MARKET, assumptions=book, **options)
+    names = ["base", *(one["name"] for one in SCENARIOS["scenario"])]
+    assert list(dict.fromkeys(found.scenarios["scenario"].to_pylist())) == names
+    for name in names:
+        own = alone(portfolio, book, name, **options)
+        kept = set(of(found, name)["asset_id"].to_pylist())
+        mine = own.assets.sort_by("asset_id")
+        mine = mine.filter(pc.is_in(mine["asset_id"], pa.array(sorted(kept))))
+        got = of(found, name)
+        assert len(got) == len(mine) > ROWS // 2
+        for column in got.column_names:
+            if column != "filled":
+                assert got[column].combine_chunks().equals(mine[column].combine_chunks()), (name, column)
+
+
+def test_of_means_alone_the_numbers_are_the_same(portfolio: pa.Table, book: Path) -> None:
+    options: dict[str, Any] = {"market": MARKET, "assumptions": book, "paths": PATHS, "seed": 3}
+    every = ipvalue.scenarios(portfolio, SCENARIOS, **options)
+    means = ipvalue.scenarios(portfolio, SCENARIOS, statistics="mean", **options)
+    assert set(every.assets.column_names) - set(means.assets.column_names) == {
+        *("q05", "q25", "q50", "q75", "q95"), "expected_shortfall", "probability_of_loss"
+    }  # fmt: skip
+    assert every.assets.select(means.assets.column_names).equals(means.assets)
+    assert every.scenarios.equals(means.scenarios)
+    assert every.totals.equals(means.totals)
+
+
+@pytest.mark.parametrize("more", [{"workers": 2}, {"rows_per_task": 7}, {"scheduler": "processes", "workers": 2}], ids=str)
+def test_tasks_and_workers_move_no_bit(more: dict[str, Any], portfolio: pa.Table, book: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"market": MARKET, "assumptions": book, "paths": PATHS, "seed": 3, "group_by": ("right_type",)}
+    one = ipvalue.scenarios(portfolio, SCENARIOS, workers=1, **options)
+    two = ipvalue.scenarios(portfolio, SCENARIOS, out=tmp_path / "two", **options, **more)
+    order = [("scenario", "ascending"), ("asset_id", "ascending")]
+    assert one.assets.sort_by(order).equals(two.assets.sort_by(order))
+    assert one.scenarios.equals(two.scenarios)
+    assert one.totals.equals(two.totals)
+    assert one.rejects.drop_columns("file").equals(two.rejects.drop_columns("file"))
+
+
+@pytest.mark.parametrize("sampler", ["random", "sobol"])
+def test_differences_are_of_the_paths(sampler: str, portfolio: pa.Table, book: Path) -> None:
+    """The error of a difference is that of the paired path values of two runs."""
+    options: dict[str, Any] = {"paths": PATHS, "seed": 3, "keep_paths": True, "sampler": sampler}
+    found = ipvalue.scenarios(portfolio, SCENARIOS, market=MARKET, assumptions=book, paths=PATHS, seed=3, sampler=sampler)
+    base = alone(portfolio, book, "base", **options)
+    first = dict(zip(base.paths["asset_id"].to_pylist(), base.paths["values"].to_pylist(), strict=True))
+    seen = 0
+    for name in ("less revenue", "rivals", "stormy", "together"):
+        own = alone(portfolio, book, name, **options)
+        rows = {row["asset_id"]: row for row in found.assets.filter(pc.equal(found.assets["scenario"], name)).to_pylist()}
+        for asset, values in zip(own.paths["asset_id"].to_pylist(), own.paths["values"].to_pylist(), strict=True):
+            if asset not in rows:
+                continue
+            difference = np.array(values, np.float64) - np.array(first[asset], np.float64)
+            if sampler == "random":
+                assert rows[asset]["difference_error"] == pytest.approx(difference.std(ddof=1) / np.sqrt(PATHS), rel=1e-9, abs=1e-9)
+                assert rows[asset]["difference"] == pytest.approx(difference.mean(), rel=1e-9, abs=1e-6)
+            seen += 1
+    assert seen > 100
+    for row in found.scenarios.to_pylist():
+        totals = {name: pick(found, name) for name in ("base", row["scenario"])}
+        paired = totals[row["scenario"]] - totals["base"]
+        assert row["difference"] == pytest.approx(paired.mean(), rel=1e-9, abs=1e-3)
+        if sampler == "random":
+            assert row["difference_error"] == pytest.approx(paired.std(ddof=1) / np.sqrt(PATHS), rel=1e-9, abs=1e-6)
+
+
+def pick(result: Any, name: str) -> Any:
+    totals = result.totals
+    return np.array([float(one) for one in totals.filter(pc.equal(totals["scenario"], name))["value"].to_pylist()])

@@ -102,6 +102,7 @@ TILE_STEP = 64
 TILE_BYTES = 256 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
 BLOCK_PATHS = 512
+LAID_PATHS = 128  # whose levels, made once for all versions of an asset, stay in the first-level cache
 FACTOR_TABLE_BYTES = 64 * 1024 * 1024
 
 # Assets with more paths than this are made in ranges of it, which threads share; under sobol sums are made by range. A multiple of REPLICATES.

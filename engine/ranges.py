@@ -25,6 +25,8 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 _LIFE = STATISTICS.index("expected_life")
+_ORDERED = slice(STATISTICS.index("expected_shortfall"), _LIFE)
+"""What moments are without."""
 NOT_FINITE, TOO_LARGE = 1, 2
 """Why a row has no value (STATUS_ in ext/simulate.h)."""
 
@@ -57,18 +59,30 @@ class Ranges:
     threads: int
 
     def simulate(
-        self, vectors: Vectors, group: npt.NDArray[np.int32] | None, totals: Words | None, sums: Floats | None, keep: bool
+        self,
+        vectors: Vectors,
+        group: npt.NDArray[np.int32] | None,
+        totals: Words | None,
+        sums: Floats | None,
+        keep: bool,
+        moments: bool = False,
+        paired: Floats | None = None,
     ) -> tuple[Floats, npt.NDArray[np.int8], npt.NDArray[Any] | None]:
         """What the kernels' simulate gives, one asset after another."""
         assets = len(vectors.hash)
         statistics, status = np.zeros((assets, len(STATISTICS) + len(self.quantiles))), np.zeros(assets, np.int8)
         values = np.empty((assets if keep else 1, self.paths), self.real)
+        differences = None if paired is None else _Differences(self.kernel, self.kernel.first_versions(vectors), paired)
         for a in range(assets):
             of_group = None
             if totals is not None and group is not None and group[a] >= 0:
                 of_group = totals[group[a] * self.paths :][: self.paths]
             of_asset = None if sums is None else sums[:, a]
             statistics[a], status[a] = self._asset(take(vectors, np.array([a])), values[a if keep else 0], of_asset, of_group)
+            if differences is not None:
+                differences.take(a, values[a if keep else 0], status[a] == 0)
+        if moments:
+            statistics[status == 0, _ORDERED] = np.nan
         return statistics, status, values if keep else None
 
     def _asset(self, one: Vectors, values: npt.NDArray[Any], sums: Floats | None, totals: Words | None) -> tuple[Floats | float, int]:
@@ -116,6 +130,23 @@ class Ranges:
     def _add(self, totals: Words, first: int, values: npt.NDArray[Any]) -> None:
         some = slice(first, first + RANGE_PATHS)
         self.kernel.add_exact(totals[some], np.zeros(1, np.int32), values[None, some].astype(np.float64))
+
+
+@dataclass
+class _Differences:
+    """The difference of each version to the first (docs/numerics.md §16), in the order of the assets, into paired (a, 2)."""
+
+    kernel: Kernels
+    first: Longs
+    paired: Floats
+    one: Floats | None = None
+
+    def take(self, a: int, values: npt.NDArray[Any], summed: bool) -> None:
+        """The path values (p,) of asset `a`, which have a sum or not."""
+        values = values.astype(np.float64)
+        if self.first[a] == a:
+            self.one = values if summed else None
+        self.paired[a] = np.nan if self.one is None or not summed else self.kernel.difference(values, self.one)
 
 
 def _status_of(sums: Floats, points: int) -> int:

@@ -23,6 +23,8 @@ from ipvalue.totals import Totals
 
 Precision = Literal["single", "double"]
 Sampler = Literal["random", "sobol"]
+Made = Literal["all", "moments"]
+"""Which statistics: all, or those that need no order (docs/numerics.md §16)."""
 Reals = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 
@@ -72,12 +74,14 @@ class Sampling:
 @dataclass(frozen=True)
 class Simulated:
     """statistics (a, 5 + q): constants.STATISTICS, then the quantiles; status (a,) int8: 0, or why a row has no value; values (a, p) or None;
-    sums (2, a, 16) of G and K by replicate (docs/numerics.md §14), None where paths are random."""
+    sums (2, a, 16) of G and K by replicate (docs/numerics.md §14), None where paths are random. paired (a, 2), where asked for: mean and standard
+    deviation of each version's difference to the first of its neighbours that are versions of one asset (§16)."""
 
     statistics: npt.NDArray[np.float64]
     status: npt.NDArray[np.int8]
     values: Reals | None
     sums: npt.NDArray[np.float64] | None = None
+    paired: npt.NDArray[np.float64] | None = None
 
 
 def simulate(
@@ -88,8 +92,13 @@ def simulate(
     totals: Totals | None,
     *,
     keep_paths: bool = False,
+    made: Made = "all",
+    paired: bool = False,
 ) -> Simulated:
-    """Simulates every asset; `totals`, where given, takes its path values into its `group` (a,). Raises kernel.Stopped when asked to stop."""
+    """Simulates every asset; `totals`, where given, takes its path values into its `group` (a,). Raises kernel.Stopped when asked to stop.
+
+    Neighbours that are versions of one asset cost little more than one where they follow each other. made = "moments": statistics (a, 5) without
+    quantiles, expected_shortfall and probability_of_loss no numbers."""
     kernel = kernels(sampling.backend)
     sums, beyond = None, np.zeros(len(vectors.hash), np.bool_)
     more: dict[str, Any] = {}
@@ -100,20 +109,24 @@ def simulate(
         sums = np.zeros((2, len(beyond), REPLICATES))
         more = {"sobol": plan(sampling.seed, sampling.paths, factors.steps_per_year)}
     single = sampling.precision == "single"
+    moments = made == "moments"
+    quantiles = () if moments else sampling.quantiles
     call = partial(
         kernel.simulate,
         factors=factors,
         seed=sampling.seed,
         single=single,
-        quantiles=sampling.quantiles,
+        quantiles=quantiles,
         tail=sampling.tail,
         **more,
     )
+    differences = np.zeros((len(beyond), 2)) if paired else None
     adds_to: dict[str, Any] = {"group": group, "totals": None if totals is None else totals.sums, "sums": sums, "keep": keep_paths}
+    adds_to |= {"moments": moments, "paired": differences}
     if sampling.paths > RANGE_PATHS and (sums is not None or sampling.threads > 1):
-        ranges = Ranges(kernel, call, np.float32 if single else np.float64, sampling.paths, sampling.quantiles, sampling.tail, sampling.threads)
+        ranges = Ranges(kernel, call, np.float32 if single else np.float64, sampling.paths, quantiles, sampling.tail, sampling.threads)
         statistics, status, values = ranges.simulate(vectors, **adds_to)
     else:
         statistics, status, values = call(v=vectors, paths=sampling.paths, table_bytes=FACTOR_TABLE_BYTES, **adds_to)
     status[beyond & (status == 0)] = TOO_LARGE
-    return Simulated(statistics, status, values, sums)
+    return Simulated(statistics, status, values, sums, differences)

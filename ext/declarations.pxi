@@ -110,12 +110,15 @@ cdef extern from "simulate.h":
         const double *quantiles
         double tail
         const int32_t *group
+        int moments
         double *statistics
+        double *paired
         int8_t *status
         int128_t *totals
         void *values
         int64_t *lived
         const int *stop
+    int same_paths(const simulation *, int64_t, int64_t) nogil
     ctypedef struct stopping:
         int64_t assets
         const int64_t *offset
@@ -143,6 +146,7 @@ cdef extern from "simulate.h":
         int (*run_f32)(const simulation *) nogil
         int (*run_f64)(const simulation *) nogil
         void (*statistics)(const double *, int64_t, const double *, int64_t, double, double *, int64_t *) nogil
+        void (*difference)(const double *, const double *, int64_t, double *) nogil
         void (*elementary_f32)(int, const float *, int64_t, float *) nogil
         void (*elementary_f64)(int, const double *, int64_t, double *) nogil
         int (*boundaries)(const stopping *) nogil

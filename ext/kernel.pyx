@@ -373,7 +373,7 @@ cdef void for_points(sobol_points *out, object plan, int64_t first, int64_t path
 
 
 def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double tail, group=None, totals=None,
-             bint keep=False, int64_t table_bytes=0, int64_t first=0, lived=None, sobol=None, sums=None):
+             bint keep=False, int64_t table_bytes=0, int64_t first=0, lived=None, sobol=None, sums=None, bint moments=False, paired=None):
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
     v: ipvalue.cashflows.Vectors with boundaries; factors: ipvalue.simulate.Factors (matrix (s, s), hashes (s,)); totals: (g·p, 2) uint64 words
@@ -384,6 +384,10 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
 
     sobol: ipvalue.sobol.Plan, None for random words. sums, (2, a, 16) float64, is added to: under sobol the sums of G and K over the paths of each
     replicate, of assets that are clamped or optional (0 of the others). numerics.md §14.
+
+    Neighbours that differ in nothing that moves their paths are versions of one asset, on the same paths (numerics.md §16): what they share is made
+    once. paired, (a, 2) float64, takes mean and standard deviation of each version's difference to the first, path by path. moments: no order
+    statistics are made, so no quantiles may be asked for, and expected_shortfall and probability_of_loss are not numbers.
     """
     cdef sobol_points points
     cdef simulation job
@@ -397,8 +401,12 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
     job.assets = n
     if first % TILE_STEP or first < 0 or first + paths > MAX_PATHS:
         raise ValueError(f"paths {first} to {first + paths}: the first must be a multiple of {TILE_STEP}, the last at most {MAX_PATHS}")
+    if moments and q:
+        raise ValueError("moments are without quantiles")
     job.paths = paths
     job.first = first
+    job.moments = moments
+    job.paired = NULL if paired is None else <double *>doubles(paired.reshape(-1), 2 * n)
     job.lived = <int64_t *>longs(lived, size)
     job.seed = seed
     job.sobol = NULL
@@ -474,6 +482,38 @@ def statistics(values, quantiles, double tail):
     with DefaultArithmetic():
         with nogil:
             table.statistics(&view[0], view.shape[0], levels_at, count, tail, out_at, &scratch[0])
+    return out
+
+
+def difference(values, first):
+    """(2,) mean and standard deviation of what values (n,) float64 of a version differ by from those of the first, path by path. numerics.md §16."""
+    cdef const double[::1] of = np.ascontiguousarray(values, dtype=np.float64), one = np.ascontiguousarray(first, dtype=np.float64)
+    if of.shape[0] != one.shape[0] or not of.shape[0]:
+        raise ValueError(f"expected as many values of both, got {of.shape[0]} and {one.shape[0]}")
+    out = np.zeros(2)
+    cdef double *out_at = <double *>doubles(out, 2)
+    with DefaultArithmetic():
+        with nogil:
+            table.difference(&of[0], &one[0], of.shape[0], out_at)
+    return out
+
+
+def first_versions(v):
+    """(a,) int64 of each asset the first of the neighbours that are versions of it. numerics.md §16. v: ipvalue.cashflows.Vectors."""
+    cdef Py_ssize_t n = v.offset.shape[0] - 1, a
+    cdef simulation job
+    job.hash = words(v.hash, n)
+    job.volatility = doubles(v.volatility, n)
+    job.loading = doubles(v.loading, n)
+    job.uncertainty = doubles(v.uncertainty, n)
+    job.royalty_low = doubles(v.royalty_low, n)
+    job.royalty_high = doubles(v.royalty_high, n)
+    job.step = doubles(v.step, n)
+    job.factor = ints(v.factor, n)
+    out = np.zeros(n, np.int64)
+    cdef int64_t[::1] view = out
+    for a in range(1, n):
+        view[a] = view[a - 1] if same_paths(&job, a - 1, a) else a
     return out
 
 

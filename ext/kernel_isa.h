@@ -43,8 +43,8 @@ static void permute_block(const uint32_t *restrict keys, uint32_t size, uint32_t
 #include "stopping_impl.h"
 #include "vectors_impl.h"
 
-/* How an asset's level moves: not, by itself, or with a factor too. */
-enum { STILL, ALONE, WITH_FACTOR };
+/* How an asset's level moves: not, by itself, or with a factor too; or it was made before, for all versions of the asset. */
+enum { STILL, ALONE, WITH_FACTOR, STORED };
 
 #define REAL float
 #define SUFFIX f32
@@ -97,6 +97,13 @@ static void NAMED(statistics, ISA)(const double *values, int64_t n, const double
     const NAMED(extent_f64, ISA) extent = NAMED(make_keys_f64, ISA)(values, n, scratch);
     NAMED(describe_f64, ISA)(values, n, quantiles, count, tail, out, &extent, scratch, scratch + n + LANES_f64);
 }
+static void NAMED(difference, ISA)(const double *values, const double *first, int64_t n, double out[2]) {
+    NAMED(moments_f64, ISA) of = {.values = values}, one = {.values = first};
+    NAMED(means_of_one_f64, ISA)(&of, n);
+    NAMED(means_of_one_f64, ISA)(&one, n);
+    NAMED(spreads_of_one_f64, ISA)(&of, &one, n);
+    NAMED(put_paired_f64, ISA)(&of, &one, 1, n, out);
+}
 static int NAMED(enter_boundaries, ISA)(const stopping *job) { IN_DEFAULT_MODE(boundaries(job)); }
 static int NAMED(enter_vectors, ISA)(const vector_job *job) { IN_DEFAULT_MODE(fill_vectors(job)); }
 static double NAMED(canary, ISA)(double a, double b, double c) { return a * b - c; }
@@ -106,6 +113,7 @@ const kernel_table NAMED(kernel, ISA) = {
     NAMED(enter_f32, ISA),
     NAMED(enter_f64, ISA),
     NAMED(statistics, ISA),
+    NAMED(difference, ISA),
     elementary_f32,
     elementary_f64,
     NAMED(enter_boundaries, ISA),

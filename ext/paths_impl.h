@@ -23,7 +23,7 @@ typedef struct {
     int32_t factor;
     REAL drift, own, common, level, half_level, entered, range_low, range_high, range_split, range_left, range_right;
     int moves;
-    uint8_t lapses, general, has_level, has_royalty, optional, clamped; /* general: a start, a royalty range or a rival */
+    uint8_t lapses, general, has_level, has_royalty, contested, optional, clamped; /* contested: by a rival; general: so, or with a start or a royalty range */
     FN(period) *period;
     const uint32_t *shift, *index; /* of sobol: (dimension, REPLICATES) digital shifts, (points) the indices of its own dimensions */
     double *given, *control;       /* of sobol: (REPLICATES) sums of G and K */
@@ -78,22 +78,29 @@ INLINE uint32_t FN(valid_lanes)(const FN(travellers) *p, int u) {
     return (uint32_t)(p->valid >> u * OF(LANES)) & (uint32_t)(((uint64_t)1 << OF(LANES)) - 1);
 }
 
-/* One period: steps 1 to 4 of model.md §5. common: its factor on these paths. Returns how many paths are alive after step 3. */
+/* L_t before the rival, in vector u: step 1 of model.md §5. common: the factor in this period on these paths; where levels are STORED, they. */
+INLINE OF(reals) FN(rise)(const int moves, const int general, const FN(asset) *asset, OF(reals) normal, const REAL *common, FN(travellers) *p, int u) {
+    if (moves == STORED) return OF(load)(common + u * OF(LANES));
+    if (moves != STILL) {
+        OF(reals) moved = p->x[u] + OF(all)(asset->drift);
+        if (moves == WITH_FACTOR) moved = OF(fmas)(OF(all)(asset->common), OF(load)(common + u * OF(LANES)), moved);
+        p->x[u] = OF(fmas)(OF(all)(asset->own), normal, moved);
+    }
+    OF(reals) level = OF(exp2s)(p->x[u]);
+    if (general) level = level * p->royalty[u];
+    return level;
+}
+
+/* One period: steps 1 to 4 of model.md §5. Returns how many paths are alive after step 3. */
 INLINE int FN(step)(const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
                     const FN(asset) *asset, const FN(period) *now, const OF(reals) *normal, const REAL *common, FN(travellers) *p) {
     int count = 0;
 #pragma GCC unroll 4
     for (int u = 0; u < OF(UNROLL); u++) {
-        if (moves != STILL) {
-            OF(reals) moved = p->x[u] + OF(all)(asset->drift);
-            if (moves == WITH_FACTOR) moved = OF(fmas)(OF(all)(asset->common), OF(load)(common + u * OF(LANES)), moved);
-            p->x[u] = OF(fmas)(OF(all)(asset->own), normal[u], moved);
-        }
-        OF(reals) level = OF(exp2s)(p->x[u]);
+        OF(reals) level = FN(rise)(moves, general, asset, normal[u], common, p, u);
         OF(mask) out = p->live[u], here = p->live[u];
         if (general) {
             out = OF(within)(p->rival[u], now->rival_last);
-            level = level * p->royalty[u];
             level = OF(choose)(out, level, level * OF(all)(asset->entered));
         }
         OF(reals) cash;
@@ -137,12 +144,33 @@ INLINE void FN(pair)(const FN(source) *source, const FN(travellers) *p, OF(words
     *index = then + source->one;
 }
 
-/* GROUP paths from `path` through all periods into V. The first arguments are constants: each set of them is compiled by itself.
- * counters: of the streams of paths and levels. common: the factor in period 1 on these paths, `stride` numbers before that of period 2.
- * alive[t] takes the number of paths alive. */
-INLINE void FN(group)(const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
+/* Levels of some paths, made once for all versions of an asset, before any rival: level[t·LAID + i]; and the words of survival and rival. */
+enum { FN(LAID) = LAID_PATHS };
+typedef struct {
+    REAL *level;
+    uint32_t *survival, *rival; /* (LAID), moved to the signed range */
+    OF(mask) *here;             /* (periods, LAID / LANES): where one survival lives */
+} FN(laid);
+
+/* One period of GROUP paths: its levels laid down from column `i` on, or else settled. */
+INLINE void FN(pass)(const int lay, const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
+                     const FN(asset) *asset, int64_t t, const OF(reals) *normal, const REAL *common, FN(travellers) *p, int64_t *alive,
+                     const FN(laid) *laid, int64_t i) {
+    if (!lay) {
+        alive[t] += FN(step)(sobol, moves, lapses, general, optional, clamped, asset, asset->period + t, normal, common, p);
+        return;
+    }
+#pragma GCC unroll 4
+    for (int u = 0; u < OF(UNROLL); u++)
+        OF(store)(laid->level + t * FN(LAID) + i + u * OF(LANES), FN(rise)(moves, general, asset, normal[u], common, p, u));
+}
+
+/* GROUP paths from `path` through all periods into V, or where `lay` is set their levels into columns of `laid` from i on. The first arguments are
+ * constants: each set of them is compiled by itself. counters: of the streams of paths and levels. common: the factor in period 1 on these paths,
+ * `stride` numbers before that of period 2. alive[t] takes the number of paths alive. */
+INLINE void FN(group)(const int lay, const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
                       const FN(asset) *asset, const FN(source) *source, const FN(bridge) *bridge, const OF(words) counters[2], uint32_t path, const REAL *common, int64_t stride, uint64_t valid, REAL *V,
-                      int64_t *alive) {
+                      int64_t *alive, const FN(laid) *laid, int64_t i) {
     const OF(words) two = source->one + source->one;
     FN(travellers) p;
     p.valid = valid;
@@ -168,6 +196,10 @@ INLINE void FN(group)(const int sobol, const int moves, const int lapses, const 
         if (lapses) p.survival[u] = OF(ars)(p.base[u], source->key) ^ 0x80000000u;
         if (general) p.rival[u] = OF(ars)(p.base[u] ^ source->one, source->key) ^ 0x80000000u;
     }
+    if (lay) {
+        memcpy(laid->survival + i, p.survival, sizeof p.survival);
+        if (general) memcpy(laid->rival + i, p.rival, sizeof p.rival);
+    }
     if (sobol) {
         const FN(feed) feed = {asset->shift, DIMENSION_SHOCKS, 1, 2};
         OF(reals) walk[BRIDGE_MAX_PERIODS + 1][OF(UNROLL)];
@@ -179,10 +211,11 @@ INLINE void FN(group)(const int sobol, const int moves, const int lapses, const 
 #pragma GCC unroll 4
                 for (int u = 0; u < OF(UNROLL); u++)
                     if (moves != STILL) normal[u] = walk[t + 1][u] - walk[t][u];
-                alive[start + t] += FN(step)(1, moves, lapses, general, optional, clamped, asset, asset->period + start + t, normal, common, &p);
+                FN(pass)(lay, 1, moves, lapses, general, optional, clamped, asset, start + t, normal, common, &p, alive, laid, i);
                 if (moves == WITH_FACTOR) common += stride;
             }
         }
+        if (lay) return;
 #pragma GCC unroll 4
         for (int u = 0; u < OF(UNROLL); u++) OF(store)(V + u * OF(LANES), p.value[u]);
         if (optional || clamped) FN(add_to_replicates)(asset, path, &p.valid, p.given, p.control);
@@ -196,16 +229,17 @@ INLINE void FN(group)(const int sobol, const int moves, const int lapses, const 
     for (; t + 2 < asset->periods; t += 2) {
         if (moves != STILL) FN(pair)(source, &p, &index, next);
         for (int k = 0; k < 2; k++) {
-            alive[t + k] += FN(step)(0, moves, lapses, general, optional, clamped, asset, asset->period + t + k, normal[k], common, &p);
+            FN(pass)(lay, 0, moves, lapses, general, optional, clamped, asset, t + k, normal[k], common, &p, alive, laid, i);
             if (moves == WITH_FACTOR) common += stride;
         }
         if (moves != STILL) memcpy(normal, next, sizeof next);
     }
     for (int k = 0; k < 2; k++) {
         if (t + k >= asset->periods) break;
-        alive[t + k] += FN(step)(0, moves, lapses, general, optional, clamped, asset, asset->period + t + k, normal[k], common, &p);
+        FN(pass)(lay, 0, moves, lapses, general, optional, clamped, asset, t + k, normal[k], common, &p, alive, laid, i);
         if (moves == WITH_FACTOR) common += stride;
     }
+    if (lay) return;
 #pragma GCC unroll 4
     for (int u = 0; u < OF(UNROLL); u++) OF(store)(V + u * OF(LANES), p.value[u]);
 }
@@ -220,8 +254,8 @@ INLINE void FN(group)(const int sobol, const int moves, const int lapses, const 
         const OF(words) counters[2] = {FN(counters)(source, PURPOSE_PATH, asset->hash), FN(counters)(source, PURPOSE_LEVEL, asset->hash)};      \
         for (int64_t i = 0; i < n; i += FN(GROUP)) {                                                                                            \
             const uint64_t valid = ((uint64_t)1 << (n - i < FN(GROUP) ? n - i : FN(GROUP))) - 1;                                                \
-            FN(group)(sobol, moves, lapses, general, optional, clamped, asset, source, bridge, counters, (uint32_t)(path + i), common + i,      \
-                      stride, valid, V + i, alive);                                                                                                            \
+            FN(group)(0, sobol, moves, lapses, general, optional, clamped, asset, source, bridge, counters, (uint32_t)(path + i), common + i,   \
+                      stride, valid, V + i, alive, NULL, 0);                                                                                    \
         }                                                                                                                                       \
     }
 COMPILED(plain_alone_lasting, ALONE, 0, 0, 0, 0)

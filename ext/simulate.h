@@ -43,14 +43,23 @@ typedef struct {
     const double *quantiles;
     double tail;
     const int32_t *group;         /* (a), -1: of no group */
+    int moments;                  /* no order statistics: mean, deviation and life alone */
     /* out */
     double *statistics;           /* (a, STAT_QUANTILES + q) */
+    double *paired;               /* (a, 2) mean and deviation of the difference to the first version of the asset, path by path; or NULL */
     int8_t *status;               /* (a) */
     int128_t *totals;             /* (g, p) or NULL */
     void *values;                 /* (a, p) of REAL or NULL */
     int64_t *lived;               /* (offset[a]) takes the number of paths alive in each period, and no statistics are made; or NULL */
     const volatile int *stop;
 } simulation;
+
+/* Whether two assets have the same paths: docs/numerics.md §16. */
+static inline int same_paths(const simulation *job, int64_t a, int64_t b) {
+    return job->hash[a] == job->hash[b] && job->volatility[a] == job->volatility[b] && job->loading[a] == job->loading[b] &&
+           job->uncertainty[a] == job->uncertainty[b] && job->factor[a] == job->factor[b] && job->step[a] == job->step[b] &&
+           job->royalty_low[a] == job->royalty_low[b] && job->royalty_high[a] == job->royalty_high[b];
+}
 
 /* The assets with `optional` set -> their renewal boundaries. Names as above. */
 typedef struct {
@@ -68,6 +77,7 @@ typedef struct {
     int (*run_f32)(const simulation *);
     int (*run_f64)(const simulation *);
     void (*statistics)(const double *values, int64_t n, const double *quantiles, int64_t count, double tail, double *out, int64_t *scratch);
+    void (*difference)(const double *values, const double *first, int64_t n, double out[2]);
     void (*elementary_f32)(int function, const float *x, int64_t n, float *out);
     void (*elementary_f64)(int function, const double *x, int64_t n, double *out);
     int (*boundaries)(const stopping *);

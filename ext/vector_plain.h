@@ -7,6 +7,8 @@
 #include "random.h"
 
 enum { LANES_f32 = 4, LANES_f64 = 4, UNROLL_f32 = 1, UNROLL_f64 = 1 };
+/* two versions of an asset are walked together, on so many vectors of paths */
+enum { ACROSS_f32 = 2, ACROSS_f64 = 2 };
 typedef uint32_t words_f32 __attribute__((vector_size(16)));
 typedef uint32_t words_f64 __attribute__((vector_size(16)));
 typedef int32_t half_words __attribute__((vector_size(16)));
@@ -39,9 +41,12 @@ typedef round_key_f32 round_key_f64;
     /* words of the signed range up to `last` */                                                                                       \
     INLINE mask_##S within_##S(words_##S k, int32_t last) { return __builtin_convertvector((half_words)k <= last, mask_##S); }         \
     INLINE mask_##S below_##S(reals_##S a, reals_##S b) { return (mask_##S)(a < b); }                                                  \
-    /* a + b where m, else a; and a where m, else 0 */                                                                                 \
+    /* a + b where m, else a; a where m, else 0; and a·b + c, rounded once, where m, else 0 */                                         \
     INLINE reals_##S only_where_##S(mask_##S m, reals_##S a) { return (reals_##S)(m & (bits_##S)a); }                                  \
     INLINE reals_##S add_where_##S(mask_##S m, reals_##S a, reals_##S b) { return a + only_where_##S(m, b); }                          \
+    INLINE reals_##S fmas_where_##S(mask_##S m, reals_##S a, reals_##S b, reals_##S c) {                                               \
+        return only_where_##S(m, fmas_##S(a, b, c));                                                                                   \
+    }                                                                                                                                  \
     INLINE mask_##S both_##S(mask_##S a, mask_##S b) { return a & b; }                                                                 \
     INLINE mask_##S without_##S(mask_##S a, mask_##S b) { return a & ~b; }                                                             \
     INLINE mask_##S lanes_##S(uint32_t set) {                                                                                          \

@@ -5,6 +5,8 @@
 #include "elementary.h"
 
 enum { LANES_f32 = 8, LANES_f64 = 4, UNROLL_f32 = 2, UNROLL_f64 = 1 };
+/* two versions of an asset are walked together, on so many vectors of paths */
+enum { ACROSS_f32 = 4, ACROSS_f64 = 4 };
 typedef __m256 reals_f32;
 typedef __m256d reals_f64;
 typedef int32_t bits_f32 __attribute__((vector_size(32)));
@@ -52,6 +54,8 @@ INLINE reals_f32 add_where_f32(mask_f32 m, reals_f32 a, reals_f32 b) { return a 
 INLINE reals_f64 add_where_f64(mask_f64 m, reals_f64 a, reals_f64 b) { return a + _mm256_and_pd(m, b); }
 INLINE reals_f32 only_where_f32(mask_f32 m, reals_f32 a) { return _mm256_and_ps(m, a); }
 INLINE reals_f64 only_where_f64(mask_f64 m, reals_f64 a) { return _mm256_and_pd(m, a); }
+INLINE reals_f32 fmas_where_f32(mask_f32 m, reals_f32 a, reals_f32 b, reals_f32 c) { return _mm256_and_ps(m, _mm256_fmadd_ps(a, b, c)); }
+INLINE reals_f64 fmas_where_f64(mask_f64 m, reals_f64 a, reals_f64 b, reals_f64 c) { return _mm256_and_pd(m, _mm256_fmadd_pd(a, b, c)); }
 INLINE mask_f32 both_f32(mask_f32 a, mask_f32 b) { return _mm256_and_ps(a, b); }
 INLINE mask_f64 both_f64(mask_f64 a, mask_f64 b) { return _mm256_and_pd(a, b); }
 INLINE mask_f32 without_f32(mask_f32 a, mask_f32 b) { return _mm256_andnot_ps(b, a); }

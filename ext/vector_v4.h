@@ -5,6 +5,8 @@
 #include "elementary.h"
 
 enum { LANES_f32 = 16, LANES_f64 = 8, UNROLL_f32 = 2, UNROLL_f64 = 2 };
+/* two versions of an asset are walked together, on so many vectors of paths */
+enum { ACROSS_f32 = 8, ACROSS_f64 = 8 };
 typedef __m512 reals_f32;
 typedef __m512d reals_f64;
 typedef int32_t bits_f32 __attribute__((vector_size(64)));
@@ -47,6 +49,8 @@ INLINE reals_f32 choose_f32(mask_f32 m, reals_f32 a, reals_f32 b) { return _mm51
 INLINE reals_f64 choose_f64(mask_f64 m, reals_f64 a, reals_f64 b) { return _mm512_mask_blend_pd(m, b, a); }
 INLINE reals_f32 add_where_f32(mask_f32 m, reals_f32 a, reals_f32 b) { return _mm512_mask_add_ps(a, m, a, b); }
 INLINE reals_f64 add_where_f64(mask_f64 m, reals_f64 a, reals_f64 b) { return _mm512_mask_add_pd(a, m, a, b); }
+INLINE reals_f32 fmas_where_f32(mask_f32 m, reals_f32 a, reals_f32 b, reals_f32 c) { return _mm512_maskz_fmadd_ps(m, a, b, c); }
+INLINE reals_f64 fmas_where_f64(mask_f64 m, reals_f64 a, reals_f64 b, reals_f64 c) { return _mm512_maskz_fmadd_pd(m, a, b, c); }
 INLINE reals_f32 only_where_f32(mask_f32 m, reals_f32 a) { return _mm512_maskz_mov_ps(m, a); }
 INLINE reals_f64 only_where_f64(mask_f64 m, reals_f64 a) { return _mm512_maskz_mov_pd(m, a); }
 INLINE mask_f32 both_f32(mask_f32 a, mask_f32 b) { return a & b; }

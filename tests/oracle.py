@@ -1113,6 +1113,15 @@ def statistics(
     }
 
 
+def paired(values: Array, first: Array) -> tuple[float, float]:
+    """Mean and standard deviation of what a version's values (p,) differ by from those of the first version of the asset, path by path
+    (numerics.md section 16)."""
+    n = len(values)
+    mean, mean_first = striped_sum(values) / n, striped_sum(first) / n
+    apart = (values - mean) - (first - mean_first)
+    return mean - mean_first, math.sqrt(striped_sum(apart**2) / (n - 1)) if n > 1 else 0.0
+
+
 def can_be_summed(values: Array) -> bool:
     """Whether totals can take these path values in (section 8)."""
     return bool(np.all(np.isfinite(values)) and np.all(np.abs(values) < LARGEST_TOTAL / MONEY_RESOLUTION))

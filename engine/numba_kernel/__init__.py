@@ -20,6 +20,7 @@ from ipvalue.numba_kernel.simulate import simulate
 from ipvalue.numba_kernel.stop import Stopped, clear_stop, request_stop
 from ipvalue.numba_kernel.stopping import boundary
 from ipvalue.numba_kernel.vectors import periods, vectors
+from ipvalue.numba_kernel.versions import difference, first_versions
 from ipvalue.numba_kernel.words import ars
 
 DRIVERS: tuple[str, ...] = constants.DRIVERS
@@ -38,8 +39,10 @@ __all__ = [
     "clear_stop",
     "closed_form",
     "compiled_rule",
+    "difference",
     "elementary",
     "exact_as_float",
+    "first_versions",
     "hash_strings",
     "instruction_sets",
     "isa",

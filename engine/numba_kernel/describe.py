@@ -56,11 +56,11 @@ def wanted_of(n: int, quantiles: Sequence[float], tail: float) -> Wanted:
     return Wanted(n, ranks, next(places), next(places), place - below, int(next(places)), tail_count, np.empty(len(ranks)), np.empty(16))
 
 
-def describe(values: npt.NDArray[np.float32] | Floats, wanted: Wanted, work: Work, bare: bool) -> tuple[Floats, Codes]:
+def describe(values: npt.NDArray[np.float32] | Floats, wanted: Wanted, work: Work, bare: bool, moments: bool = False) -> tuple[Floats, Codes]:
     """Statistics (a, 5 + q) of the first `wanted.values` of values (a, p), expected_life left 0, and why values cannot be summed (a,), 0 where
-    they can. bare: the latter alone."""
+    they can. bare: the latter alone; moments: no order statistics."""
     out, status = np.zeros((len(values), len(STATISTICS) + len(wanted.part))), np.empty(len(values), i1)
-    _describe(values, wanted, work, 31 if values.dtype == f4 else 63, bare, out, status)
+    _describe(values, wanted, work, 31 if values.dtype == f4 else 63, bare, moments, out, status)
     return out, status
 
 
@@ -74,7 +74,7 @@ def status_of_sums(sums: Floats, points: int) -> Codes:
 
 
 @Kernel
-def _describe(values: Array, wanted: Wanted, work: Work, top: Whole, bare: bool, out: Array, status: Array) -> None:
+def _describe(values: Array, wanted: Wanted, work: Work, top: Whole, bare: bool, moments: bool, out: Array, status: Array) -> None:
     n = wanted.values
     for a in range(len(values)):
         one, row = values[a][:n], out[a]
@@ -86,6 +86,9 @@ def _describe(values: Array, wanted: Wanted, work: Work, top: Whole, bare: bool,
         mean = _sum(one, 0.0, wanted.stripes) / f8(n)
         row[_MEAN] = mean
         row[_DEVIATION] = sqrt(_sum_squares(one, mean, wanted.stripes) / f8(n - 1)) if n > 1 else 0.0
+        if moments:
+            row[_SHORTFALL] = row[_LOSS] = np.nan
+            continue
         order_statistics(one, finite, wanted.ranks, top, work, wanted.found)
         c = wanted.found[wanted.tail]
         rest = f8(wanted.tail_count - _count_below(one, one.dtype.type(c))) * c
@@ -160,6 +163,12 @@ def _striped(term: Any) -> Any:
 
 
 _sum, _sum_squares, _sum_below = map(_striped, (_all, _square, _if_below))
+
+
+@Kernel
+def mean_of(values: Array) -> Real:
+    """mean_raw of values (p,)."""
+    return _sum(values, 0.0, np.empty(16)) / f8(values.size)
 
 
 @loop

@@ -24,12 +24,13 @@ from ipvalue.numba_kernel.records import asset_records, period_records
 from ipvalue.numba_kernel.select import new_work
 from ipvalue.numba_kernel.sobol import check_plan, new_points, own_numbers, take_assets
 from ipvalue.numba_kernel.stop import FLAG, stopped_if
+from ipvalue.numba_kernel.versions import Differences
 
 f4, f8, i1, i4, i8, u8 = np.float32, np.float64, np.int8, np.int32, np.int64, np.uint64
 
 _VALUES_AT_ONCE = 1 << 18
 """Path values that are made before they are described: a few assets, or one, so that they stay in the cache."""
-_LIFE = STATISTICS.index("expected_life")
+_MEAN, _LIFE = STATISTICS.index("mean"), STATISTICS.index("expected_life")
 
 
 def simulate(
@@ -49,6 +50,8 @@ def simulate(
     lived: npt.NDArray[np.int64] | None = None,
     sobol: Any = None,
     sums: npt.NDArray[np.float64] | None = None,
+    moments: bool = False,
+    paired: npt.NDArray[np.float64] | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8], Any]:
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
@@ -62,10 +65,16 @@ def simulate(
     sobol: ipvalue.sobol.Plan, None for random words. sums, (2, a, 16) float64, is added to: under sobol the sums of G and K over the paths of each
     replicate, of assets that are clamped, optional or ruled (0 of the others). numerics.md §14.
 
+    paired, (a, 2) float64, takes mean and standard deviation of each version's difference to the first of its neighbours that are versions of one
+    asset, path by path (numerics.md §16). moments: no order statistics are made, so no quantiles may be asked for, and expected_shortfall and
+    probability_of_loss are not numbers.
+
     Beyond ext/kernel.pyx: v.by_rule, ipvalue.cashflows.ByRule or None, whose function then earns the cash. Raises RuleFailed where it fails.
     """
     if first % TILE_STEP or first < 0 or first + paths > MAX_PATHS:
         raise ValueError(f"paths {first} to {first + paths}: the first must be a multiple of {TILE_STEP}, the last at most {MAX_PATHS}")
+    if moments and len(quantiles):
+        raise ValueError("moments are without quantiles")
     if sobol is not None:
         check_plan(sobol, first, paths)
     real, n = f4 if single else f8, len(v.offset) - 1
@@ -86,6 +95,7 @@ def simulate(
         points = None if sobol is None else new_points(sobol, at_once, longest, factors.hashes, u8(seed), real)
         if shared.tabled:
             stopped_if(fill_table(shared, points, u8(seed), u8(first), FLAG))
+        differences = None if paired is None or lived is not None else Differences(v, paired)
         made, work = np.empty((at_once, room), real), new_work(paths, real)
         by_rule = getattr(v, "by_rule", None)
         rule, own = (no_rule, np.zeros((n, 0))) if by_rule is None else (compiled_rule(by_rule.function, by_rule.own.shape[1]), by_rule.own)
@@ -101,12 +111,14 @@ def simulate(
             values = made[: len(some), :paths]
             if kept is not None:
                 kept[here] = values
-            statistics[here], status[here] = describe(made[: len(some)], wanted, work, counts is not None)
+            statistics[here], status[here] = describe(made[: len(some)], wanted, work, counts is not None, moments)
             if counts is not None:
                 _add_counts(alive, some, counts)
             if points is not None:
                 status[here] = np.where(some["estimated"] & (status[here] == 0), status_of_sums(replicates[here], points.number), status[here])
             statistics[here, _LIFE] = _years(alive, some) / f8(paths)
+            if differences is not None:
+                differences.take(start, values, statistics[here, _MEAN], status[here] == 0)
             if totals is not None:
                 good = (status[here] == 0) & (group[here] >= 0)
                 add_exact(totals, group[here][good], values[good].astype(f8))

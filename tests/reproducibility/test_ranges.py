@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from bits import digests
+from both_kernels import same_bits
 from compared import Compiled, compiled
 from portfolios import market, random_methods, random_portfolio
 
 from ipvalue import ranges, simulate
-from ipvalue.backend import kernels
-from ipvalue.cashflows import Vectors
+from ipvalue.backend import BACKENDS, kernels
+from ipvalue.cashflows import Vectors, take
 from ipvalue.valuation import Result
 
 Value = Callable[..., Result]
@@ -119,3 +121,23 @@ def _three_rows(assumptions: Path, folder: Path) -> tuple[Compiled, Callable[...
     made = compiled(random_portfolio(3), market(), assumptions, folder)
     call = partial(kernels("native").simulate, factors=made.factors, seed=1, single=True, quantiles=(0.5,), tail=0.05)
     return made, call
+
+
+@pytest.mark.parametrize("sampler", ["random", "sobol"])
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("made", ["all", "moments"])
+def test_versions_in_ranges(sampler: Any, backend: Any, made: Any, assumptions: Path, tmp_path: Path, short: None) -> None:
+    """Statistics and differences of versions are those of one call where random, whatever the threads; of either backend."""
+    here, _ = _three_rows(assumptions, tmp_path)
+    vectors = take(here.vectors, np.array([0, 0, 1, 1, 1, 2]))
+    vectors.w[:] *= 1.0 + 0.01 * np.repeat(np.arange(6), np.diff(vectors.offset))
+    sampling = simulate.Sampling(720, 1, "single", (0.5,), 0.05, backend, sampler)
+    found = [
+        simulate.simulate(vectors, here.factors, replace(sampling, threads=threads), None, None, made=made, paired=True) for threads in (1, 2, 3)
+    ]
+    for other in found[1:]:
+        same_bits(other.statistics, found[0].statistics, "statistics")
+        same_bits(other.paired, found[0].paired, "paired")
+    assert found[0].paired is not None
+    assert (found[0].paired[:, 1] > 0.0).tolist() == [False, True, False, True, True, False]
+    assert np.isnan(found[0].statistics[:, 2]).all() == (made == "moments")

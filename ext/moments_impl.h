@@ -1,0 +1,89 @@
+/* Mean and spread without order statistics, and the difference of a version to the first, path by path, for REAL. Included by kernel_impl.h only.
+ * Sums run in the 16 stripes of docs/numerics.md §7; several versions pass side by side, so that what they are compared with is loaded once. */
+enum { FN(SETS) = LANES_f64 == 8 ? 4 : 1, FN(PARTS) = 16 / LANES_f64 };
+
+/* Values of a version, and their mean. */
+typedef struct {
+    const REAL *values;
+    double mean, squares, apart; /* sums over the paths of (V - mean)^2, and of the same of the difference to the first version */
+} FN(moments);
+
+/* mean of each set of n values. */
+INLINE void FN(take_means)(const int sets, FN(moments) *m, int64_t n) {
+    reals_f64 sum[FN(SETS)][FN(PARTS)];
+    const int64_t whole = n & ~(int64_t)15;
+#pragma GCC unroll 4
+    for (int k = 0; k < sets; k++)
+#pragma GCC unroll 4
+        for (int j = 0; j < FN(PARTS); j++) sum[k][j] = all_f64(0.0);
+    for (int64_t i = 0; i < whole; i += 16)
+#pragma GCC unroll 4
+        for (int k = 0; k < sets; k++)
+#pragma GCC unroll 4
+            for (int j = 0; j < FN(PARTS); j++) sum[k][j] = sum[k][j] + OF(widened)(m[k].values + i + j * LANES_f64);
+    for (int k = 0; k < sets; k++) {
+        double stripe[16];
+        for (int j = 0; j < FN(PARTS); j++) store_f64(stripe + j * LANES_f64, sum[k][j]);
+        for (int64_t i = whole; i < n; i++) stripe[i - whole] += (double)m[k].values[i];
+        m[k].mean = FN(tree)(stripe) / (double)n;
+    }
+}
+
+/* squares, and apart from `first`, of each set. */
+INLINE void FN(take_spreads)(const int sets, FN(moments) *m, const FN(moments) *first, int64_t n) {
+    reals_f64 square[FN(SETS)][FN(PARTS)], apart[FN(SETS)][FN(PARTS)];
+    const int64_t whole = n & ~(int64_t)15;
+#pragma GCC unroll 4
+    for (int k = 0; k < sets; k++)
+#pragma GCC unroll 4
+        for (int j = 0; j < FN(PARTS); j++) square[k][j] = apart[k][j] = all_f64(0.0);
+    for (int64_t i = 0; i < whole; i += 16)
+#pragma GCC unroll 4
+        for (int j = 0; j < FN(PARTS); j++) {
+            const reals_f64 there = OF(widened)(first->values + i + j * LANES_f64) - all_f64(first->mean);
+#pragma GCC unroll 4
+            for (int k = 0; k < sets; k++) {
+                const reals_f64 off = OF(widened)(m[k].values + i + j * LANES_f64) - all_f64(m[k].mean), between = off - there;
+                square[k][j] = square[k][j] + off * off;
+                apart[k][j] = fmas_f64(between, between, apart[k][j]);
+            }
+        }
+    for (int k = 0; k < sets; k++) {
+        double squares[16], aparts[16];
+        for (int j = 0; j < FN(PARTS); j++) {
+            store_f64(squares + j * LANES_f64, square[k][j]);
+            store_f64(aparts + j * LANES_f64, apart[k][j]);
+        }
+        for (int64_t i = whole; i < n; i++) {
+            const double off = (double)m[k].values[i] - m[k].mean, between = off - ((double)first->values[i] - first->mean);
+            squares[i - whole] += off * off;
+            aparts[i - whole] = fma_f64(between, between, aparts[i - whole]);
+        }
+        m[k].squares = FN(tree)(squares);
+        m[k].apart = FN(tree)(aparts);
+    }
+}
+
+static void FN(means_of_one)(FN(moments) *m, int64_t n) { FN(take_means)(1, m, n); }
+static void FN(means_of_some)(FN(moments) *m, int64_t n) { FN(take_means)(FN(SETS), m, n); }
+static void FN(spreads_of_one)(FN(moments) *m, const FN(moments) *first, int64_t n) { FN(take_spreads)(1, m, first, n); }
+static void FN(spreads_of_some)(FN(moments) *m, const FN(moments) *first, int64_t n) { FN(take_spreads)(FN(SETS), m, first, n); }
+
+/* Least and greatest of n values. */
+static FN(extent) FN(extent_of)(const REAL *values, int64_t n) {
+    FN(extent) found = {KEY_MOST, -KEY_MOST - 1, 0.0};
+    for (int64_t i = 0; i < n; i++) {
+        KEY key;
+        memcpy(&key, values + i, sizeof key);
+        key ^= key < 0 ? KEY_MOST : 0;
+        found.least = key < found.least ? key : found.least;
+        found.most = key > found.most ? key : found.most;
+    }
+    return found;
+}
+
+/* Mean and standard deviation, over n paths, of a version's difference to the first: no numbers where either has no sum. */
+static void FN(put_paired)(const FN(moments) *m, const FN(moments) *first, int summed, int64_t n, double out[2]) {
+    out[0] = summed ? m->mean - first->mean : NAN;
+    out[1] = !summed ? NAN : n > 1 ? sqrt_f64(m->apart / (double)(n - 1)) : 0.0;
+}

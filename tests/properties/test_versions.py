@@ -1,0 +1,188 @@
+"""Versions of one asset in a call (docs/numerics.md §16): each is to the bit what it is alone, and differs from the first as its paths do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from both_kernels import same_bits
+from hypothesis import example, given
+from hypothesis import strategies as st
+from versions import answer, some_of, versions
+
+import oracle
+from ipvalue import numba_kernel
+from ipvalue.constants import BATCH_BYTES
+from ipvalue.ext import kernel
+
+SIZES = st.lists(st.one_of(st.integers(1, 9), st.integers(1, 130)), min_size=1, max_size=4)
+PATHS = st.sampled_from([16, 32, 64, 112, 128, 144, 704, 1024, 1488, 2512])
+BY_ASSET = ("statistics", "status", "values", "sums")
+OF_MOMENTS = (0, 1, 4)
+"""Columns that are made without order statistics: mean, standard deviation, expected life."""
+
+
+@pytest.fixture(scope="module", params=kernel.instruction_sets())
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every instruction set in turn."""
+    before = kernel.isa()
+    kernel.select_isa(request.param)
+    yield request.param
+    kernel.select_isa(before)
+
+
+def alone(one: Any, vectors: Any, *how: Any, **options: Any) -> dict[str, Any]:
+    """The same of assets each of which is valued in a call of its own; totals are the sums of theirs."""
+    apart = [answer(one, some_of(vectors, a, a + 1), *how, **options) for a in range(len(vectors.hash))]
+    return {name: np.concatenate([found[name] for found in apart]) for name in BY_ASSET}
+
+
+@given(SIZES, st.integers(0, 2**32), st.sampled_from([0.2, 0.8, 1.0]), PATHS, st.booleans(), st.booleans(), st.sampled_from([0, 1 << 26]))
+@example([130, 1, 2], 1, 1.0, 1024, True, False, 0)
+@example([3, 130], 2, 0.2, 144, False, True, 0)
+def test_each_version_is_what_it_is_alone(
+    isa: str, sizes: list[int], seed: int, plain: float, paths: int, single: bool, sobol: bool, table_bytes: int
+) -> None:
+    vectors = versions(sizes, seed, plain)
+    paths -= 0 if sobol else seed % 15  # groups of paths that are not whole
+    found = answer(kernel, vectors, paths, single, sobol, table_bytes=table_bytes)
+    by_itself = alone(kernel, vectors, paths, single, sobol, table_bytes=table_bytes)
+    for name in BY_ASSET:
+        same_bits(found[name], by_itself[name], f"{name} of {sizes}")
+    expected = np.zeros_like(found["totals"])
+    good = found["status"] == 0
+    group = (np.arange(len(good)) % 2).astype(np.int32)
+    kernel.add_exact(expected, group[good], found["values"][good].astype(np.float64))
+    same_bits(found["totals"], expected, f"totals of {sizes}")
+
+
+@given(SIZES, st.integers(0, 2**32), PATHS, st.booleans(), st.booleans(), st.data())
+def test_where_a_call_begins_and_ends_changes_nothing(
+    isa: str, sizes: list[int], seed: int, paths: int, single: bool, sobol: bool, data: Any
+) -> None:
+    vectors = versions(sizes, seed)
+    n = len(vectors.hash)
+    cuts = sorted({0, n, *data.draw(st.lists(st.integers(0, n), max_size=3))})
+    whole = answer(kernel, vectors, paths, single, sobol)
+    parts = [answer(kernel, some_of(vectors, *ends), paths, single, sobol) for ends in pairwise(cuts)]
+    for name in BY_ASSET:
+        same_bits(np.concatenate([part[name] for part in parts]), whole[name], f"{name} of {sizes} cut at {cuts}")
+
+
+@pytest.mark.parametrize("single", [True, False])
+@pytest.mark.parametrize("sobol", [True, False])
+def test_paths_in_parts_and_their_lives(isa: str, single: bool, sobol: bool) -> None:
+    """What ranges of very many paths are made of."""
+    vectors = versions([5, 1, 3], 11)
+    periods = int(vectors.offset[-1])
+    for first in (0, 64, 640):
+        lived, lived_alone = np.zeros(periods, np.int64), np.zeros(periods, np.int64)
+        found = answer(kernel, vectors, 704, single, sobol, first=first, lived=lived)
+        for a in range(len(vectors.hash)):
+            here = np.zeros(int(vectors.offset[a + 1] - vectors.offset[a]), np.int64)
+            one = answer(kernel, some_of(vectors, a, a + 1), 704, single, sobol, first=first, lived=here)
+            lived_alone[vectors.offset[a] : vectors.offset[a + 1]] = here
+            for name in BY_ASSET:
+                same_bits(found[name][a : a + 1], one[name], f"{name} of {a}")
+        same_bits(lived, lived_alone, "lived")
+
+
+@given(SIZES, st.integers(0, 2**32), st.sampled_from([0.5, 1.0]), PATHS, st.booleans(), st.booleans())
+def test_moments_are_those_of_all_statistics(isa: str, sizes: list[int], seed: int, plain: float, paths: int, single: bool, sobol: bool) -> None:
+    vectors = versions(sizes, seed, plain)
+    paths -= 0 if sobol else seed % 15
+    n = len(vectors.hash)
+    pairs, pairs_of_moments = np.zeros((n, 2)), np.zeros((n, 2))
+    found = answer(kernel, vectors, paths, single, sobol, paired=pairs)
+    moments = answer(kernel, vectors, paths, single, sobol, moments=True, paired=pairs_of_moments)
+    for name in ("status", "values", "sums", "totals"):
+        same_bits(moments[name], found[name], name)
+    for column in OF_MOMENTS:
+        same_bits(moments["statistics"][:, column].copy(), found["statistics"][:, column].copy(), f"statistic {column}")
+    assert np.isnan(moments["statistics"][:, 2:4]).all()
+    same_bits(pairs, pairs_of_moments, "paired")
+    first = np.repeat(np.cumsum([0, *sizes[:-1]]), sizes)
+    values = found["values"].astype(np.float64)
+    for a, one in enumerate(first):
+        np.testing.assert_allclose(pairs[a], oracle.paired(values[a], values[one]), rtol=1e-9, atol=1e-13)
+    assert not pairs[first].any()
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_a_family_that_no_batch_holds(isa: str, single: bool) -> None:
+    """Its first version is that of the call, wherever the kernel's own batches end."""
+    paths = BATCH_BYTES // 4 // 16
+    vectors = versions([2, 90, 1], 5, plain=0.9, longest=4)
+    pairs = np.zeros((93, 2))
+    moments = answer(kernel, vectors, paths, single, False, paired=pairs, moments=True)
+    values = moments["values"].astype(np.float64)
+    for a in (1, 2, 3, 40, 91, 92):
+        apart = np.zeros((2, 2))
+        first = 0 if a < 2 else 2 if a < 92 else 92
+        both = some_of(vectors, first, first + 1), some_of(vectors, a, a + 1)
+        two = type(vectors)(
+            offset=np.array([0, both[0].offset[1], both[0].offset[1] + both[1].offset[1]]),
+            **{name: np.concatenate([vars(one)[name] for one in both]) for name in vars(vectors) if name != "offset"},
+        )
+        answer(kernel, two, paths, single, False, paired=apart, moments=True)
+        same_bits(pairs[a], apart[1], f"version {a}")
+        np.testing.assert_allclose(pairs[a], oracle.paired(values[a], values[first]), rtol=1e-9, atol=1e-13)
+
+
+def test_a_version_without_a_sum_has_no_difference() -> None:
+    """One whose values are too large has a status and no figures; where it is the first, the others have theirs but differ from nothing."""
+    for at in (0, 2):
+        vectors = versions([4], 3, plain=1.0)
+        vectors.w[vectors.offset[at] : vectors.offset[at + 1]] = 1e25
+        vectors.f[:], vectors.survival[:] = 0.0, 1.0
+        for one in (kernel, numba_kernel):
+            for moments in (True, False):
+                pairs = np.zeros((4, 2))
+                found = answer(one, vectors, 100, False, False, paired=pairs, moments=moments)
+                assert found["status"].tolist() == [2 if a == at else 0 for a in range(4)]
+                assert not found["statistics"][at].any()
+                assert (found["statistics"][np.arange(4) != at, 0] > 0.0).all()
+                assert np.isnan(pairs).all(axis=1).tolist() == [at in (0, a) for a in range(4)]
+
+
+def test_one_path_and_moments_with_quantiles() -> None:
+    vectors = versions([3], 4, plain=1.0)
+    for one in (kernel, numba_kernel):
+        pairs = np.zeros((3, 2))
+        found = answer(one, vectors, 1, True, False, paired=pairs, moments=True)
+        assert not found["statistics"][:, 1].any()
+        assert not pairs[:, 1].any()
+        with pytest.raises(ValueError, match="moments are without quantiles"):
+            answer(one, vectors, 10, True, False, moments=True, quantiles=(0.5,))
+
+
+@pytest.mark.parametrize("single", [True, False])
+@pytest.mark.parametrize("sobol", [True, False])
+@pytest.mark.parametrize("moments", [True, False])
+def test_numba_gives_the_same(single: bool, sobol: bool, moments: bool) -> None:
+    for seed, paths in ((1, 16), (2, 704), (3, 1488)):
+        vectors = versions([1, 7, 2, 20], seed)
+        found, other = [], []
+        for one, into in ((kernel, found), (numba_kernel, other)):
+            pairs = np.zeros((30, 2))
+            into.append(answer(one, vectors, paths, single, sobol, moments=moments, paired=pairs))
+            into.append(pairs)
+        same_bits(found[0], other[0], f"seed {seed}")
+        same_bits(found[1], other[1], f"differences of seed {seed}")
+
+
+@given(SIZES, st.integers(0, 2**32), st.integers(1, 200))
+def test_differences_of_values_at_hand(sizes: list[int], seed: int, paths: int) -> None:
+    """What is used where values are made in parts, or of several methods: the same bits as in a call."""
+    vectors = versions(sizes, seed, longest=4)
+    first = np.repeat(np.cumsum([0, *sizes[:-1]]), sizes)
+    for one in (kernel, numba_kernel):
+        assert one.first_versions(vectors).tolist() == first.tolist()
+    pairs = np.zeros((len(first), 2))
+    values = answer(kernel, vectors, paths, True, False, paired=pairs)["values"].astype(np.float64)
+    for a in {0, len(first) - 1}:
+        for one in (kernel, numba_kernel):
+            same_bits(one.difference(values[a], values[first[a]]), pairs[a], f"version {a}")

@@ -155,21 +155,56 @@ static int8_t add_perpetuity(const vector_job *job, const row *r, int64_t period
     return VECTOR_OK;
 }
 
-/* Room for the periods of one asset. */
+/* Room for the periods of one asset. What the asset before it left there is kept where it is made of the same drivers: versions of one right
+ * differ in few of them, and its neighbours in a register often do. */
 typedef struct {
-    double *end, *middle, *df, *df_end, *aging, *lasting, *entering, *running, *fees, *cost, *annual, *room;
+    double *end, *middle, *df, *df_end, *aging, *lasting, *entering, *running, *fees, *cost, *annual, *rates, *due, *tab, *tab_df, *room;
 } fill_space;
 enum { FILL_ARRAYS = sizeof(fill_space) / sizeof(double *) };
 
-/* The revenue of each year from 1, into annual; returns the growth of the last. With a path, growth counts from the path's end. */
-static double revenues(const row *r, const double *path, int64_t given, int64_t years, double *restrict annual, double *restrict room) {
+/* Whether an asset has the driver's number of the one before it. */
+#define LIKE(name) (r->d[DRIVER_##name * r->assets + r->a] == r->d[DRIVER_##name * r->assets + r->a - 1])
+
+/* Which of the arrays of the asset before hold for this one. */
+typedef struct {
+    int times, df, df_end, aging, lasting, entering, running, fees, rates, due, survival, tab;
+} kept;
+
+static kept what_is_kept(const vector_job *job, int64_t a, int before) {
+    const row here = {job->drivers, job->assets, a}, *r = &here;
+    kept k = {0};
+    if (!before) return k;
+    const int64_t *offset = job->offset, *path = job->path_start, *stage = job->stage_start;
+    const int discounting = job->curve[a] == job->curve[a - 1] && LIKE(discount_premium);
+    k.tab = discounting && LIKE(tab_years);
+    k.times = offset[a + 1] - offset[a] == offset[a] - offset[a - 1] && job->indefinite[a] == job->indefinite[a - 1] && LIKE(life);
+    if (!k.times) return k;
+    const int scheduled = job->schedule[a] == job->schedule[a - 1] && LIKE(fee_inflation);
+    k.df = discounting;
+    k.df_end = k.df && r->d[DRIVER_salvage * r->assets + a - 1] > 0.0;
+    k.aging = LIKE(obsolescence);
+    k.lasting = LIKE(hazard);
+    k.entering = LIKE(entry_hazard);
+    k.running = LIKE(cost_inflation) && r->d[DRIVER_annual_cost * r->assets + a - 1] > 0.0;
+    k.fees = scheduled;
+    k.rates = LIKE(growth) && LIKE(growth_long) && LIKE(growth_fade) && path[a + 1] - path[a] == path[a] - path[a - 1];
+    k.due = scheduled && LIKE(fee_age) && LIKE(fee_start);
+    k.survival = k.lasting && job->survival_curve[a] == job->survival_curve[a - 1] && LIKE(survival_age) && LIKE(grant_lag) &&
+                 LIKE(grant_probability) && stage[a + 1] == stage[a - 1];
+    return k;
+}
+#undef LIKE
+
+/* The revenue of each year from 1, into annual; returns the growth of the last. With a path, growth counts from the path's end. rates: of growth. */
+static double revenues(const row *r, const double *path, int64_t given, int64_t years, int rated, double *restrict annual, double *restrict rates) {
     const double level = GET(growth_long), extra = GET(growth) - GET(growth_long), fade = GET(growth_fade);
-    for (int64_t i = given; i < whole(years); i++) room[i] = level + extra * exp_f64(-fade * (double)(i - given));
+    if (!rated)
+        for (int64_t i = given; i < whole(years); i++) rates[i] = level + extra * exp_f64(-fade * (double)(i - given));
     double now = GET(revenue), growth = 0.0;
     for (int64_t i = 0; i < years; i++) {
         if (i < given) now = path[i];
         else {
-            growth = room[i];
+            growth = rates[i];
             now *= 1.0 + growth;
         }
         annual[i] = now;
@@ -177,7 +212,7 @@ static double revenues(const row *r, const double *path, int64_t given, int64_t 
     return growth;
 }
 
-static int8_t fill_asset(const vector_job *job, int64_t a, const fill_space *s) {
+static int8_t fill_asset(const vector_job *job, int64_t a, const kept *kept, const fill_space *s) {
     const row here = {job->drivers, job->assets, a}, *r = &here;
     const int64_t start = job->offset[a], periods = job->offset[a + 1] - start;
     double *w = job->w + start, *f = job->f + start, *survival = job->survival + start, *rival = job->rival + start, *salvage = job->salvage + start;
@@ -192,24 +227,30 @@ static int8_t fill_asset(const vector_job *job, int64_t a, const fill_space *s) 
     const double age_survival = surviving(job, survival_curve, age, &place);
     if (age_survival <= 0.0) return VECTOR_SURVIVAL_ZERO;
 
-    for (int64_t t = 0; t < whole(periods); t++) {
-        const double e = (double)(t + 1) / job->steps;
-        s->end[t] = e < life ? e : life;
+    if (!kept->times) {
+        for (int64_t t = 0; t < whole(periods); t++) {
+            const double e = (double)(t + 1) / job->steps;
+            s->end[t] = e < life ? e : life;
+        }
+        for (int64_t t = 0; t < whole(periods); t++) s->middle[t] = job->mid_period ? ((t ? s->end[t - 1] : 0.0) + s->end[t]) / 2.0 : s->end[t];
     }
-    memset(f, 0, (size_t)periods * sizeof *f);
-    for (int64_t t = 0; t < whole(periods); t++) s->middle[t] = job->mid_period ? ((t ? s->end[t - 1] : 0.0) + s->end[t]) / 2.0 : s->end[t];
     job->last_delta[a] = s->end[periods - 1] - (periods > 1 ? s->end[periods - 2] : 0.0);
-    add_fees(job, r, s->end, periods, f);
+    if (!kept->due) {
+        memset(s->due, 0, (size_t)periods * sizeof *f);
+        add_fees(job, r, s->end, periods, s->due);
+    }
+    memcpy(f, s->due, (size_t)periods * sizeof *f);
     add_stages(job, r, s->end, periods, f);
-    discounts(job, curve, premium, s->middle, periods, s->room, s->df);
-    if (sold_for > 0.0) discounts(job, curve, premium, s->end, periods, s->room, s->df_end);
-    decays(GET(obsolescence), s->end, periods, s->aging);
-    decays(GET(hazard), s->end, periods, s->lasting);
-    decays(GET(entry_hazard), s->end, periods, s->entering);
-    if (annual_cost > 0.0) powers(1.0 + GET(cost_inflation), s->middle, periods, s->running);
-    if (endless && schedule >= 0) powers(1.0 + GET(fee_inflation), s->middle, periods, s->fees);
+    if (!kept->df) discounts(job, curve, premium, s->middle, periods, s->room, s->df);
+    if (sold_for > 0.0 && !kept->df_end) discounts(job, curve, premium, s->end, periods, s->room, s->df_end);
+    if (!kept->aging) decays(GET(obsolescence), s->end, periods, s->aging);
+    if (!kept->lasting) decays(GET(hazard), s->end, periods, s->lasting);
+    if (!kept->entering) decays(GET(entry_hazard), s->end, periods, s->entering);
+    if (annual_cost > 0.0 && !kept->running) powers(1.0 + GET(cost_inflation), s->middle, periods, s->running);
+    if (endless && schedule >= 0 && !kept->fees) powers(1.0 + GET(fee_inflation), s->middle, periods, s->fees);
     const double growth = revenues(r, job->path + job->path_start[a], job->path_start[a + 1] - job->path_start[a],
-                                   (int64_t)whole_years(s->end[periods - 1]), s->annual, s->room);
+                                   (int64_t)whole_years(s->end[periods - 1]), kept->rates, s->annual, s->rates);
+    if (kept->survival) memcpy(survival, survival - periods, (size_t)periods * sizeof *survival);
 
     double previous = 1.0;
     int64_t year = 0;
@@ -222,12 +263,12 @@ static int8_t fill_asset(const vector_job *job, int64_t a, const fill_space *s) 
         const double running = annual_cost > 0.0 ? annual_cost * length * s->running[t] * fx : 0.0;
         f[t] = df * net * (running + f[t]);
         if (endless) s->cost[t] = df * net * (running + (schedule >= 0 ? job->mean_fee[schedule] * length * s->fees[t] : 0.0));
-        double living = (granted ? probability : 1.0) * s->lasting[t] * (staged_at_all ? succeeded(job, a, before) : 1.0);
-        if (survival_curve >= 0) living *= surviving(job, survival_curve, age + e, &place) / age_survival;
-        survival[t] = living < previous ? living : previous;
-        previous = survival[t];
         rival[t] = s->entering[t];
         salvage[t] = sold_for > 0.0 ? s->df_end[t] * sold_for * fx : 0.0;
+        double living = kept->survival ? survival[t] : (granted ? probability : 1.0) * s->lasting[t] * (staged_at_all ? succeeded(job, a, before) : 1.0);
+        if (survival_curve >= 0 && !kept->survival) living *= surviving(job, survival_curve, age + e, &place) / age_survival;
+        survival[t] = living < previous ? living : previous;
+        previous = survival[t];
         if (df != df || salvage[t] != salvage[t]) return VECTOR_RATE;
         if (job->low) {
             const int bounded = limited && sells;
@@ -240,15 +281,17 @@ static int8_t fill_asset(const vector_job *job, int64_t a, const fill_space *s) 
     return add_perpetuity(job, r, periods, s->middle[periods - 1], growth, w, s->cost, survival, &w[periods - 1], &f[periods - 1]);
 }
 
-/* 1/(1 − tax/n·ΣDF), model.md §7; 1 without tab_years. Room for n numbers in three of the arrays. */
-static double tab_factor(const vector_job *job, int64_t a, const fill_space *s) {
+/* 1/(1 − tax/n·ΣDF), model.md §7; 1 without tab_years. */
+static double tab_factor(const vector_job *job, int64_t a, const kept *kept, const fill_space *s) {
     const row here = {job->drivers, job->assets, a}, *r = &here;
     const int64_t n = (int64_t)GET(tab_years);
     if (n <= 0) return 1.0;
-    for (int64_t j = 0; j < whole(n); j++) s->middle[j] = job->mid_period ? (double)(j + 1) - 0.5 : (double)(j + 1);
-    discounts(job, job->curve[a], GET(discount_premium), s->middle, n, s->room, s->df);
+    if (!kept->tab) {
+        for (int64_t j = 0; j < whole(n); j++) s->tab[j] = job->mid_period ? (double)(j + 1) - 0.5 : (double)(j + 1);
+        discounts(job, job->curve[a], GET(discount_premium), s->tab, n, s->room, s->tab_df);
+    }
     double sum = 0.0;
-    for (int64_t j = 0; j < n; j++) sum += s->df[j];
+    for (int64_t j = 0; j < n; j++) sum += s->tab_df[j];
     return 1.0 / (1.0 - GET(tax_rate) / (double)n * sum); /* not positive where the relief alone is worth the price */
 }
 
@@ -268,8 +311,9 @@ static int fill_vectors(const vector_job *job) {
     fill_space space;
     memcpy(&space, arrays, sizeof space);
     for (int64_t a = 0; a < job->assets; a++) {
-        job->status[a] = fill_asset(job, a, &space);
-        job->tab_factor[a] = job->status[a] == VECTOR_OK ? tab_factor(job, a, &space) : 1.0;
+        const kept kept = what_is_kept(job, a, a > 0 && job->status[a - 1] == VECTOR_OK);
+        job->status[a] = fill_asset(job, a, &kept, &space);
+        job->tab_factor[a] = job->status[a] == VECTOR_OK ? tab_factor(job, a, &kept, &space) : 1.0;
         job->premise_factor[a] = job->status[a] == VECTOR_OK ? premise_factor(job, a) : 1.0;
         if (job->status[a] != VECTOR_OK) continue;
         if (!(job->tab_factor[a] >= 1.0 && job->tab_factor[a] <= GREATEST_FACTOR)) job->status[a] = VECTOR_TAX_BENEFIT;

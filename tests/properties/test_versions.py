@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from both_kernels import same_bits
+from compared import MARKETS, compiled
 from hypothesis import example, given
 from hypothesis import strategies as st
+from portfolios import market, random_portfolio
 from versions import answer, some_of, versions
 
 import oracle
 from ipvalue import numba_kernel
+from ipvalue.cashflows import take
 from ipvalue.constants import BATCH_BYTES
 from ipvalue.ext import kernel
 
@@ -186,3 +191,30 @@ def test_differences_of_values_at_hand(sizes: list[int], seed: int, paths: int) 
     for a in {0, len(first) - 1}:
         for one in (kernel, numba_kernel):
             same_bits(one.difference(values[a], values[first[a]]), pairs[a], f"version {a}")
+
+
+CHANGED = ("revenue", "discount_premium", "growth", "hazard", "annual_cost", "fee_inflation", "launch_lag", "salvage", "tab_years", "life")
+
+
+@pytest.mark.parametrize(("steps", "mid_period"), MARKETS)
+def test_vectors_do_not_depend_on_the_rows_before(steps: int, mid_period: bool, assumptions: Path, tmp_path: Path) -> None:
+    """A row like its neighbour but for one driver takes over what the neighbour's vectors were made of: those of rows in another order are the same."""
+    base = random_portfolio(60, seed=21).to_pylist()
+    rows = [row | {"asset_id": f"{row['asset_id']} as it is"} for row in base]
+    for column in CHANGED:
+        rows += [row | {"asset_id": f"{row['asset_id']} by {column}", column: _moved(row[column], column)} for row in base]
+    order = sorted(range(len(rows)), key=lambda i: (i % 60, i))
+    shuffled = np.random.default_rng(2).permutation(len(rows))
+    table = pa.Table.from_pylist(rows, random_portfolio(1).schema)
+    beside, apart = (compiled(table.take(places), market(steps, mid_period), assumptions, tmp_path).vectors for places in (order, shuffled))
+    assert len(beside.hash) > 400
+    at = np.argsort(apart.hash)[np.searchsorted(apart.hash, beside.hash, sorter=np.argsort(apart.hash))]
+    for name, column in vars(take(apart, at)).items():
+        if isinstance(column, np.ndarray):
+            same_bits(getattr(beside, name), column, name)
+
+
+def _moved(value: float | None, column: str) -> float | int | None:
+    if column in ("tab_years", "life"):
+        return None if value is None else value + 1
+    return 0.01 if not value else value * 1.01

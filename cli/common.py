@@ -113,7 +113,7 @@ class _Notices(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._log_json:
-            log_line("notice", text=record.getMessage())
+            log_line("warning" if record.levelno >= logging.WARNING else "notice", text=record.getMessage())
         else:
             err.print(f"ipvalue: {record.getMessage()}", markup=False)
 

@@ -75,7 +75,7 @@ def value_portfolio(
     try:
         work = (work_of or whole)(inputs)
         terms = {**terms, **work.terms}
-        journal = Journal(draft, terms, work.begun, work.portfolios)
+        journal = Journal(draft, terms, work.begun, work.portfolios, work.anew)
         draft.remove(MANIFEST)  # of a damaged result: from here on the journal says what is there
         _gather(work, [task for task in work.tasks if journal.waits_for(task.number)], inputs, journal.done, journal.take, progress)
         draft.sweep()

@@ -96,10 +96,14 @@ def in_words_of_a_job() -> Iterator[None]:
     try:
         yield
     except (InputError, RunError) as error:
-        text = str(error)
-        for flag, words in _IN_WORDS.items():
-            text = text.replace(flag, words)
-        raise type(error)(_FLAG.sub(lambda found: found[1].replace("-", "_"), text)) from None
+        raise type(error)(of_a_job(str(error))) from None
+
+
+def of_a_job(text: str) -> str:
+    """A text with the keys of a job file in the place of a command's flags."""
+    for flag, words in _IN_WORDS.items():
+        text = text.replace(flag, words)
+    return _FLAG.sub(lambda found: found[1].replace("-", "_"), text)
 
 
 class Key(NamedTuple):

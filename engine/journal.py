@@ -35,8 +35,8 @@ class Journal:
     `seconds` are those of all sessions together, and `sessions` says how many there were.
     """
 
-    def __init__(self, store: Store, terms: Terms, done: Receipt, portfolios: Sequence[Portfolio]) -> None:
-        """Begins a journal, or goes on with the one that is there: then `done` takes over what it holds.
+    def __init__(self, store: Store, terms: Terms, done: Receipt, portfolios: Sequence[Portfolio], anew: bool = False) -> None:
+        """Begins a journal, or goes on with the one that is there, unless `anew`: then `done` takes over what it holds.
 
         Raises InputError where it is another run's, with what differs.
         """
@@ -50,7 +50,7 @@ class Journal:
         self._damaged: set[int] = set()
         self._torn = False
         self._spent, self._cost, self._bytes = 0.0, 0.0, 0
-        if store.found == "unfinished":
+        if store.found == "unfinished" and not anew:
             self._go_on(terms)
         self.write()
 

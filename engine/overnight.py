@@ -6,18 +6,19 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ipvalue.backend import kernel
 from ipvalue.execute import Outcome, Progress, value_portfolio
 from ipvalue.fingerprint import fingerprint
 from ipvalue.inputs import Inputs, opened
-from ipvalue.job_file import LATEST, JobFile, in_words_of_a_job, load_job
+from ipvalue.job_file import LATEST, JobFile, in_words_of_a_job, load_job, of_a_job
 from ipvalue.journal import SINCE
 from ipvalue.manifest import terms_of
-from ipvalue.schema import InputError
-from ipvalue.since import work_beside
+from ipvalue.schema import InputError, IpvalueError
+from ipvalue.since import fault_of, work_beside
 from ipvalue.store import Store
 from ipvalue.valuation import Result, job_and_rule, open_result
 from ipvalue.work import Work, whole_work
@@ -26,6 +27,10 @@ _log = logging.getLogger("ipvalue")
 
 DIGITS = 12
 """Of the fingerprint in a directory's name."""
+PASSED_OVER = "passed_over"
+"""The term that says which earlier results no row could be taken over from, and why, where any was tried."""
+MOST_TRIED = 3
+"""Earlier results that are tried: where none of so many can be taken from, it is no accident."""
 
 
 @dataclass(frozen=True)
@@ -59,47 +64,74 @@ def run_job(job: str | Path, progress: Progress | None = None) -> Finished:
         directory = f"{root}/{inputs.market.valuation_date}-{fingerprint(terms_of(inputs))[:DIGITS]}"
         _log.info("the results of %s go to %s", job, directory)
         store = Store(directory)
-        with store.locked(), work_beside(_since(file, store)) as work_of:
-            either = _or_everything(work_of) if file.since == LATEST else work_of
-            outcome = value_portfolio(inputs.into(store), resume=True, progress=progress, work_of=either)
+        with store.locked():
+            value = partial(value_portfolio, inputs.into(store), resume=True, progress=progress)
+            if file.since == LATEST:
+                outcome = _beside_the_latest(inputs, store, value)
+            else:
+                with work_beside(file.since) as work_of:
+                    outcome = value(work_of=work_of)
     return Finished(directory, outcome, file.run.strict)
 
 
-def _since(file: JobFile, store: Store) -> str | None:
-    """The result that rows are taken over from; of a run that goes on, the latest is the one that it was begun with."""
-    if file.since != LATEST:
-        return file.since
-    if store.found == "unfinished":
-        before = json.loads(store.read_journal()[0]).get(SINCE)
-        return before and _location(store, before["result"])
-    return _latest(store)
+def _beside_the_latest(inputs: Inputs, store: Store, value: Callable[..., Outcome]) -> Outcome:
+    """Values beside the latest result that rows can be taken over from, or all of them where there is none: the night's run is to be there in the
+    morning. What is found at fault with an earlier result, even when the run is half done, is warned of and recorded."""
+    passed: list[dict[str, str]] = []
+    if store.found == "unfinished":  # it goes on as it was begun
+        begun = json.loads(store.read_journal()[0])
+        passed += begun.get(PASSED_OVER, ())
+        places = [_location(store, begun[SINCE]["result"])] if SINCE in begun else []
+    else:
+        places = _latest(store)
+    for number, place in enumerate(places):
+        try:
+            with work_beside(place) as work_of:
+                return value(work_of=_telling(work_of, passed, number > 0))
+        except IpvalueError:
+            if (fault := fault_of(inputs, place)) is None:
+                raise
+        passed.append({"result": place, "reason": of_a_job(fault)})
+        others = places[number + 1 :]
+        instead = f"nothing is taken over from {place}, and {others[0]} is tried" if others else "nothing is taken over, all rows are valued"
+        _log.warning("%s: %s", instead, of_a_job(fault).replace("\n", ";"))
+    return value(work_of=_telling(whole_work, passed, bool(places)))
 
 
-def _latest(store: Store) -> str | None:
-    """The finished result beside `store` that was begun last; None where there is none."""
+def _telling(work_of: Callable[[Inputs], Work], passed: list[dict[str, str]], anew: bool) -> Callable[[Inputs], Work]:
+    """The work with the earlier results that were passed over, for the record."""
+
+    def work(inputs: Inputs) -> Work:
+        found = work_of(inputs)
+        return replace(found, terms={**found.terms, **({PASSED_OVER: passed} if passed else {})}, anew=anew)
+
+    return work
+
+
+def _latest(store: Store) -> list[str]:
+    """The finished results beside `store`, at most MOST_TRIED: those first of which nobody can say any more when they were begun, then the latest."""
     root = store.root.rpartition("/")[0]
     places = [path.rstrip("/") for path in store.fs.ls(root, detail=False)] if store.fs.isdir(root) else []
     others = [Store(_location(store, place)) for place in places if place != store.root.rstrip("/")]
-    finished = [(other.manifest()["time"]["started"], other.location) for other in others if other.found == "finished"]
-    return max(finished)[1] if finished else None
+    begun = [(_begun(other), other.location) for other in others if other.found == "finished" or _has_lost_its_manifest(other)]
+    return [place for _, place in sorted(begun, reverse=True)[:MOST_TRIED]]
+
+
+def _begun(store: Store) -> tuple[bool, str]:
+    """When a result was begun, as it sorts: those that cannot be told come last."""
+    try:
+        return False, str(store.manifest()["time"]["started"])
+    except (InputError, KeyError, TypeError):
+        return True, ""
+
+
+def _has_lost_its_manifest(store: Store) -> bool:
+    return store.found == "nothing" and bool(store.fs.exists(store.place("totals.arrow")))
 
 
 def _location(store: Store, place: str) -> str:
     """What names a place on a store's file system."""
     return place if store.is_local else str(store.fs.unstrip_protocol(place))
-
-
-def _or_everything(work_of: Callable[[Inputs], Work]) -> Callable[[Inputs], Work]:
-    """The work beside the latest result or, where no row can be taken over from it, all of it: the night's run is to be there in the morning."""
-
-    def work(inputs: Inputs) -> Work:
-        try:
-            return work_of(inputs)
-        except InputError as error:
-            _log.warning("nothing is taken over, all rows are valued: %s", str(error).replace("\n", ";"))
-            return whole_work(inputs)
-
-    return work
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from ipvalue.appraise import Appraiser, make_appraiser
 from ipvalue.assumptions import load_assumptions
 from ipvalue.carry import Earlier, Gone, Piece, Renewal, Renewed, run_renewal
 from ipvalue.doubts import Doubts
-from ipvalue.fingerprint import Terms, differences
+from ipvalue.fingerprint import Terms, differences, fingerprint
 from ipvalue.inputs import Inputs
 from ipvalue.intake import NOWHERE, Portfolio, Unit, no_duplicates, reopen_portfolio
 from ipvalue.job import PATH_PERIODS_A_SECOND, TYPICAL_YEARS
@@ -36,7 +36,7 @@ from ipvalue.receipt import Receipt
 from ipvalue.rows import Longs, Mask
 from ipvalue.schema import InputError
 from ipvalue.storage import Written
-from ipvalue.store import Store, part_of, table_of
+from ipvalue.store import MANIFEST, Store, part_of, table_of
 from ipvalue.taken_over import Old, find_taken
 from ipvalue.task import Run
 from ipvalue.totals import Totals
@@ -69,8 +69,7 @@ def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
     Raises InputError where it was made otherwise, or is not what it was.
     """
     store = Store(location)
-    manifest = store.manifest()
-    _refuse_others(manifest, terms_of(inputs), location)
+    manifest = _manifest(inputs, store)
     old, totals = _opened(manifest, inputs, store, spool)
     of_row, doubts = find_taken(inputs, old)
     gone = old.gone(of_row)
@@ -91,9 +90,41 @@ def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
     return _told(work, old, {**known, "carried": taken})
 
 
+def fault_of(inputs: Inputs, location: str) -> str | None:
+    """Why no rows can be taken over from the result in `location`: it was made otherwise, or it or its portfolio is not what it was; None where they
+    can. All of its files that rows are taken from are read."""
+    store = Store(location)
+    with tempfile.TemporaryDirectory(prefix="ipvalue-") as spool:
+        try:
+            old, _ = _opened(_manifest(inputs, store), inputs, store, Path(spool))
+            for part in old.earlier.parts:
+                store.read_as_written(part)
+        except InputError as error:
+            return str(error)
+    return None
+
+
 def _told(work: Work, old: Old, known: Mapping[str, Any]) -> Work:
     """The work with what the record says of the earlier result, whose portfolio must not change meanwhile either."""
     return replace(work, portfolios=(*work.portfolios, old.portfolio), terms={SINCE: known})
+
+
+def _manifest(inputs: Inputs, store: Store) -> dict[str, Any]:
+    """That of an earlier result. Raises InputError where it was made otherwise, or does not agree with itself any more."""
+    manifest = store.manifest()
+    try:
+        _refuse_others(manifest, terms_of(inputs), store.location)
+        rows = sum(file["rows"] for file in manifest["files"] if file["name"].startswith("assets/"))
+        whole = (manifest["fingerprint"], manifest["counts"]["valued"]) == (fingerprint(manifest), rows)
+    except (AttributeError, KeyError, TypeError):  # names or tables that are not what they were
+        whole = False
+    if not whole:
+        raise _changed(store)
+    return manifest
+
+
+def _changed(store: Store) -> InputError:
+    return InputError(f"{store.location}/{MANIFEST}: is not what was written there: value without --since")
 
 
 def _refuse_others(old: Mapping[str, Any], new: Terms, location: str) -> None:
@@ -117,7 +148,7 @@ def _opened(manifest: Mapping[str, Any], inputs: Inputs, store: Store, spool: Pa
     except InputError as error:
         raise InputError(f"{error}; without the rows of {store.location} what they added cannot be taken out: value without --since") from None
     lasting = [recorded[name]["sha256"] for name in ("market", "assumptions")] == [inputs.market.sha256, inputs.assumptions.sha256]
-    appraiser = new if lasting else _appraiser(recorded, inputs)
+    appraiser = new if lasting else _appraiser(recorded, inputs, store)
     files = {one.name: one for one in (Written(**entry) for entry in manifest["files"])}
     parts = tuple(sorted((one for one in files.values() if one.name.startswith("assets/")), key=lambda one: part_of(one.name) or 0))
     earlier = Earlier(store, parts, manifest["pyarrow"] == pa.__version__)
@@ -128,10 +159,12 @@ def _opened(manifest: Mapping[str, Any], inputs: Inputs, store: Store, spool: Pa
     return Old(portfolio, Run(inputs.run.job, appraiser, no_duplicates(), store), earlier, place, doubts, lasting), totals
 
 
-def _appraiser(recorded: Mapping[str, Any], inputs: Inputs) -> Appraiser:
+def _appraiser(recorded: Mapping[str, Any], inputs: Inputs, store: Store) -> Appraiser:
     """What valued the earlier portfolio."""
-    now, market, book = inputs.run.appraiser, recorded["market"]["content"], recorded["assumptions"]["content"]
-    return make_appraiser(market_of(market), load_assumptions(book), now.sampling, inputs.run.job.premise, False, now.tables.rule)
+    now, market, book = inputs.run.appraiser, market_of(recorded["market"]["content"]), load_assumptions(recorded["assumptions"]["content"])
+    if [market.sha256, book.sha256] != [recorded[name]["sha256"] for name in ("market", "assumptions")]:
+        raise _changed(store)
+    return make_appraiser(market, book, now.sampling, inputs.run.job.premise, False, now.tables.rule)
 
 
 def _places(portfolio: Portfolio, rejects: pa.Table) -> Longs:

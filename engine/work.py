@@ -34,7 +34,8 @@ class Shared(Protocol):
 class Work:
     """`function(task, shared)` gives each task's receipt, which is merged into `begun`; `portfolios` must not change meanwhile; `terms` say how the
     result is made, for the record: its bytes do not depend on it. apart: how a task is run at which processes ended. writes: whether tasks do.
-    tables: writes what holds all parts together, where that is not what `value` writes."""
+    tables: writes what holds all parts together, where that is not what `value` writes. anew: whether a run that was stopped on another way to the
+    result is not gone on with; its parts are made again, and are the same."""
 
     tasks: Sequence[Numbered]
     function: Callable[[Any, Any], Receipt]
@@ -45,6 +46,7 @@ class Work:
     apart: Callable[[Any, Any, Callable[[], bool]], Receipt] | None = None
     writes: bool = True
     tables: Callable[[Store, Job, Receipt], list[Written]] | None = None
+    anew: bool = False
 
     def check(self) -> None:
         """Raises RunError where a file cannot be read any more, and InputError where one is not what it was when it was opened."""

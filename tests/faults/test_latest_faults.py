@@ -1,0 +1,236 @@
+"""A job since the latest result, of which something is damaged or lost: whenever that is found, the night's result is there in the morning."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from commandline import ROW, Ran, contents, run, table
+
+import ipvalue
+from ipvalue import carry, since
+from ipvalue.execute import Interrupted
+from ipvalue.receipt import Receipt
+from ipvalue.schema import RunError
+
+pytestmark = pytest.mark.usefixtures("here")
+
+ROWS, PART_ROWS = 40, 8
+PARTS = ROWS // PART_ROWS
+JOB = """\
+portfolio = "{name}.parquet"
+{since}
+[options]
+paths = 64
+[groups]
+group_by = ["sector"]
+[run]
+workers = 1
+rows_per_task = 8
+[outputs]
+root = "{root}"
+"""
+
+
+def night(name: str, root: str = "results", since: str = "latest") -> str:
+    """The job file of one night."""
+    Path("job.toml").write_text(JOB.format(name=name, root=root, since=f'since = "{since}"' if since else ""))
+    return "job.toml"
+
+
+def done(ran: Ran) -> Path:
+    assert ran.code == 0, ran.err
+    return Path(ran.out.strip())
+
+
+def warnings(ran: Ran) -> list[str]:
+    lines = [json.loads(line) for line in ran.err.splitlines()]
+    return [line["text"] for line in lines if line["event"] == "warning"]
+
+
+def manifest(directory: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((directory / "manifest.json").read_text())
+    return found
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {name: content for name, content in contents(directory).items() if name != "manifest.json"}
+
+
+@pytest.fixture(autouse=True)
+def earlier(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The first night's result; the second night's portfolio has other figures in one row, and each part is a task of its own."""
+    rows = [{**ROW, "asset_id": f"r{i}"} for i in range(ROWS)]
+    pq.write_table(table(rows), "one.parquet")
+    pq.write_table(table([rows[0], {**rows[1], "revenue": 2e6}, *rows[2:]]), "two.parquet")
+    pq.write_table(table([rows[0], *rows[2:]]), "three.parquet")
+    monkeypatch.setattr(since, "FRESH_TOGETHER", 0)
+    return done(run("run", night("one")))
+
+
+def fell_back(directory: Path, earlier: Path, reason: str) -> None:
+    """The result is that of a run of everything, and its manifest says from which result nothing was taken over, and why."""
+    assert files(directory) == files(done(run("run", night("two", "whole", since=""))))
+    found = manifest(directory)
+    assert "since" not in found
+    (passed,) = found["passed_over"]
+    assert passed["result"] == str(earlier)
+    assert reason in passed["reason"]
+    assert "--" not in passed["reason"]
+
+
+def flip(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:50] + bytes([content[50] ^ 1]) + content[51:])
+
+
+def edit(path: Path, change: Callable[[Any], object]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "sums": (lambda old: flip(old / "totals.arrow"), "totals.arrow: is not what was written there"),
+    "no sums": (lambda old: (old / "totals.arrow").unlink(), "totals.arrow: is missing from the result"),
+    "rejects": (lambda old: flip(old / "rejects.parquet"), "rejects.parquet: is not what was written there"),
+    "a part": (lambda old: flip(old / "assets/part-00003.parquet"), "part-00003.parquet: is not what was written there"),
+    "no part": (lambda old: (old / "assets/part-00003.parquet").unlink(), "part-00003.parquet: is missing from the result"),
+    "manifest cut short": (lambda old: os.truncate(old / "manifest.json", 200), "manifest.json: cannot be read"),
+    "no manifest": (lambda old: (old / "manifest.json").unlink(), "is no results directory (it has no manifest.json)"),
+    "a number in the manifest": (
+        lambda old: edit(old / "manifest.json", lambda one: one["files"][0].update(rows=PART_ROWS + 1)),
+        "manifest.json: is not what was written there",
+    ),
+    "a name in the manifest": (
+        lambda old: edit(old / "manifest.json", lambda one: one["inputs"].update(marked=one["inputs"].pop("market"))),
+        "manifest.json: is not what was written there",
+    ),
+    "the portfolio": (lambda old: pq.write_table(table([ROW]), "one.parquet"), "one.parquet: is not what it was when it was valued"),
+    "no portfolio": (lambda old: Path("one.parquet").unlink(), "one.parquet: there is no such file"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damage_that_is_there_at_the_start(name: str, earlier: Path) -> None:
+    damage, reason = DAMAGE[name]
+    damage(earlier)
+    ran = run("run", night("two"))
+    (warned,) = warnings(ran)
+    assert warned.startswith("nothing is taken over, all rows are valued: ")
+    assert reason in warned
+    fell_back(done(ran), earlier, reason)
+
+
+@pytest.mark.parametrize("name", ["a part", "no part", "the portfolio", "no portfolio"])
+def test_damage_that_comes_when_parts_are_written_already(name: str, earlier: Path) -> None:
+    damage, reason = DAMAGE[name]
+    told: list[int] = []
+
+    def progress(rows: int, of: int) -> None:
+        told.append(rows)
+        if len(told) == 2:
+            assert len(list(Path("results").glob("*/assets/part-*.parquet"))) == PARTS + 2
+            damage(earlier)
+
+    result = ipvalue.run(night("two"), progress=progress)
+    assert told.count(PART_ROWS) == 2  # of the run since the earlier result, and of that of everything
+    fell_back(Path(str(result.location)), earlier, reason)
+
+
+def stopped_after(parts: int) -> Path:
+    """The second night, stopped when so many parts are done since the earlier result, and begun."""
+    told = 0
+
+    def progress(rows: int, of: int) -> None:
+        nonlocal told
+        told += 1
+        if told == parts:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match=rf"stopped; {parts} of {PARTS + 1} parts are kept"):
+        ipvalue.run(night("two"), progress=progress)
+    (directory,) = (path.parent for path in Path("results").resolve().glob("*/.journal"))
+    return directory
+
+
+@pytest.mark.parametrize("name", ["sums", "no part", "manifest cut short", "no portfolio"])
+def test_damage_that_comes_while_the_run_is_stopped(name: str, earlier: Path) -> None:
+    damage, reason = DAMAGE[name]
+    directory = stopped_after(2)
+    damage(earlier)
+    ran = run("run", night("two"))
+    assert done(ran) == directory
+    assert len(warnings(ran)) == 1
+    fell_back(directory, earlier, reason)
+
+
+def test_a_run_that_fell_back_and_is_stopped_goes_on_as_it_then_was(earlier: Path) -> None:
+    """Whatever became of the earlier result meanwhile."""
+    directory = stopped_after(2)
+    part = earlier / "assets/part-00003.parquet"
+    whole = part.read_bytes()
+    part.unlink()
+    begun = 0
+
+    def progress(rows: int, of: int) -> None:
+        nonlocal begun
+        begun += rows == PART_ROWS
+        if begun and rows == 3 * PART_ROWS:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match=rf"stopped; 3 of {PARTS} parts are kept"):
+        ipvalue.run(night("two"), progress=progress)
+    part.write_bytes(whole)
+    ran = run("run", night("two"))
+    assert done(ran) == directory
+    assert f"going on with the run in {directory}: 3 parts are there" in ran.err
+    assert warnings(ran) == []
+    fell_back(directory, earlier, "part-00003.parquet: is missing from the result")
+    assert manifest(directory)["time"]["sessions"] == 2
+
+
+def test_the_result_before_the_latest_is_tried_next(earlier: Path) -> None:
+    latest = done(run("run", night("two")))
+    (latest / "rejects.parquet").unlink()
+    ran = run("run", night("three"))
+    (warned,) = warnings(ran)
+    assert warned.startswith(f"nothing is taken over from {latest}, and {earlier} is tried: {latest}/rejects.parquet: is missing from the result")
+    found = manifest(done(ran))
+    assert (found["since"]["result"], found["since"]["carried"]) == (str(earlier), ROWS - 1)
+    assert [one["result"] for one in found["passed_over"]] == [str(latest)]
+    assert files(done(ran)) == files(done(run("run", night("three", "whole", since=""))))
+
+
+def test_a_run_that_fails_for_another_reason_is_not_begun_again(earlier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran_so_far = 0
+
+    def fail(task: Any, renewal: Any) -> Receipt:
+        nonlocal ran_so_far
+        ran_so_far += 1
+        if ran_so_far > 2:
+            raise RunError("the lights went out")
+        return carry.run_renewal(task, renewal)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(since, "run_renewal", fail)
+        ran = run("run", night("two"))
+    assert (ran.code, ran_so_far, warnings(ran)) == (1, 3, [])
+    directory = done(run("run", night("two")))
+    found = manifest(directory)
+    assert (found["since"]["carried"], found["time"]["sessions"]) == (ROWS - 1, 2)
+    assert "passed_over" not in found
+
+
+@pytest.mark.parametrize(("name", "code"), [("sums", 2), ("no portfolio", 2), ("no manifest", 2), ("no part", 1)])
+def test_a_result_that_is_named_must_be_whole(name: str, code: int, earlier: Path) -> None:
+    damage, reason = DAMAGE[name]
+    damage(earlier)
+    ran = run("run", night("two", since=str(earlier)))
+    assert (ran.code, ran.out, warnings(ran)) == (code, "", [])
+    assert reason in json.loads(ran.err.splitlines()[-1])["text"]

@@ -14,7 +14,6 @@ from ipvalue import spread
 from ipvalue.fingerprint import Terms, fingerprint
 from ipvalue.inputs import Inputs
 from ipvalue.journal import Journal, refuse_others, refuse_otherwise
-from ipvalue.likeness import common_ground
 from ipvalue.manifest import manifest_of, terms_of, warnings_of, write_tables
 from ipvalue.receipt import Receipt
 from ipvalue.schema import BrokenRule, InputError, IpvalueError, RunError
@@ -182,8 +181,8 @@ def _gather(
     progress: Progress | None,
 ) -> None:
     """Runs tasks of the work; `take` brings their receipts, in any order, into `whole`, of which `progress` tells."""
-    job = inputs.run.job
-    common = None if job.scheduler in ("threads", "processes") else common_ground(job.backend, _places(inputs, work.writes))
+    job, store = inputs.run.job, inputs.run.store
+    own = (store.place(MANIFEST if store.found == "finished" else JOURNAL),) if work.writes else ()
 
     def told(receipt: Receipt) -> None:
         take(receipt)
@@ -193,16 +192,9 @@ def _gather(
     if progress and whole.rows:  # of a run that goes on
         progress(whole.rows, inputs.portfolio.rows)
     try:
-        spread.run(work.function, list(tasks), work.shared, job.scheduler, job.threads, told, work.apart, common)
+        spread.run(work.function, list(tasks), work.shared, job.scheduler, job.threads, told, work.apart, inputs.common((*work.places, *own)))
     finally:
         work.shared.release()
-
-
-def _places(inputs: Inputs, writes: bool) -> list[str]:
-    """Files that whoever works for a run must see: the first of the portfolio and, where it writes, one that the results directory has."""
-    store = inputs.run.store
-    first = inputs.tasks[0].unit.path
-    return [first, store.place(MANIFEST if store.found == "finished" else JOURNAL)] if writes else [first]
 
 
 def _nothing_left(gathered: Receipt) -> InputError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from ipvalue.cash_rule import CashRule, find_rule
 from ipvalue.constants import NUMERICS_VERSION
 from ipvalue.intake import Portfolio, open_portfolio, reopen_portfolio, scan
 from ipvalue.job import Job, make_job
+from ipvalue.likeness import common_ground
 from ipvalue.market import Market, load_market, market_of
 from ipvalue.schema import InputError
 from ipvalue.store import Store
@@ -39,6 +40,17 @@ class Inputs:
     def into(self, store: Store) -> Inputs:
         """The same, to be written elsewhere."""
         return replace(self, run=replace(self.run, store=store))
+
+    @property
+    def first_file(self) -> str:
+        """Of the portfolio, the file that is opened first."""
+        return self.tasks[0].unit.path
+
+    def common(self, places: Sequence[str]) -> dict[str, Any] | None:
+        """What the workers of a cluster must have in common with this process (likeness.py), `places` being files that they must see; None where
+        there is no cluster."""
+        job = self.run.job
+        return None if job.scheduler in ("threads", "processes") else common_ground(job.backend, places)
 
 
 @contextmanager

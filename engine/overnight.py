@@ -81,7 +81,7 @@ def _beside_the_latest(inputs: Inputs, store: Store, value: Callable[..., Outcom
     if store.found == "unfinished":  # it goes on as it was begun
         begun = json.loads(store.read_journal()[0])
         passed += begun.get(PASSED_OVER, ())
-        places = [_location(store, begun[SINCE]["result"])] if SINCE in begun else []
+        places = [begun[SINCE]["result"]] if SINCE in begun else []
     else:
         places = _latest(store)
     for number, place in enumerate(places):

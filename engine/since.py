@@ -63,6 +63,12 @@ def work_beside(location: str | Path | None) -> Iterator[Callable[[Inputs], Work
         yield whole_work if location is None else partial(work_since, location=str(location), spool=Path(spool))
 
 
+def refuse_to_remove(location: str | Path, store: Store) -> None:
+    """Raises InputError where the result in `location` would be removed from `store` before any row is taken over from it."""
+    if not store.is_local and Store(str(location)).place("") == store.place(""):
+        raise InputError(f"{location}: is no local directory, so --overwrite removes it before any row is taken over: name another --out")
+
+
 def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
     """What is left to do where the result in `location` is there. CSV files of its portfolio are copied into `spool`.
 
@@ -74,7 +80,7 @@ def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
     of_row, doubts = find_taken(inputs, old)
     gone = old.gone(of_row)
     taken = int((of_row != NOWHERE).sum())
-    known = {"result": store.root, "fingerprint": manifest["fingerprint"]}
+    known = {"result": store.place("").rstrip("/"), "fingerprint": manifest["fingerprint"]}
     if not _pays(inputs, of_row, int(gone.sum())):
         _log.info("nothing is taken over from %s: %s of %s rows are the same, so all are valued", location, f"{taken:,}", f"{len(of_row):,}")
         return _told(whole_work(inputs), old, {**known, "carried": 0})
@@ -86,7 +92,9 @@ def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
     apart = _together((one.unit, one.rows, (one.unit, one.meant)) for one in leaving)
     tasks: list[Renewed | Gone] = [*renewed, *map(Gone, apart, count(len(inputs.tasks)))]
     renewal = Renewal(inputs.run, old.run, old.earlier, old.lasting)
-    work = Work(tasks, run_renewal, renewal, Receipt(totals, doubts=doubts), (inputs.portfolio,))
+    left = (old.portfolio.files[0].path,) if gone.any() else ()
+    places = (inputs.first_file, store.place(MANIFEST), *left)
+    work = Work(tasks, run_renewal, renewal, Receipt(totals, doubts=doubts), (inputs.portfolio,), places)
     return _told(work, old, {**known, "carried": taken})
 
 

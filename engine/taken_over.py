@@ -16,6 +16,7 @@ from ipvalue.intake import NOWHERE, Portfolio, Unit, duplicated, matched, no_dup
 from ipvalue.rows import Longs, Mask
 from ipvalue.schema import PORTFOLIO, Rejects
 from ipvalue.spread import run
+from ipvalue.store import MANIFEST
 from ipvalue.task import Run
 from ipvalue.unchanged import unchanged
 
@@ -148,7 +149,8 @@ def _compared(inputs: Inputs, old: Old, of_row: Longs) -> tuple[Longs, Doubts]:
         same[found[0]] = True
         doubts += found[1]
 
-    run(_find_unchanged, tasks, _Sides(inputs.run, old.run, old.earlier), job.scheduler, job.threads, take)
+    common = inputs.common((inputs.first_file, old.earlier.store.place(MANIFEST)))
+    run(_find_unchanged, tasks, _Sides(inputs.run, old.run, old.earlier), job.scheduler, job.threads, take, common=common)
     inputs.run.release()
     return np.where(same, of_row, NOWHERE), doubts
 

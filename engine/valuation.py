@@ -15,7 +15,7 @@ from ipvalue.cash_rule import CashRule, find_rule
 from ipvalue.execute import Outcome, Progress, check_portfolio, value_portfolio
 from ipvalue.inputs import opened
 from ipvalue.job import Job, make_job
-from ipvalue.since import work_beside
+from ipvalue.since import refuse_to_remove, work_beside
 from ipvalue.store import Store
 
 ROWS_A_CHECK = 65_536
@@ -146,6 +146,8 @@ def value_into(
     """Values into a results directory and says what came of it. That the directory may not be used is said before anything is read."""
     store = Store(out)
     store.check_free(overwrite=overwrite, resume=resume)
+    if overwrite and since is not None:
+        refuse_to_remove(since, store)
     job, found = job_and_rule(options, rule)
     with (
         store.locked(),

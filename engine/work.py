@@ -32,16 +32,17 @@ class Shared(Protocol):
 
 @dataclass(frozen=True)
 class Work:
-    """`function(task, shared)` gives each task's receipt, which is merged into `begun`; `portfolios` must not change meanwhile; `terms` say how the
-    result is made, for the record: its bytes do not depend on it. apart: how a task is run at which processes ended. writes: whether tasks do.
-    tables: writes what holds all parts together, where that is not what `value` writes. anew: whether a run that was stopped on another way to the
-    result is not gone on with; its parts are made again, and are the same."""
+    """`function(task, shared)` gives each task's receipt, which is merged into `begun`; `portfolios` must not change meanwhile, and workers must see
+    the files `places`; `terms` say how the result is made, for the record: its bytes do not depend on it. apart: how a task is run at which processes
+    ended. writes: whether tasks do. tables: writes what holds all parts together, where that is not what `value` writes. anew: whether a run that was
+    stopped on another way to the result is not gone on with: its parts are made again, and are the same."""
 
     tasks: Sequence[Numbered]
     function: Callable[[Any, Any], Receipt]
     shared: Shared
     begun: Receipt
     portfolios: tuple[Portfolio, ...]
+    places: tuple[str, ...]
     terms: Mapping[str, Any] = field(default_factory=dict)
     apart: Callable[[Any, Any, Callable[[], bool]], Receipt] | None = None
     writes: bool = True
@@ -57,4 +58,4 @@ class Work:
 def whole_work(inputs: Inputs) -> Work:
     """All rows valued."""
     begun = Receipt(inputs.run.appraiser.new_totals(inputs.run.job.group_by))
-    return Work(inputs.tasks, run_task, inputs.run, begun, (inputs.portfolio,), apart=run_apart)
+    return Work(inputs.tasks, run_task, inputs.run, begun, (inputs.portfolio,), (inputs.first_file,), apart=run_apart)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import http.server
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +197,88 @@ def test_a_portfolio_that_changes_meanwhile(store: str, local: Path, tmp_path: P
     assert objects(f"{store}/of-changing") == {}
 
 
+# -------------------------------------------------------------------------------------------- since an earlier result
+
+
+def editions(store: str, folder: Path, name: str) -> tuple[str, str]:
+    """Two editions of a portfolio in the bucket: where the first is, valued too, and the second, with a row changed, one removed and one spoiled."""
+    fs, inner = file_system(f"{store}/{name}")
+    rows = random_portfolio(60).to_pylist()
+    later = [{**rows[0], "volatility": 0.123}, {**rows[1], "right_type": "none"}, *rows[3:]]
+    for file, some in (("one", rows), ("two", later)):
+        pq.write_table(table(some), folder / f"{file}.parquet", row_group_size=10)
+        fs.put_file(str(folder / f"{file}.parquet"), f"{inner}/{file}.parquet")
+    (folder / "assumptions.toml").write_text(ASSUMPTIONS)
+    since(folder, f"{store}/{name}/one.parquet", f"{store}/{name}/old")
+    return f"{store}/{name}/two.parquet", f"{store}/{name}/old"
+
+
+def since(folder: Path, portfolio: str, out: str, **options: Any) -> dict[str, bytes]:
+    """All objects of a result but its manifest."""
+    value(folder, portfolio, out, keep_paths=False, **options)
+    return {name: content for name, content in objects(out).items() if name != "manifest.json"}
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes", "cluster"])
+def test_since_an_earlier_result(store: str, tmp_path: Path, scheduler: str) -> None:
+    """Both results and both portfolios in the bucket."""
+    portfolio, old = editions(store, tmp_path, f"since-{scheduler}")
+    whole = since(tmp_path, portfolio, f"{old}-whole")
+    with clusters.started(tmp_path, 2) if scheduler == "cluster" else nullcontext() as cluster:
+        how = cluster.address if cluster else scheduler
+        assert since(tmp_path, portfolio, f"{old}-since", since=old, scheduler=how) == whole
+    assert ipvalue.open_result(f"{old}-since").manifest["since"]["carried"] == 57
+
+
+def test_a_stopped_run_since_an_earlier_result_goes_on(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ipvalue.since, "FRESH_TOGETHER", 0)
+    portfolio, old = editions(store, tmp_path, "since-stopped")
+
+    def stop(done: int, total: int) -> None:
+        if done >= 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="parts are kept in s3://rights/since-stopped/old-since: the same command with --resume goes on"):
+        since(tmp_path, portfolio, f"{old}-since", since=old, progress=stop)
+    assert since(tmp_path, portfolio, f"{old}-since", since=old, resume=True) == since(tmp_path, portfolio, f"{old}-whole")
+
+
+def test_an_earlier_result_is_not_removed_before_it_is_read(store: str, tmp_path: Path) -> None:
+    portfolio, old = editions(store, tmp_path, "since-overwritten")
+    before = objects(old)
+    with pytest.raises(InputError, match="old/: is no local directory, so --overwrite removes it before any row is taken over: name another --out"):
+        since(tmp_path, portfolio, old, since=f"{old}/", overwrite=True)
+    assert objects(old) == before
+
+
+def test_jobs_since_the_latest(store: str, tmp_path: Path) -> None:
+    """Their root in the bucket; the second night finds the first's result whole, the third the second's damaged."""
+    editions(store, tmp_path, "jobs")
+    (tmp_path / "market.toml").write_text(MARKET)
+
+    def night(name: str, root: str = "nights", more: str = 'since = "latest"') -> str:
+        (tmp_path / "job.toml").write_text(
+            f'portfolio = "{store}/jobs/{name}.parquet"\nmarket = "market.toml"\nassumptions = "assumptions.toml"\n{more}\n'
+            f'[options]\npaths = 50\n[outputs]\nroot = "{store}/jobs/{root}"\n'
+        )
+        return str(ipvalue.run(tmp_path / "job.toml").location)
+
+    def results(location: str) -> dict[str, bytes]:
+        return {name: content for name, content in objects(location).items() if name != "manifest.json"}
+
+    first, second = night("one"), night("two")
+    assert ipvalue.open_result(second).manifest["since"]["result"] == first
+    assert results(second) == results(night("two", "whole", ""))
+    fs, inner = file_system(f"{second}/totals.arrow")
+    fs.rm_file(inner)
+    fs.cp_file(f"{store}/jobs/two.parquet", f"{store}/jobs/three.parquet")
+    third = night("three")
+    manifest = ipvalue.open_result(third).manifest
+    assert manifest["passed_over"] == [{"result": second, "reason": f"{second}/totals.arrow: is missing from the result"}]
+    assert manifest["since"]["result"] == first
+    assert results(third) == results(night("three", "whole", ""))
+
+
 # --------------------------------------------------------------------------------------------------------------- errors
 
 
@@ -277,6 +361,28 @@ def test_a_worker_without_credentials(store: str, local: Path, portfolio: str, t
     with clusters.started(tmp_path, 1, env=bare) as cluster, told:
         value(local, portfolio, f"{store}/bare", scheduler=cluster.address)
     assert objects(f"{store}/bare") == {}
+
+
+@pytest.mark.parametrize("valuation_date", ["2026-11-22", "2026-11-23"])
+def test_a_worker_that_does_not_see_the_earlier_result(store: str, tmp_path: Path, valuation_date: str) -> None:
+    """It is found out before any row is compared or valued there. On another day rows are compared by the workers first."""
+    _, old = editions(store, tmp_path, f"unseen-{valuation_date}")
+    bare = {**{name: text or "" for name, text in NO_CREDENTIALS.items()}, "HOME": str(tmp_path)}
+    told = pytest.raises(RunError, match=rf"worker tcp://[\d.:]+ does not see {old}/manifest.json \(Unable to locate credentials\): name a")
+    rates = market() | {"valuation_date": datetime.date.fromisoformat(valuation_date)}
+    with clusters.started(tmp_path, 1, env=bare) as cluster, told:
+        ipvalue.value(
+            tmp_path / "two.parquet",
+            market=rates,
+            assumptions=tmp_path / "assumptions.toml",
+            out=tmp_path / "out",
+            since=old,
+            scheduler=cluster.address,
+            paths=PATHS,
+            group_by=("sector",),
+            rows_per_task=10,
+        )
+    assert not (tmp_path / "out").exists()
 
 
 def test_s3fs_is_not_installed(typed: Any, tmp_path: Path) -> None:

@@ -239,6 +239,21 @@ def test_processes_give_the_same(tmp_path: Path) -> None:
     assert new.value(tmp_path / "since", since=tmp_path / "old", scheduler="processes") == whole
 
 
+@pytest.mark.parametrize("name", ["an exchange rate", None])
+def test_a_cluster_gives_the_same(name: str | None, tmp_path: Path, cluster: str) -> None:
+    """Rows are compared there too where the market is another, and what is taken out of the sums is."""
+    old = Edition(tmp_path, "before", rows_of(), portfolios.MARKET, portfolios.ASSUMPTIONS, files=2)
+    market = copy.deepcopy(portfolios.MARKET)
+    if name:
+        MARKETS[name](market)
+    draw = random.Random(1)
+    new = Edition(tmp_path, "after", shuffle(add(remove(spoil(rows_of(), draw), draw), draw), draw), market, portfolios.ASSUMPTIONS, files=2)
+    old.value(tmp_path / "old", scheduler=cluster)
+    whole = new.value(tmp_path / "whole")
+    assert new.value(tmp_path / "since", since=tmp_path / "old", scheduler=cluster) == whole
+    assert manifest(tmp_path / "since")["since"]["carried"] > ROWS // 3
+
+
 def test_a_file_of_another_kind(tmp_path: Path) -> None:
     """The same rows from CSV: text that reads as the numbers that they were."""
     rows = [{key: cell for key, cell in row.items() if not isinstance(cell, list)} for row in portfolios.random_methods(80, 3).to_pylist()]

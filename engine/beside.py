@@ -17,7 +17,7 @@ from ipvalue.receipt import Receipt
 from ipvalue.rows import Longs, Mask, Rows
 from ipvalue.schema import Rejects
 from ipvalue.summary import asset_schema
-from ipvalue.task import Run, prepared
+from ipvalue.task import Clean, Run, prepared, without
 
 Range = tuple[Unit, Mask]
 """A range of rows, and (n,) which of them are meant."""
@@ -26,12 +26,20 @@ _LEAVES = "(leaves)"
 """A column beside the portfolio's: whether a row is an earlier one. It groups the sums, too."""
 
 
-def value_beside(fresh: Sequence[Range], leaving: Sequence[Range], run: Run, old: Run, receipt: Receipt) -> tuple[Longs, pa.Table]:
+def clean_rows(ranges: Sequence[Range], run: Run, quarantined: tuple[int, ...] = ()) -> Iterator[Clean]:
+    """The clean rows of several ranges of one file, without the quarantined ones, which go to their rejects."""
+    for batch, row, rejects in read_together(ranges, run.duplicates, extra=run.extra, streams=run.streams):
+        yield (*without(quarantined, ranges[0][0].display, batch, row, rejects), rejects)
+
+
+def value_beside(
+    fresh: Sequence[Range], leaving: Sequence[Range], run: Run, old: Run, receipt: Receipt, quarantined: tuple[int, ...]
+) -> tuple[Longs, pa.Table]:
     """Values the rows of `fresh`, all of one file, into `receipt` and takes out those of `leaving`, which the same market and assumptions valued:
     the numbers of the former, ascending, and their result rows."""
     both = run.appraiser.new_totals((*run.job.group_by, _LEAVES))
     numbers, parts = [np.zeros(0, np.int64)], []
-    for rows in _pieces(fresh, leaving, run, old, receipt):
+    for rows in _pieces(fresh, leaving, run, old, receipt, quarantined):
         assets, _ = run.appraiser.value(rows, both)
         leaves = truth(rows.batch[_LEAVES])
         once = run.appraiser.doubts(rows.only(leaves))
@@ -54,11 +62,11 @@ def value_beside(fresh: Sequence[Range], leaving: Sequence[Range], run: Run, old
     return row[order], table.take(pa.array(order))
 
 
-def _pieces(fresh: Sequence[Range], leaving: Sequence[Range], run: Run, old: Run, receipt: Receipt) -> Iterator[Rows]:
+def _pieces(fresh: Sequence[Range], leaving: Sequence[Range], run: Run, old: Run, receipt: Receipt, quarantined: tuple[int, ...]) -> Iterator[Rows]:
     """Filled rows of both, those of one asset_id one after the other."""
     batches, numbers, rejects = [], [np.zeros(0, np.int64)], Rejects()
-    for leaves, ranges, of in ((False, fresh, run), (True, leaving, old)):
-        for batch, row, problems in read_together(ranges, of.duplicates, extra=of.extra, streams=of.streams):
+    for leaves, clean in ((False, clean_rows(fresh, run, quarantined)), (True, clean_rows(leaving, old))):
+        for batch, row, problems in clean:
             batches.append(batch.append_column(_LEAVES, pa.array(np.full(batch.num_rows, leaves))))
             numbers.append(row)
             if not leaves:

@@ -5,17 +5,18 @@ n = rows of a range
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 import pyarrow as pa
 
 from ipvalue.backend import kernels
-from ipvalue.beside import Range, value_beside
+from ipvalue.beside import Range, clean_rows, value_beside
 from ipvalue.doubts import Doubts
-from ipvalue.intake import NOWHERE, Unit, read_together
+from ipvalue.intake import NOWHERE, Unit
+from ipvalue.quarantine import Stopped, deadly_rows, run_alone
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Longs, Mask, Rows
 from ipvalue.schema import InputError, RunError
@@ -113,10 +114,11 @@ class Piece:
 @dataclass(frozen=True)
 class Renewed:
     """Parts of one file that are made together, so that their few rows to be valued come to the kernel together; `leaving` are rows of one file of
-    the earlier portfolio, for which most of these stand in."""
+    the earlier portfolio, for which most of these stand in. `quarantined` rows (by their number within the file) are not to be valued."""
 
     pieces: tuple[Piece, ...]
     leaving: tuple[Range, ...] = ()
+    quarantined: tuple[int, ...] = ()
 
     @property
     def number(self) -> int:
@@ -137,6 +139,36 @@ def run_renewal(task: Renewed | Gone, renewal: Renewal) -> Receipt:
         return _renew(task, renewal) if isinstance(task, Renewed) else _take_out(task, renewal)
 
 
+def run_renewal_apart(task: Renewed | Gone, renewal: Renewal, stopped: Stopped) -> Receipt:
+    """What run_renewal does and gives, without the rows that end the process which values them: they are among the rejects.
+
+    Raises RunError where too many do, or where none is found to and the task ends its process still; where one is to leave the sums; kernel.Stopped
+    where the run was stopped.
+    """
+    ranges = [(piece.unit, piece.fresh) for piece in task.pieces] if isinstance(task, Renewed) else task.ranges
+    run = renewal.run if isinstance(task, Renewed) else renewal.old
+    deadly = [row for unit, meant in ranges if meant.any() for row in deadly_rows(unit, partial(_attempt, unit, meant, run), stopped)]
+    first, last = ranges[0][0], ranges[-1][0]
+    if isinstance(task, Renewed):
+        task = replace(task, quarantined=tuple(deadly))
+    elif deadly:
+        raise RunError(
+            f"{first.display}, row {deadly[0]}: ends the process that values it, though {renewal.earlier.store.location} has a value of it, "
+            "which is to be taken out of the sums: value without --since"
+        )
+    return run_alone(partial(run_renewal, task, renewal), replace(first, rows=last.first_row + last.rows - first.first_row), stopped)
+
+
+def _attempt(unit: Unit, meant: Mask, run: Run, rows: range) -> partial[None]:
+    return partial(_try, (unit.part(rows), meant[rows.start : rows.stop]), run)
+
+
+def _try(some: Range, run: Run) -> None:
+    """Values rows and writes nothing."""
+    with kernels(run.job.backend).DefaultArithmetic():
+        _value([some], run, Receipt(run.appraiser.new_totals(run.job.group_by)))
+
+
 def _take_out(task: Gone, renewal: Renewal) -> Receipt:
     """The opposite of what the rows once added."""
     run = renewal.old
@@ -152,9 +184,9 @@ def _renew(task: Renewed, renewal: Renewal) -> Receipt:
     receipt = Receipt(run.appraiser.new_totals(run.job.group_by))
     wanted = [(piece.unit, piece.fresh) for piece in task.pieces]
     if task.leaving:
-        rows, fresh = value_beside(wanted, task.leaving, run, renewal.old, receipt)
+        rows, fresh = value_beside(wanted, task.leaving, run, renewal.old, receipt, task.quarantined)
     else:
-        rows, fresh = _value(wanted, run, receipt)
+        rows, fresh = _value(wanted, run, receipt, task.quarantined)
     receipt.files[task.number] = list(_parts(task.pieces, rows, fresh, renewal))
     receipt.rows = sum(piece.unit.rows for piece in task.pieces)
     receipt.valued += sum(int((~piece.fresh).sum()) for piece in task.pieces)
@@ -181,11 +213,10 @@ def _parts(pieces: tuple[Piece, ...], rows: Longs, fresh: pa.Table, renewal: Ren
         at += len(old)
 
 
-def _value(ranges: tuple[Range, ...] | list[Range], run: Run, receipt: Receipt) -> tuple[Longs, pa.Table]:
+def _value(ranges: Sequence[Range], run: Run, receipt: Receipt, quarantined: tuple[int, ...] = ()) -> tuple[Longs, pa.Table]:
     """Values the rows that are meant, all of one file, into `receipt`: their numbers, and their result rows."""
     numbers, parts = [np.zeros(0, np.int64)], []
-    clean = read_together(ranges, run.duplicates, extra=run.extra, streams=run.streams)
-    for rows, assets, _ in valued(clean, ranges[0][0].display, run, receipt):
+    for rows, assets, _ in valued(clean_rows(ranges, run, quarantined), ranges[0][0].display, run, receipt):
         numbers.append(rows.row)
         parts.append(assets)
     return np.concatenate(numbers), pa.Table.from_batches(parts, asset_schema(run.job.sampling.quantiles)).combine_chunks()

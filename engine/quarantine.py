@@ -13,14 +13,16 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from ipvalue.backend import kernel
+from ipvalue.intake import Unit
 from ipvalue.receipt import Receipt
 from ipvalue.schema import RunError
 from ipvalue.task import Run, Task, run_task, try_task
@@ -34,6 +36,7 @@ _LOOK = 0.1
 _START = "from ipvalue.quarantine import serve; serve(*map(int, __import__('sys').argv[1:]))"
 
 Stopped = Callable[[], bool]
+Call = Callable[[], object]
 
 
 def run_apart(task: Task, run: Run, stopped: Stopped) -> Receipt:
@@ -41,61 +44,69 @@ def run_apart(task: Task, run: Run, stopped: Stopped) -> Receipt:
 
     Raises RunError where too many do, or where none is found to and the task ends its process still; kernel.Stopped where the run was stopped.
     """
-    task = replace(task, quarantined=_deadly_rows(task, run, stopped))
-    with _process((task, run, []), stopped) as answers:
+    deadly = deadly_rows(task.unit, lambda rows: partial(try_task, replace(task, unit=task.unit.part(rows)), run), stopped)
+    return run_alone(partial(run_task, replace(task, quarantined=deadly), run), task.unit, stopped)
+
+
+def run_alone(call: Call, unit: Unit, stopped: Stopped) -> Receipt:
+    """What a call gives in a process of its own. Raises RunError, naming the rows of `unit`, where that ends."""
+    with _process([call], stopped) as answers:
         for answer in answers:
             assert isinstance(answer, Receipt)
             return answer
-    raise _vain(task)
+    raise _vain(unit)
 
 
-def _vain(task: Task) -> RunError:
-    unit = task.unit
+def _vain(unit: Unit) -> RunError:
     return RunError(
         f"{unit.display}, rows {unit.first_row} to {unit.first_row + unit.rows - 1}: a process that values them ends, and at no certain row, "
         "for want of memory perhaps: use fewer --workers or --paths"
     )
 
 
-def _deadly_rows(task: Task, run: Run, stopped: Stopped) -> tuple[int, ...]:
-    """The rows, by their numbers within the file, at which processes end."""
+def deadly_rows(unit: Unit, attempt: Callable[[range], Call], stopped: Stopped) -> tuple[int, ...]:
+    """The rows of `unit`, by their numbers within the file, at which processes end. attempt: gives what values some of them, counted from its first,
+    and changes nothing; a process can be sent it.
+
+    Raises RunError where there are too many, or where processes end at no certain row.
+    """
     found: list[int] = []
-    vain, rest = 0, range(task.unit.rows)
+    vain, rest = 0, range(unit.rows)
     while rest:
-        part = _deadly_part(task, run, rest, stopped)
+        part = _deadly_part(attempt, rest, stopped)
         if part is None:
             break
-        while len(part) > 1 and (smaller := _deadly_part(task, run, part, stopped)):
+        while len(part) > 1 and (smaller := _deadly_part(attempt, part, stopped)):
             part = smaller
         if len(part) == 1:
-            found.append(task.unit.first_row + part.start)
+            found.append(unit.first_row + part.start)
         else:
             vain += 1
         if len(found) > MOST_ROWS:
             raise RunError(
-                f"{task.unit.display}: more than {MOST_ROWS} rows (the first is {found[0]}) end the process that values them, for want of memory "
+                f"{unit.display}: more than {MOST_ROWS} rows (the first is {found[0]}) end the process that values them, for want of memory "
                 "perhaps: use fewer --workers or --paths"
             )
         if vain > MOST_VAIN:
-            raise _vain(task)
+            raise _vain(unit)
         rest = range(part.stop, rest.stop)
     return tuple(found)
 
 
-def _deadly_part(task: Task, run: Run, rows: range, stopped: Stopped) -> range | None:
-    """The piece of the task's `rows` (from 0) at which a process ended that was to value them all; None where it came to their end."""
+def _deadly_part(attempt: Callable[[range], Call], rows: range, stopped: Stopped) -> range | None:
+    """The piece of `rows` at which a process ended that was to value them all; None where it came to their end."""
     pieces = [rows[len(rows) * i // PIECES : len(rows) * (i + 1) // PIECES] for i in range(PIECES)]
     pieces = [piece for piece in pieces if piece]
     done = 0
-    with _process((task, run, pieces), stopped) as answers:
+    with _process([attempt(piece) for piece in pieces], stopped) as answers:
         for _ in answers:
             done += 1
     return pieces[done] if done < len(pieces) else None
 
 
 @contextmanager
-def _process(work: tuple[Task, Run, list[range]], stopped: Stopped) -> Iterator[Iterator[Any]]:
-    """The answers of a process that serves `work`, until it ends, however that is."""
+def _process(calls: Sequence[Call], stopped: Stopped) -> Iterator[Iterator[Any]]:
+    """What a process that makes these calls answers to each, until it ends, however that is."""
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as answers:
         command = [sys.executable, "-c", _START, str(writing)]
@@ -107,7 +118,7 @@ def _process(work: tuple[Task, Run, list[range]], stopped: Stopped) -> Iterator[
         assert process.stdin is not None
         try:
             with suppress(BrokenPipeError):
-                pickle.dump(work, process.stdin)
+                pickle.dump(calls, process.stdin)
                 process.stdin.flush()
             yield _answers(answers, stopped)
         finally:
@@ -133,19 +144,14 @@ def _answers(file: Any, stopped: Stopped) -> Iterator[Any]:
 
 
 def serve(writing: int) -> None:
-    """What the process does: a task's pieces one after another, or, without any, the task itself; ends with whoever started it."""
+    """What the process does: the calls one after another; ends with whoever started it."""
     pa.set_cpu_count(1)
-    task, run, pieces = pickle.load(sys.stdin.buffer)
+    calls = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with os.fdopen(writing, "wb") as file:
         try:
-            for piece in pieces:
-                unit = task.unit
-                part = replace(unit, skip=unit.skip + piece.start, rows=len(piece), first_row=unit.first_row + piece.start)
-                try_task(replace(task, unit=part), run)
-                _say(True, file)
-            if not pieces:
-                _say(run_task(task, run), file)
+            for call in calls:
+                _say(call(), file)
         except Exception as error:
             _say(error, file)
 

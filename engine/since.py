@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from ipvalue.appraise import Appraiser, make_appraiser
 from ipvalue.assumptions import load_assumptions
-from ipvalue.carry import Earlier, Gone, Piece, Renewal, Renewed, run_renewal
+from ipvalue.carry import Earlier, Gone, Piece, Renewal, Renewed, run_renewal, run_renewal_apart
 from ipvalue.doubts import Doubts
 from ipvalue.fingerprint import Terms, differences, fingerprint
 from ipvalue.inputs import Inputs
@@ -94,7 +94,7 @@ def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
     renewal = Renewal(inputs.run, old.run, old.earlier, old.lasting)
     left = (old.portfolio.files[0].path,) if gone.any() else ()
     places = (inputs.first_file, store.place(MANIFEST), *left)
-    work = Work(tasks, run_renewal, renewal, Receipt(totals, doubts=doubts), (inputs.portfolio,), places)
+    work = Work(tasks, run_renewal, renewal, Receipt(totals, doubts=doubts), (inputs.portfolio,), places, apart=run_renewal_apart)
     return _told(work, old, {**known, "carried": taken})
 
 

@@ -148,7 +148,7 @@ def _valued(pieces: Iterable[Rows], run: Run, receipt: Receipt) -> Iterator[tupl
 def _clean(task: Task, run: Run) -> Iterator[Clean]:
     """The task's rows but for the quarantined ones, which go to the rejects."""
     for batch, row, rejects in read(task.unit, run.duplicates, extra=run.extra, streams=run.streams):
-        yield (*_without(task, batch, row, rejects), rejects)
+        yield (*without(task.quarantined, task.unit.display, batch, row, rejects), rejects)
 
 
 def prepared(clean: Iterable[Clean], file: str, run: Run, receipt: Receipt) -> Iterator[Iterator[Rows]]:
@@ -162,16 +162,16 @@ def prepared(clean: Iterable[Clean], file: str, run: Run, receipt: Receipt) -> I
             yield (run.appraiser.rows(batch.slice(a, b - a), row[a:b], file, receipt.rejects) for a, b in pieces)
 
 
-def _without(task: Task, batch: pa.RecordBatch, row: Longs, rejects: Rejects) -> tuple[pa.RecordBatch, Longs]:
-    """Rows and their numbers without the quarantined ones, which go to the rejects."""
-    deadly = np.isin(row, task.quarantined)
+def without(quarantined: tuple[int, ...], file: str, batch: pa.RecordBatch, row: Longs, rejects: Rejects) -> tuple[pa.RecordBatch, Longs]:
+    """Rows of a file and their numbers without the quarantined ones, which go to the rejects."""
+    deadly = np.isin(row, quarantined)
     if not deadly.any():
         return batch, row
     names = batch["asset_id"].filter(pa.array(deadly)).to_pylist()
     messages = [
         f"asset_id {name!r} ended every process that valued it: look at its cells, and at the rule where one earns its income" for name in names
     ]
-    rejects.add(task.unit.display, row[deadly], names, "asset_id", names, "a row can be valued without ending the process", messages)
+    rejects.add(file, row[deadly], names, "asset_id", names, "a row can be valued without ending the process", messages)
     return batch.filter(pa.array(~deadly)), row[~deadly]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -44,6 +44,10 @@ class Unit:
     skip: int
     rows: int
     first_row: int
+
+    def part(self, rows: range) -> Unit:
+        """Some of its rows, counted from its first."""
+        return replace(self, skip=self.skip + rows.start, rows=len(rows), first_row=self.first_row + rows.start)
 
 
 @contextmanager

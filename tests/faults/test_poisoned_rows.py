@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -23,6 +24,8 @@ from ipvalue.backend import kernel
 from ipvalue.schema import RunError
 
 ROWS, ROWS_A_TASK = 60, 20
+VALUED = 42
+"""The others' currencies or sectors are not in the market."""
 
 KILLS = '''\
 """Read by every Python process that starts with this folder on its path: some rights end the process that values them."""
@@ -153,6 +156,84 @@ def test_threads_die_and_processes_find_it(portfolio: pa.Table, tmp_path: Path) 
     assert (tmp_path / "out" / ".journal").exists()
     assert subprocess.run([*line, "--scheduler", "processes", "--resume"], env=env, check=False).returncode == 0
     same_but_for_rejects(tmp_path / "out", tmp_path / "expected" / "out")
+
+
+# -------------------------------------------------------------------------------- since an earlier result
+
+
+def next_edition(portfolio: pa.Table, new: list[int], changed: list[int]) -> pa.Table:
+    """The portfolio with other rights in the place of the rows `new`, and other figures in the rows `changed`."""
+    rows = portfolio.to_pylist()
+    for row in new:
+        rows[row]["asset_id"] = f"new {row}"
+    for row in changed:
+        rows[row]["volatility"] = 0.123
+    return pa.Table.from_pylist(rows, portfolio.schema)
+
+
+def value_since(portfolio: pa.Table, folder: Path, **options: Any) -> tuple[Path, Path]:
+    """The next edition in a folder of its own, valued since the result `old` that lies above it, and plainly."""
+    (folder / "next").mkdir()
+    made = [value(portfolio, folder / "next", name, **more, **options) for name, more in (("since", {"since": folder / "old"}), ("plain", {}))]
+    return made[0], made[1]
+
+
+def same(since: Path, plain: Path) -> dict[str, Any]:
+    """All files but the manifest are the same, and it too where it does not say how the result was made, which is given back."""
+    files = [contents(folder) for folder in (since, plain)]
+    found, expected = (json.loads(one.pop("manifest.json")) for one in files)
+    assert files[0] == files[1]
+    for name in ("counts", "files", "warnings", "doubts", "fingerprint"):
+        assert found[name] == expected[name]
+    how: dict[str, Any] = found["since"]
+    return how
+
+
+def test_rows_that_are_not_taken_over(portfolio: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two in parts that are made together, each found in its own; what they stand in the place of leaves the sums."""
+    value(portfolio, tmp_path, "old")
+    for name, text in poison(tmp_path, ["new 3", "new 26"]).items():
+        monkeypatch.setenv(name, text)
+    since, plain = value_since(next_edition(portfolio, [3, 26, 50], [28]), tmp_path, scheduler="processes")
+    assert same(since, plain)["carried"] == VALUED - 4
+    rejects = pq.read_table(since / "rejects.parquet").to_pylist()
+    rule = "a row can be valued without ending the process"
+    assert [(one["row"], one["asset_id"]) for one in rejects if one["rule"] == rule] == [(3, "new 3"), (26, "new 26")]
+
+
+@pytest.mark.slow
+def test_a_row_that_was_set_aside_before(portfolio: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no result to be taken over, so it is tried again."""
+    for name, text in poison(tmp_path, [portfolio["asset_id"][26].as_py()]).items():
+        monkeypatch.setenv(name, text)
+    value(portfolio, tmp_path, "old", scheduler="processes")
+    since, plain = value_since(next_edition(portfolio, [], [3, 28]), tmp_path, scheduler="processes")
+    assert same(since, plain)["carried"] == VALUED - 3
+    assert 26 in pq.read_table(since / "rejects.parquet")["row"].to_pylist()
+
+
+@pytest.mark.slow
+def test_a_cluster_since_an_earlier_result(portfolio: pa.Table, tmp_path: Path) -> None:
+    value(portfolio, tmp_path, "old", rows_per_task=6)
+    env = poison(tmp_path, ["new 3", "new 45"])
+    with clusters.started(tmp_path, 2, env={**env, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}) as cluster:
+        since, plain = value_since(next_edition(portfolio, [3, 45], [26, 28]), tmp_path, scheduler=cluster.address, rows_per_task=6)
+        cluster.wait_for_workers(2)
+    assert same(since, plain)["carried"] == VALUED - 4
+
+
+def test_a_row_that_is_to_leave_the_sums(portfolio: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was valued once; where that is no longer possible, what it added is not known."""
+    old = value(portfolio, tmp_path, "old")
+    for name, text in poison(tmp_path, [portfolio["asset_id"][26].as_py()]).items():
+        monkeypatch.setenv(name, text)
+    (tmp_path / "next").mkdir()
+    with pytest.raises(RunError) as raised:
+        value(next_edition(portfolio, [26], [3]), tmp_path / "next", "since", since=old, scheduler="processes")
+    assert str(raised.value).startswith(
+        f"{tmp_path}/portfolio.parquet, row 26: ends the process that values it, though {old} has a value of it, "
+        "which is to be taken out of the sums: value without --since"
+    )
 
 
 # -------------------------------------------------------------------------------- the process in which a task is looked into

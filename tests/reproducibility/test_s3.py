@@ -219,7 +219,7 @@ def since(folder: Path, portfolio: str, out: str, **options: Any) -> dict[str, b
     return {name: content for name, content in objects(out).items() if name != "manifest.json"}
 
 
-@pytest.mark.parametrize("scheduler", ["threads", "processes", "cluster"])
+@pytest.mark.parametrize("scheduler", ["threads", pytest.param("processes", marks=pytest.mark.slow), "cluster"])
 def test_since_an_earlier_result(store: str, tmp_path: Path, scheduler: str) -> None:
     """Both results and both portfolios in the bucket."""
     portfolio, old = editions(store, tmp_path, f"since-{scheduler}")
@@ -363,7 +363,7 @@ def test_a_worker_without_credentials(store: str, local: Path, portfolio: str, t
     assert objects(f"{store}/bare") == {}
 
 
-@pytest.mark.parametrize("valuation_date", ["2026-11-22", "2026-11-23"])
+@pytest.mark.parametrize("valuation_date", [pytest.param("2026-11-22", marks=pytest.mark.slow), "2026-11-23"])
 def test_a_worker_that_does_not_see_the_earlier_result(store: str, tmp_path: Path, valuation_date: str) -> None:
     """It is found out before any row is compared or valued there. On another day rows are compared by the workers first."""
     _, old = editions(store, tmp_path, f"unseen-{valuation_date}")

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from ipvalue import quarantine
 from ipvalue.intake import Unit
 from ipvalue.schema import RunError
-from ipvalue.task import Task
 
 FIRST = 1000
 
@@ -21,8 +20,7 @@ def search(rows: int, deadly: set[int], calls: list[range], monkeypatch: pytest.
     """The rows found among so many of a file that begin at FIRST; `flaky` is how many processes die at their first piece of a row more than one."""
     left = [flaky]
 
-    def process(work: tuple[Any, Any, list[range]], stopped: object) -> Any:
-        pieces = work[2]
+    def process(pieces: list[range], stopped: object) -> Any:
         calls.append(range(pieces[0].start, pieces[-1].stop))
         done = next((i for i, piece in enumerate(pieces) if deadly & set(piece)), len(pieces))
         if left[0] and done == len(pieces) and len(calls[-1]) == rows - calls[-1].start:
@@ -31,8 +29,7 @@ def search(rows: int, deadly: set[int], calls: list[range], monkeypatch: pytest.
         return _entered(iter([True] * done))
 
     monkeypatch.setattr(quarantine, "_process", process)
-    task = Task(Unit("p", "p", "parquet", range(1), rows, 0, rows, FIRST), 0)
-    return quarantine._deadly_rows(task, None, lambda: False)  # type: ignore[arg-type]
+    return quarantine.deadly_rows(Unit("p", "p", "parquet", range(1), rows, 0, rows, FIRST), lambda piece: piece, lambda: False)  # type: ignore[arg-type, return-value]
 
 
 class _entered:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from commandline import ROW, Ran, contents, run, table
+from commandline import ROW, Ran, contents, installed, run, table
+from portfolios import random_portfolio
 
 import ipvalue
 from ipvalue import carry, since
@@ -234,3 +240,44 @@ def test_a_result_that_is_named_must_be_whole(name: str, code: int, earlier: Pat
     ran = run("run", night("two", since=str(earlier)))
     assert (ran.code, ran.out, warnings(ran)) == (code, "", [])
     assert reason in json.loads(ran.err.splitlines()[-1])["text"]
+
+
+@pytest.mark.slow
+def test_killed_at_any_instant() -> None:
+    """Before it is found out that a part is lost, while all rows are valued instead, and as that ends."""
+    draw = random.Random(3)
+    rows = random_portfolio(3000)
+    revenue = rows["revenue"].to_pylist()
+    revenue[7::50] = [1.01 * one if one else one for one in revenue[7::50]]
+    pq.write_table(rows, "one.parquet")
+    pq.write_table(rows.set_column(rows.schema.get_field_index("revenue"), "revenue", [revenue]), "two.parquet")
+    size = {"paths = 64": "paths = 3000", "rows_per_task = 8": "rows_per_task = 100"}
+
+    def sized(name: str, root: str = "large", since: str = "latest") -> str:
+        text = Path(night(name, root, since)).read_text()
+        for before, after in size.items():
+            text = text.replace(before, after)
+        Path("job.toml").write_text(text)
+        return "job.toml"
+
+    earlier = done(run("run", sized("one")))
+    (earlier / "assets/part-00029.parquet").unlink()
+    clock = time.monotonic()
+    whole = done(installed("run", sized("two", "whole", "")))
+    usual = time.monotonic() - clock
+    command = [sys.executable, "-c", "from ipvalue.cli import main; main()", "run", sized("two")]
+    killed = 0
+    for _ in range(8):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+        try:
+            _, said = process.communicate(timeout=draw.uniform(0.3, 1.2) * usual)
+            assert process.returncode == 0, said
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            killed += 1
+    assert killed
+    directory = done(installed("run", "job.toml"))
+    assert files(directory) == files(whole)
+    assert [one["result"] for one in manifest(directory)["passed_over"]] == [str(earlier)]

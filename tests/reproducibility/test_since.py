@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from commandline import contents
+from hypothesis import given
+from hypothesis import strategies as st
 
 import ipvalue as iv
-from ipvalue import carry
+from ipvalue import carry, since
 from ipvalue.schema import RIGHT_TYPES
 from ipvalue.task import write_assets
 
@@ -217,6 +220,45 @@ def test_anything_at_once(seed: int, tmp_path: Path) -> None:
         assert [name for name in whole if since[name] != whole[name]] == [], (seed, i)
         one, two = manifest(tmp_path / f"whole {i}"), manifest(tmp_path / f"out {i}")
         assert [two[name] == one[name] for name in ("warnings", "doubts", "counts", "files")] == [True] * 4
+
+
+POOL = 24
+IN_AN_EDITION: dict[str, Callable[[dict[str, Any]], Rows]] = {
+    "as it is": lambda row: [row],
+    "changed": lambda row: [{**row, "volatility": 0.123}],
+    "in another group": lambda row: [{**row, "sector": None}],
+    "spoiled": lambda row: [{**row, "right_type": "none"}],
+    "twice": lambda row: [row, row],
+    "absent": lambda row: [],
+}
+STATES = st.sampled_from(["as it is"] * 3 + list(IN_AN_EDITION))
+
+
+@given(
+    states=st.lists(st.tuples(STATES, STATES, STATES), min_size=POOL, max_size=POOL),
+    orders=st.tuples(*[st.one_of(st.none(), st.integers(0, 99))] * 3),
+    together=st.sampled_from([0, since.FRESH_TOGETHER]),
+)
+@pytest.mark.slow
+def test_a_chain_of_runs(states: list[tuple[str, ...]], orders: tuple[int | None, ...], together: int) -> None:
+    """Each since the one before; rows leave and come back, are spoiled and mended, change and change back, however many of them do."""
+    pool = portfolios.methods_and_several(POOL, 4, 5).to_pylist()
+    always = {**pool[0], "asset_id": "always"}
+    more: dict[str, Any] = {"paths": 20, "rows_per_task": 7, "workers": 1}
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(since, "_pays", lambda *_: True)
+        patched.setattr(since, "FRESH_TOGETHER", together)
+        folder, before = Path(place), None
+        for i, order in enumerate(orders):
+            rows = [copy for row, mine in zip(pool, states, strict=False) for copy in IN_AN_EDITION[mine[i]](row)] + [always]
+            if order is not None:
+                shuffle(rows, random.Random(order))
+            edition = Edition(folder, str(i), rows, portfolios.MARKET, portfolios.ASSUMPTIONS, files=1 + i % 2)
+            found = edition.value(folder / f"out {i}", since=before, **more)
+            before = folder / f"out {i}"
+        assert found == edition.value(folder / "whole", **more)
+        for name in ("counts", "doubts", "warnings", "files"):
+            assert manifest(before)[name] == manifest(folder / "whole")[name]
 
 
 @pytest.mark.parametrize("more", [{"sampler": "sobol"}, {"tolerance": 0.05, "max_paths": 384}, {"premise": "forced", "group_by": ()}])

@@ -83,7 +83,7 @@ def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
     known = {"result": store.place("").rstrip("/"), "fingerprint": manifest["fingerprint"]}
     if not _pays(inputs, of_row, int(gone.sum())):
         _log.info("nothing is taken over from %s: %s of %s rows are the same, so all are valued", location, f"{taken:,}", f"{len(of_row):,}")
-        return _told(whole_work(inputs), old, {**known, "carried": 0})
+        return replace(whole_work(inputs), terms={SINCE: {**known, "carried": 0}})
     _log.info("%s of %s rows are taken over from %s", f"{taken:,}", f"{len(of_row):,}", location)
     leaving = list(_leaving(old, gone))
     renewed = list(_renewed(inputs, np.where(of_row != NOWHERE, old.place[of_row], NOWHERE)))
@@ -94,8 +94,9 @@ def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
     renewal = Renewal(inputs.run, old.run, old.earlier, old.lasting)
     left = (old.portfolio.files[0].path,) if gone.any() else ()
     places = (inputs.first_file, store.place(MANIFEST), *left)
-    work = Work(tasks, run_renewal, renewal, Receipt(totals, doubts=doubts), (inputs.portfolio,), places, apart=run_renewal_apart)
-    return _told(work, old, {**known, "carried": taken})
+    terms = {SINCE: {**known, "carried": taken}}
+    begun = Receipt(totals, doubts=doubts)
+    return Work(tasks, run_renewal, renewal, begun, (inputs.portfolio, old.portfolio), places, terms, run_renewal_apart)
 
 
 def fault_of(inputs: Inputs, location: str) -> str | None:
@@ -112,23 +113,25 @@ def fault_of(inputs: Inputs, location: str) -> str | None:
     return None
 
 
-def _told(work: Work, old: Old, known: Mapping[str, Any]) -> Work:
-    """The work with what the record says of the earlier result, whose portfolio must not change meanwhile either."""
-    return replace(work, portfolios=(*work.portfolios, old.portfolio), terms={SINCE: known})
-
-
 def _manifest(inputs: Inputs, store: Store) -> dict[str, Any]:
     """That of an earlier result. Raises InputError where it was made otherwise, or does not agree with itself any more."""
     manifest = store.manifest()
     try:
         _refuse_others(manifest, terms_of(inputs), store.location)
-        rows = sum(file["rows"] for file in manifest["files"] if file["name"].startswith("assets/"))
+        files = _files(manifest)
+        rows = sum(one.rows for one in files.values() if one.name.startswith("assets/"))
         whole = (manifest["fingerprint"], manifest["counts"]["valued"]) == (fingerprint(manifest), rows)
+        whole &= {"totals.arrow", "rejects.parquet"} <= files.keys() and all("path" in file for file in manifest["inputs"]["portfolio"])
     except (AttributeError, KeyError, TypeError):  # names or tables that are not what they were
         whole = False
     if not whole:
         raise _changed(store)
     return manifest
+
+
+def _files(manifest: Mapping[str, Any]) -> dict[str, Written]:
+    """What a manifest lists, by name."""
+    return {one.name: one for one in (Written(**entry) for entry in manifest["files"])}
 
 
 def _changed(store: Store) -> InputError:
@@ -157,7 +160,7 @@ def _opened(manifest: Mapping[str, Any], inputs: Inputs, store: Store, spool: Pa
         raise InputError(f"{error}; without the rows of {store.location} what they added cannot be taken out: value without --since") from None
     lasting = [recorded[name]["sha256"] for name in ("market", "assumptions")] == [inputs.market.sha256, inputs.assumptions.sha256]
     appraiser = new if lasting else _appraiser(recorded, inputs, store)
-    files = {one.name: one for one in (Written(**entry) for entry in manifest["files"])}
+    files = _files(manifest)
     parts = tuple(sorted((one for one in files.values() if one.name.startswith("assets/")), key=lambda one: part_of(one.name) or 0))
     earlier = Earlier(store, parts, manifest["pyarrow"] == pa.__version__)
     totals = new.new_totals(inputs.run.job.group_by)

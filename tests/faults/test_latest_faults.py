@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from commandline import ROW, Ran, contents, installed, run, table
+from commandline import MARKET, ROW, Ran, contents, installed, run, table
 from portfolios import random_portfolio
 
 import ipvalue
@@ -117,6 +117,18 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda old: edit(old / "manifest.json", lambda one: one["inputs"].update(marked=one["inputs"].pop("market"))),
         "manifest.json: is not what was written there",
     ),
+    "a key of a file in the manifest": (
+        lambda old: edit(old / "manifest.json", lambda one: one["files"][-1].update(raws=one["files"][-1].pop("rows"))),
+        "manifest.json: is not what was written there",
+    ),
+    "the name of a file in the manifest": (
+        lambda old: edit(old / "manifest.json", lambda one: one["files"][-1].update(name="totalz.arrow")),
+        "manifest.json: is not what was written there",
+    ),
+    "a rate in the manifest": (
+        lambda old: edit(old / "manifest.json", lambda one: one["inputs"]["market"]["content"]["curves"]["CNY"].update(rates=[0.02] * 4)),
+        "manifest.json: is not what was written there",
+    ),
     "the portfolio": (lambda old: pq.write_table(table([ROW]), "one.parquet"), "one.parquet: is not what it was when it was valued"),
     "no portfolio": (lambda old: Path("one.parquet").unlink(), "one.parquet: there is no such file"),
 }
@@ -131,6 +143,24 @@ def test_damage_that_is_there_at_the_start(name: str, earlier: Path) -> None:
     assert warned.startswith("nothing is taken over, all rows are valued: ")
     assert reason in warned
     fell_back(done(ran), earlier, reason)
+
+
+def test_other_assumptions_in_the_manifest_than_it_has_the_hash_of(earlier: Path) -> None:
+    """They are read where those of tonight are others."""
+    edit(earlier / "manifest.json", lambda one: one["inputs"]["assumptions"]["content"].update(defaults={"trademark": {"tax_rate": 0.11}}))
+    Path("market.toml").write_text(MARKET.replace("0.017", "0.018"))
+    ran = run("run", night("one"))
+    (warned,) = warnings(ran)
+    assert f"{earlier}/manifest.json: is not what was written there" in warned
+    assert files(done(ran)) == files(done(run("run", night("one", "whole", since=""))))
+
+
+def test_an_earlier_portfolio_that_is_not_needed_may_change(earlier: Path) -> None:
+    """Where most rows are others all are valued, and it plays no part."""
+    pq.write_table(table([{**ROW, "asset_id": f"r{i}", "revenue": 3e6} for i in range(ROWS)]), "two.parquet")
+    result = ipvalue.run(night("two"), progress=lambda *_: Path("one.parquet").unlink(missing_ok=True))
+    assert result.manifest["since"]["carried"] == 0
+    assert "passed_over" not in result.manifest
 
 
 @pytest.mark.parametrize("name", ["a part", "no part", "the portfolio", "no portfolio"])

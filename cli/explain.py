@@ -31,7 +31,7 @@ def command(
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the groups that moved most.")] = 10,
     workers: Annotated[int | None, typer.Option(help="Threads or processes; by default the cores.", show_default=False)] = None,
-    scheduler: Annotated[str, typer.Option(help="threads or processes.")] = "threads",
+    scheduler: Annotated[str, typer.Option(help="threads, processes, or tcp://HOST:PORT (tls://) of a Dask scheduler.")] = "threads",
     memory: Annotated[str | None, typer.Option(help="Memory it may use, as 8GiB; by default what is free.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same for machines, with all groups.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Progress and errors as JSON lines on stderr.")] = False,

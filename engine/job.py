@@ -51,6 +51,16 @@ class Job(Numbers, Groups, Kept, Place):
         return self.paths << ((self.cap or self.paths) // self.paths).bit_length() - 1
 
     @property
+    def is_local(self) -> bool:
+        """Whether threads or processes of this machine do the work, and no cluster."""
+        return self.scheduler in ("threads", "processes")
+
+    @property
+    def workers_here(self) -> int:
+        """How many share this machine's memory."""
+        return self.threads if self.is_local else 1
+
+    @property
     def threads(self) -> int:
         """Workers asked for, else the cores this process may use."""
         return self.workers or len(os.sched_getaffinity(0))
@@ -88,7 +98,7 @@ class Job(Numbers, Groups, Kept, Place):
         Raises InputError where they would not fit, before anything is computed.
         """
         limit = self.memory_limit
-        workers = self.threads if self.scheduler in ("threads", "processes") else 1
+        workers = self.workers_here
         # a worker also holds the values of one asset and their keys twice (as doubles where paths are made in ranges); Numba's kernels, made of
         # NumPy's in part, copies of them
         wide = self.precision == "double" or self.most_paths > RANGE_PATHS

@@ -9,7 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -42,6 +42,50 @@ Apart = Callable[[T, S, Callable[[], bool]], R]
 """Runs a task that killed its workers, in such a way that it kills none; whether the run was stopped meanwhile is what it may ask."""
 
 
+@dataclass(frozen=True)
+class Spread:
+    """Workers that take one round of tasks after another: so many threads of this process, or those that a Dask client speaks to, which share
+    `common` with it; a cluster `stays` when the work is done."""
+
+    workers: int
+    client: Any = None
+    common: Mapping[str, Any] | None = None
+    stays: bool = False
+
+    def run(
+        self, function: Callable[[T, S], R], tasks: Sequence[T], shared: S, take: Callable[[R], None], apart: Apart[T, S, R] | None = None
+    ) -> None:
+        """Calls take(function(task, shared)) for every task, each once, in whatever order they end; threads begin them in their own. The first
+        failure stops the rest, and KeyboardInterrupt the kernels.
+
+        apart: what takes the place of `function` for a task that killed its worker again and again.
+        """
+        if self.client is None:
+            _on_threads(function, tasks, shared, self.workers, take)
+            return
+        work = _Work(function, apart, shared, self.common, uuid.uuid4().hex)
+        try:
+            _on_cluster(work, tasks, self.client, self.workers, take)
+        except BaseException:
+            if self.stays and self.client.status == "running":
+                _stop_workers(self.client, work.run)
+            raise
+
+
+@contextmanager
+def opened(scheduler: str, workers: int, common: Mapping[str, Any] | None = None) -> Iterator[Spread]:
+    """Workers: "threads", "processes" (so many `workers`) or those of the Dask scheduler at an address, tcp://HOST:PORT or tls://.
+
+    common: what the workers of a cluster must have in common with this process (likeness.py), asked before any work, and of each once more before
+    its first task.
+    """
+    if scheduler == "threads":
+        yield Spread(workers)
+        return
+    with connected(scheduler, workers, common) as (client, slots):
+        yield Spread(slots, client, common, stays=scheduler != "processes")
+
+
 def run(
     function: Callable[[T, S], R],
     tasks: Sequence[T],
@@ -52,17 +96,9 @@ def run(
     apart: Apart[T, S, R] | None = None,
     common: Mapping[str, Any] | None = None,
 ) -> None:
-    """Calls take(function(task, shared)) for every task, each once, in whatever order they end; threads begin them in their own. The first
-    failure stops the rest.
-
-    scheduler: "threads", "processes" (of `workers`) or the address of a Dask scheduler, tcp://HOST:PORT or tls://. KeyboardInterrupt stops the
-    kernels. apart: what takes the place of `function` for a task that killed its worker again and again. common: what the workers of a cluster
-    must have in common with this process (likeness.py), asked before any work, and of each once more before its first task.
-    """
-    if scheduler == "threads":
-        _on_threads(function, tasks, shared, workers, take)
-    else:
-        _on_cluster(_Work(function, apart, shared, common, uuid.uuid4().hex), tasks, scheduler, workers, take)
+    """One round of tasks, with workers of its own (`opened`, Spread.run)."""
+    with opened(scheduler, workers, common) as spread:
+        spread.run(function, tasks, shared, take, apart)
 
 
 def _on_threads(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, workers: int, take: Callable[[R], None]) -> None:
@@ -143,30 +179,24 @@ class _Sent(Generic[T]):
     apart: int = 0
 
 
-def _on_cluster(work: _Work[T, S, R], tasks: Sequence[T], scheduler: str, workers: int, take: Callable[[R], None]) -> None:
+def _on_cluster(work: _Work[T, S, R], tasks: Sequence[T], client: Any, slots: int, take: Callable[[R], None]) -> None:
     from distributed import as_completed
 
-    with connected(scheduler, workers, work.common) as (client, slots):
-        # the result of a task, not scattered data: it is made again where the worker that held it is lost
-        everywhere = client.submit(_itself, work, pure=False)
-        waiting = iter(map(_Sent, tasks))
-        of_future: dict[str, _Sent[T]] = {}
+    # the result of a task, not scattered data: it is made again where the worker that held it is lost
+    everywhere = client.submit(_itself, work, pure=False)
+    waiting = iter(map(_Sent, tasks))
+    of_future: dict[str, _Sent[T]] = {}
 
-        def submit(some: Sequence[_Sent[T]]) -> list[Any]:
-            futures = [client.submit(_worker_call, one.task, everywhere, bool(one.apart), pure=False) for one in some]
-            of_future.update({future.key: one for future, one in zip(futures, some, strict=True)})
-            return futures
+    def submit(some: Sequence[_Sent[T]]) -> list[Any]:
+        futures = [client.submit(_worker_call, one.task, everywhere, bool(one.apart), pure=False) for one in some]
+        of_future.update({future.key: one for future, one in zip(futures, some, strict=True)})
+        return futures
 
-        flow = as_completed(submit(list(islice(waiting, WINDOW * slots))))
-        try:
-            for future in _as_they_end(flow, client):
-                again = _taken(future, of_future.pop(future.key), work.apart is not None, take)
-                future.release()
-                flow.update(submit([again] if again else list(islice(waiting, 1))))
-        except BaseException:
-            if scheduler != "processes" and client.status == "running":
-                _stop_workers(client, work.run)
-            raise
+    flow = as_completed(submit(list(islice(waiting, WINDOW * slots))))
+    for future in _as_they_end(flow, client):
+        again = _taken(future, of_future.pop(future.key), work.apart is not None, take)
+        future.release()
+        flow.update(submit([again] if again else list(islice(waiting, 1))))
 
 
 def _as_they_end(flow: Any, client: Any) -> Iterator[Any]:

@@ -64,19 +64,22 @@ class Hashed:
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Any]:
-    """A file beside `path`, synced and renamed to it at the end, removed where anything fails."""
+def atomic(path: Path, lasting: bool = True) -> Iterator[Any]:
+    """A file beside `path`, synced (where it is a lasting one, to be there after a power cut) and renamed to it at the end, removed where anything
+    fails."""
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with beside.open("wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    sync(path.parent)
+    if lasting:
+        sync(path.parent)
 
 
 @contextmanager

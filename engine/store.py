@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from ipvalue.files import file_errors, file_system, is_object_store
+from ipvalue.files import file_errors, file_system, is_object_store, open_binary
 from ipvalue.schema import InputError, nearest
 from ipvalue.storage import Hashed, Written, atomic, digest_of, lock, reading, sync, uploaded, writing
 
@@ -262,12 +262,12 @@ class Store:
         self._remove_hidden()
 
     @contextmanager
-    def _creating(self, name: str) -> Iterator[Hashed]:
+    def _creating(self, name: str, lasting: bool = True) -> Iterator[Hashed]:
         """A file that appears under its name only when it is whole. Raises RunError naming it where that fails (a full disk, say)."""
         path = self._path(name)
         with writing(f"{self.location}/{name}"):
             self._make_directory(path.rsplit("/", 1)[0])
-            with atomic(Path(path)) if self.is_local else uploaded(self.fs, path) as file:
+            with atomic(Path(path), lasting) if self.is_local else uploaded(self.fs, path) as file:
                 yield Hashed(file)
 
     def write_parquet(self, name: str, table: pa.Table, dense: Collection[str] = (), split: Collection[str] = ()) -> Written:
@@ -288,10 +288,10 @@ class Store:
             )
         return file.written(name, table.num_rows)
 
-    def write_ipc(self, name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Written:
-        """Writes batches as they come to an uncompressed Arrow IPC file, which can be memory-mapped."""
+    def write_ipc(self, name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, lasting: bool = True) -> Written:
+        """Writes batches as they come to an uncompressed Arrow IPC file, which can be memory-mapped. lasting: not for this run alone."""
         rows = 0
-        with self._creating(name) as file, pa.ipc.new_file(file, schema) as writer:
+        with self._creating(name, lasting) as file, pa.ipc.new_file(file, schema) as writer:
             for batch in batches:
                 writer.write_batch(batch)
                 rows += batch.num_rows
@@ -395,13 +395,13 @@ class Store:
 
     def read_ipc_batch(self, name: str, number: int) -> pa.RecordBatch:
         """One record batch of an Arrow IPC file of the result; the others are not read. Raises InputError where it is damaged."""
-        with reading(f"{self.location}/{name}"), self.fs.open(self._path(name), "rb") as file:
-            return pa.ipc.open_file(pa.PythonFile(file, mode="r")).get_batch(number)
+        with reading(f"{self.location}/{name}"), open_binary(self.place(name)) as file:
+            return pa.ipc.open_file(file).get_batch(number)
 
     def ipc_batches(self, name: str) -> Iterator[pa.RecordBatch]:
         """The record batches of an Arrow IPC file of the result, one held at a time. Raises InputError where it is damaged."""
-        with reading(f"{self.location}/{name}"), self.fs.open(self._path(name), "rb") as file:
-            opened = pa.ipc.open_file(pa.PythonFile(file, mode="r"))
+        with reading(f"{self.location}/{name}"), open_binary(self.place(name)) as file:
+            opened = pa.ipc.open_file(file)
             for number in range(opened.num_record_batches):
                 yield opened.get_batch(number)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from importlib.metadata import version
@@ -15,22 +15,26 @@ import pyarrow as pa
 
 from ipvalue.backend import Backend, default_backend, kernel
 from ipvalue.constants import NUMERICS_VERSION
-from ipvalue.execute import Progress
+from ipvalue.execute import Interrupted, Progress
 from ipvalue.explain import match, stages, tables
 from ipvalue.explain.ledger import Ledger
+from ipvalue.explain.room import MARK, check_shared, room
 from ipvalue.explain.task import ASSETS, Found, Plan, explain_share
 from ipvalue.explain.way import Way
 from ipvalue.explain.worth import width
 from ipvalue.fingerprint import differences
 from ipvalue.inputs import Inputs, reopened
+from ipvalue.job import Job, make_job
+from ipvalue.likeness import common_ground
 from ipvalue.memory import available_memory, parse_memory
-from ipvalue.schema import InputError
-from ipvalue.spread import run as spread
+from ipvalue.schema import InputError, did_you_mean
+from ipvalue.spread import Spread, opened
 from ipvalue.storage import Written
-from ipvalue.store import Store
+from ipvalue.store import LOCK, MANIFEST, Store
 from ipvalue.totals import totals_bytes
 
 STEPS_FILE, RECORD = "explain.parquet", "explain.json"
+_OPTIONS = ("group_by", "workers", "scheduler", "memory")
 _GIB = 1 << 30
 
 
@@ -69,7 +73,7 @@ def explain(old: str | Path, new: str | Path, *, out: str | Path | None = None, 
     """Why the value moved from one results directory to another, step by step.
 
     out: a directory for explain.parquet, assets/ and explain.json; without it the tables are kept in memory. options: group_by (by default the
-    columns that both results are grouped by, else none), workers, scheduler (threads or processes), memory.
+    columns that both results are grouped by, else none), workers, scheduler (as of `value`), memory.
     Raises InputError where a result or what it was made of is not there any more as it was, and RunError where the work fails.
     """
     if out is not None:
@@ -82,19 +86,39 @@ def explain(old: str | Path, new: str | Path, *, out: str | Path | None = None, 
 
 def explain_into(old: str, new: str, out: str | None, options: Mapping[str, Any], progress: Progress | None) -> Explanation:
     """The same; without `out` nothing is written, and what the steps did to single rights is not kept."""
-    store = None if out is None else Store(out)
+    given, store = _checked(options), None if out is None else Store(out)
     if store is not None:
         _check_empty(store)
-    given = {name: value for name, value in options.items() if value is not None}
-    if given.get("scheduler", "threads") not in ("threads", "processes"):
-        raise InputError(f"scheduler is {given['scheduler']!r}: it must be threads or processes, which see this machine's temporary files")
-    with kernel.DefaultArithmetic(), _both(Store(old), Store(new), given) as (before, after):
-        try:
+    try:
+        with kernel.DefaultArithmetic(), _whole_or_not(store), _both(Store(old), Store(new), given) as (before, after):
             return _explained(before, after, store, progress)
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; nothing of the explanation is kept") from None
+
+
+def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given. Raises InputError naming one that cannot be."""
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        if name not in _OPTIONS:
+            raise InputError(f"{name} is no option of explain{did_you_mean(name, _OPTIONS)}")
+    make_job(given)
+    return given
+
+
+@contextmanager
+def _whole_or_not(store: Store | None) -> Iterator[None]:
+    """A directory that nobody else writes to meanwhile, and in which nothing stays where the work does not end well."""
+    if store is None:
+        yield
+        return
+    with store.locked():
+        try:
+            yield
         except BaseException:
-            if store is not None:
-                store.remove(STEPS_FILE)
-                store.discard()
+            for name in (RECORD, STEPS_FILE):
+                store.remove(name)
+            store.discard()
             raise
 
 
@@ -157,36 +181,46 @@ def _explained(before: _Result, after: _Result, store: Store | None, progress: P
     """Lays both sides out by rights, explains them share by share, and writes what came of it."""
     count = match.shares(max(before.inputs.portfolio.rows, after.inputs.portfolio.rows))
     job = after.inputs.run.job
+    check_shared(job, [one for one in (before.store, after.store, store) if one is not None])
     found = stages.stages(before.inputs, after.inputs, job.threads_of_task(count))
     other_engine = any(before.manifest[name] != this for name, this in _VERSIONS.items())
     way = Way(found, before.store.location, after.store.location, other_engine)
     sampling = [stage.appraiser.sampling for stage in (found[0], found[-1]) if stage.appraiser is not None]
     ledger = Ledger(job.group_by, (sampling[0], sampling[1]))
     parts: list[Written] = []
-    with tempfile.TemporaryDirectory(prefix="ipvalue-explain-") as folder:
-        layout = match.Layout(Path(folder), count, before.side, after.side)
+    limit, done = parse_memory(job.memory) if job.memory else available_memory(), 0
+
+    def take(one: Found) -> None:
+        nonlocal done
+        ledger.merge(one.ledger)
+        _check_memory(ledger, job.workers_here, limit)
+        parts.extend([one.part] if one.part else [])
+        done += 1
+        if progress:
+            progress(done, count)
+
+    with room(job, store) as folder, _workers(job, before, after, folder) as workers:
+        pieces = [*before.pieces("old"), *after.pieces("new")]
+        layout = match.Layout(folder, count, before.side, after.side, match.files_of(pieces))
         try:
-            spread(match.lay_out, [*before.pieces("old"), *after.pieces("new")], layout, job.scheduler, job.threads, lambda rows: None)
+            workers.run(match.lay_out, pieces, layout, lambda rows: None)
         finally:
             layout.streams.release()
-        limit, done = parse_memory(job.memory) if job.memory else available_memory(), 0
-
-        def take(one: Found) -> None:
-            nonlocal done
-            ledger.merge(one.ledger)
-            _check_memory(ledger, job.threads, limit)
-            parts.extend([one.part] if one.part else [])
-            done += 1
-            if progress:
-                progress(done, count)
-
-        spread(explain_share, list(range(count)), Plan(layout, way, job.group_by, ledger.sampling, store), job.scheduler, job.threads, take)
+        workers.run(explain_share, list(range(count)), Plan(layout, way, job.group_by, ledger.sampling, store), take)
     steps = _listed(way, ledger)
     table = tables.steps_table(ledger, steps)
     rows = table.slice(0, len(steps)).to_pylist()
     before.check(rows[0])
     after.check(rows[-1])
     return _written(table, _record(before, after, job.group_by, steps), sorted(parts, key=lambda part: part.name), store)
+
+
+def _workers(job: Job, before: _Result, after: _Result, folder: Store) -> AbstractContextManager[Spread]:
+    """Those that the work is spread over; of a cluster's it is asked before whether they see what is read, and where it is laid out."""
+    if job.is_local:
+        return opened(job.scheduler, job.threads)
+    places = [place for one in (before, after) for place in (one.inputs.tasks[0].unit.path, one.store.place(MANIFEST))]
+    return opened(job.scheduler, job.threads, common_ground(job.backend, [*places, folder.place(MARK)]))
 
 
 _VERSIONS = {"ipvalue": version("ipvalue"), "numerics_version": NUMERICS_VERSION}
@@ -233,5 +267,6 @@ def _written(table: pa.Table, record: dict[str, Any], parts: list[Written], stor
 
 
 def _check_empty(store: Store) -> None:
-    if store.fs.exists(store.root) and (not store.fs.isdir(store.root) or store.fs.ls(store.root, detail=False)):
+    there = store.fs.ls(store.root, detail=False) if store.fs.isdir(store.root) else [store.root] if store.fs.exists(store.root) else []
+    if any(not path.endswith(f"/{LOCK}") for path in there):
         raise InputError(f"{store.location}: is there already and not an empty directory: name another --out")

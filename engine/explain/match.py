@@ -1,23 +1,24 @@
 """Rights of two results side by side, in whatever order their files hold them: both sides are laid out by a hash of asset_id, a share at a time.
 
-The layout is a folder of Arrow IPC files, one for each piece that was read; batch b of every file holds what belongs to share b.
+The layout is a directory of Arrow IPC files, one for each piece that was read; batch b of every file holds what belongs to share b.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ipvalue.explain.room import is_there
 from ipvalue.intake import Duplicates, Streams, Unit, hash_ids, read
-from ipvalue.schema import Column, InputError
-from ipvalue.storage import Written, writing
+from ipvalue.schema import Column, InputError, RunError
+from ipvalue.storage import Written
 from ipvalue.store import Store
 
 ID = "asset_id"
@@ -57,16 +58,22 @@ class Piece:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where both sides are laid out; picklable."""
+    """Where both sides are laid out, in how many shares, in which files of each kind; picklable."""
 
-    folder: Path
+    store: Store
     count: int
     old: Side
     new: Side
+    files: Mapping[str, Sequence[str]]
     streams: Streams = field(default_factory=Streams)
 
     def side(self, kind: str) -> Side:
         return self.old if kind.startswith("old") else self.new
+
+    def check(self) -> None:
+        """Raises RunError where it is gone: the explanation has ended without this worker, which is to write nothing more."""
+        if not is_there(self.store):
+            raise RunError(f"{self.store.location}: is gone, so the explanation was stopped")
 
 
 def pieces(kind: str, units: Sequence[Unit], files: Sequence[Written]) -> list[Piece]:
@@ -76,20 +83,32 @@ def pieces(kind: str, units: Sequence[Unit], files: Sequence[Written]) -> list[P
     return found + [Piece(f"{kind}-rejects", number, one) for number, one in enumerate(files) if one.name == "rejects.parquet"]
 
 
+def files_of(laid_out: Sequence[Piece]) -> dict[str, list[str]]:
+    """The files of the layout of some pieces, by kind."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for piece in laid_out:
+        found[piece.kind].append(piece.file)
+    return dict(found)
+
+
 def lay_out(piece: Piece, layout: Layout) -> int:
-    """Writes one piece by shares; gives its rows. Raises InputError where its file is damaged or is not what it was."""
+    """Writes one piece by shares; gives its rows. Raises InputError where its file is damaged or is not what it was, RunError where it is
+    not wanted any more."""
     side = layout.side(piece.kind)
     table = _rows(piece.source, side, layout.streams) if isinstance(piece.source, Unit) else _stored(piece, side)
     share = (hash_ids(table[ID].combine_chunks()) % np.uint64(layout.count)).astype(np.int64) if table.num_rows else np.empty(0, np.int64)
     order = np.argsort(share, kind="stable")
     sorted_table = table.take(pa.array(order)).combine_chunks()
     ends = np.searchsorted(share[order], np.arange(layout.count + 1))
-    path = layout.folder / piece.file
-    with writing(str(path)), path.open("wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-        for first, last in pairwise(ends):
-            batches = sorted_table.slice(first, last - first).to_batches()
-            writer.write_batch(batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema))
-    return int(table.num_rows)
+    layout.check()
+    shared_out = (_one_batch(sorted_table.slice(first, last - first)) for first, last in pairwise(ends))
+    return layout.store.write_ipc(piece.file, table.schema, shared_out, lasting=False).rows
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    """A table in one piece as a batch, also where it holds nothing."""
+    batches = table.to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema)
 
 
 def _rows(unit: Unit, side: Side, streams: Streams) -> pa.Table:
@@ -111,11 +130,10 @@ def _stored(piece: Piece, side: Side) -> pa.Table:
 def load(layout: Layout, kind: str, share: int, schema: pa.Schema) -> pa.Table:
     """What belongs to a share of one kind, every column of `schema`, by asset_id."""
     tables = []
-    for path in sorted(layout.folder.glob(f"{kind}-*.arrow")):
-        with pa.memory_map(str(path)) as file:
-            batch = pa.ipc.open_file(file).get_batch(share)
-            columns = [batch[one.name] if one.name in batch.schema.names else pa.nulls(batch.num_rows, one.type) for one in schema]
-            tables.append(pa.Table.from_arrays(columns, schema=schema))
+    for name in layout.files.get(kind, ()):
+        batch = layout.store.read_ipc_batch(name, share)
+        columns = [batch[one.name] if one.name in batch.schema.names else pa.nulls(batch.num_rows, one.type) for one in schema]
+        tables.append(pa.Table.from_arrays(columns, schema=schema))
     table = pa.concat_tables(tables) if tables else schema.empty_table()
     return table.take(pc.sort_indices(table[ID])).combine_chunks()
 
@@ -184,9 +202,7 @@ def _valued(rows: pa.Table, values: pa.Table, side: Side) -> Rights:
     if place.null_count:
         lost = values[ID].combine_chunks().filter(place.is_null())[0]
         raise InputError(f"{side.store.location}: has a value for asset_id {lost.as_py()!r}, which its portfolio does not: value it again")
-    batches = rows.take(place).combine_chunks().to_batches()
-    batch = batches[0] if batches else pa.RecordBatch.from_pylist([], rows.schema)
-    return Rights(batch, values["value"].combine_chunks().to_numpy())
+    return Rights(_one_batch(rows.take(place).combine_chunks()), values["value"].combine_chunks().to_numpy())
 
 
 def _is_in(ids: pa.Array, others: pa.ChunkedArray) -> npt.NDArray[np.bool_]:

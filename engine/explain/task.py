@@ -56,6 +56,7 @@ def explain_share(number: int, plan: Plan) -> Found:
         for rights, steps, go in ((share.leaving, _leaving(share, plan), leave), (share.arriving, _arriving(share), arrive)):
             for place, block in enumerate(_blocks(rights, plan)):
                 touches += go(block, steps.slice(place * _rows(plan), len(block)), plan.way, found.ledger)
+        plan.layout.check()
         if plan.store is not None and touches:
             found.part = plan.store.write_parquet(f"assets/part-{number:05d}.parquet", _table(touches, plan.way))
         return found

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 from fsspec.implementations.local import LocalFileSystem
 
-from ipvalue.files import client_errors, file_errors, file_system, first_line
+from ipvalue.files import client_errors, file_errors, file_system, first_line, open_binary
 from ipvalue.intake.shared import Batches, Streams
 from ipvalue.schema import InputError, did_you_mean_file
 
@@ -89,18 +89,6 @@ def can_be_read(path: str) -> bool:
     except file_errors():
         return False
     return True
-
-
-def open_binary(path: str) -> pa.NativeFile:
-    """A readable Arrow file.
-
-    Not a memory map, which would end the process (SIGBUS) where a file is cut short while it is read, and is no faster: Arrow copies what it reads
-    of a file by columns.
-    """
-    fs, inner = file_system(path)
-    if isinstance(fs, LocalFileSystem):
-        return pa.OSFile(inner)
-    return pa.PythonFile(fs.open(inner, "rb"), mode="r")
 
 
 def digest(path: str) -> str:

@@ -13,6 +13,7 @@ from commandline import MARKET, ROWS, contents, run, table, value
 from rich.cells import cell_len
 
 import ipvalue as iv
+from ipvalue import cluster
 from ipvalue.report.terminal import money
 from ipvalue.report.waterfall import Line, Scale, bar, scale
 
@@ -150,12 +151,35 @@ def test_two_currencies() -> None:
 
 
 @pytest.mark.usefixtures("both")
-def test_a_cluster_is_refused() -> None:
-    ran = run("explain", "old", "new", "--scheduler", "tcp://127.0.0.1:1")
-    assert (ran.code, ran.sentence) == (
-        2,
-        "scheduler is 'tcp://127.0.0.1:1': it must be threads or processes, which see this machine's temporary files",
-    )
+def test_options_that_cannot_be() -> None:
+    ran = run("explain", "old", "new", "--scheduler", "process")
+    told = "scheduler: 'process' must be threads, processes or tcp://HOST:PORT (or tls://): did you mean processes?"
+    assert (ran.code, ran.sentence) == (2, told)
+    with pytest.raises(iv.InputError, match=r"^scheduled is no option of explain: did you mean scheduler\?$"):
+        iv.explain("old", "new", scheduled="threads")
+
+
+HELD = "memory://explained"
+
+
+@pytest.mark.usefixtures("both")
+@pytest.mark.parametrize("places", [(f"{HELD}/old", "new", "why"), ("old", f"{HELD}/old", "why"), ("old", "new", f"{HELD}/why")])
+def test_other_processes_do_not_see_what_is_in_memory(places: tuple[str, str, str]) -> None:
+    iv.value("before.parquet", market="market.toml", paths=64, out=f"{HELD}/old", overwrite=True)
+    (held,) = (place for place in places if place.startswith(HELD))
+    with pytest.raises(iv.InputError, match=f"^{held}: other processes do not see this one's memory: use --scheduler threads or name another"):
+        iv.explain(*places[:2], out=places[2], scheduler="processes")
+    assert not Path("why").exists()
+    assert iv.explain(*places[:2], out=places[2]).record["old"]["location"] == places[0]
+
+
+@pytest.mark.usefixtures("both")
+def test_a_cluster_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+    ran = run("explain", "old", "new", "--out", "why", "--scheduler", "tcp://127.0.0.1:9")
+    assert ran.code == 1
+    assert ran.sentence.startswith("tcp://127.0.0.1:9: no Dask scheduler answers there (")
+    assert not Path("why").exists()
 
 
 def test_no_result() -> None:

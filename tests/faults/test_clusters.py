@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from commandline import MARKET, contents
 from portfolios import ASSUMPTIONS, random_portfolio
 
-from ipvalue import check, value
+from ipvalue import check, explain, value
 from ipvalue.likeness import common_ground, lacking
 from ipvalue.schema import RunError
 
@@ -49,9 +50,14 @@ def furnished(folder: Path) -> Path:
 
 def command(work: Path, out: str, *options: str, paths: int = 8_000) -> subprocess.Popen[str]:
     """`ipvalue value` on the portfolio, beside this process."""
-    line = [sys.executable, "-c", "from ipvalue.cli import main; main()", "value", "portfolio.parquet", "--assumptions", "assumptions.toml"]
-    line += ["--out", out, "--group-by", "sector", "--paths", str(paths), "--log-json", *options]
-    return subprocess.Popen(line, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    options = ("--assumptions", "assumptions.toml", "--group-by", "sector", "--paths", str(paths), *options)
+    return beside(work, "value", "portfolio.parquet", "--out", out, *options)
+
+
+def beside(work: Path, *line: str) -> subprocess.Popen[str]:
+    """A command beside this process."""
+    call = [sys.executable, "-c", "from ipvalue.cli import main; main()", *line, "--log-json"]
+    return subprocess.Popen(call, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def ended(process: subprocess.Popen[str], seconds: float = 240.0) -> tuple[int, list[dict[str, Any]]]:
@@ -117,6 +123,10 @@ def test_the_dashboard_is_named(work: Path) -> None:
 # ------------------------------------------------------------------------------------------------- workers that are not fit
 
 
+def valued(work: Path, address: str) -> None:
+    value(work / "portfolio.parquet", market=work / "market.toml", scheduler=address, out=work / "out", paths=10)
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Cluster]:
     """A scheduler without workers, which each test brings and takes away again."""
@@ -124,7 +134,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Clust
         yield made
 
 
-def refusal(work: Path, cluster: clusters.Cluster, site: str) -> tuple[str, str]:
+def refusal(work: Path, cluster: clusters.Cluster, site: str, begin: Callable[[Path, str], object] = valued) -> tuple[str, str]:
     """What a run says to a worker that reads `site` as it starts, its address aside; nothing may be left of the run."""
     (work / "sitecustomize.py").write_text(site)
     worker = cluster.add_worker("--no-nanny", env={"PYTHONPATH": str(work)})
@@ -132,11 +142,12 @@ def refusal(work: Path, cluster: clusters.Cluster, site: str) -> tuple[str, str]
     before = contents(work)
     try:
         with pytest.raises(RunError) as raised:
-            value(work / "portfolio.parquet", market=work / "market.toml", scheduler=cluster.address, out=work / "out", paths=10)
+            begin(work, cluster.address)
     finally:
         worker.kill()
         worker.wait()
     assert contents(work) == before
+    assert not (work / "out").exists()
     subject, address, rest = str(raised.value).split(" ", 2)
     assert subject == "worker"
     assert address.startswith("tcp://127.0.0.1:")
@@ -195,3 +206,57 @@ def test_a_check_on_a_cluster(work: Path, cluster: clusters.Cluster) -> None:
         worker.kill()
         worker.wait()
     assert found.rows == ROWS
+
+
+# ------------------------------------------------------------------------------------------------------------- explain
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two results that an explanation takes a core some seconds for, and in `why` what lies between them."""
+    folder = furnished(tmp_path_factory.mktemp("both"))
+    later = MARKET.replace("2026-11-22", "2027-05-22").replace("0.017, ", "0.03, ")
+    for name, text in (("old", MARKET), ("new", later)):
+        value(folder / "portfolio.parquet", market=tomllib.loads(text), assumptions=folder / "assumptions.toml", out=folder / name, paths=8_000)
+    explain(folder / "old", folder / "new", out=folder / "why")
+    return folder
+
+
+def explaining(both: Path, out: Path, address: str) -> subprocess.Popen[str]:
+    return beside(both, "explain", str(both / "old"), str(both / "new"), "--out", str(out), "--scheduler", address)
+
+
+def test_a_worker_is_killed_while_it_explains(both: Path, tmp_path: Path) -> None:
+    with clusters.started(tmp_path, 2) as cluster:
+        process = explaining(both, tmp_path / "why", cluster.address)
+        begun(process)
+        cluster.processes_of_workers()[0].kill()
+        code, events = ended(process)
+    assert code == 0, events
+    assert contents(tmp_path / "why") == contents(both / "why")
+
+
+def test_the_scheduler_is_killed_while_its_workers_explain(both: Path, tmp_path: Path) -> None:
+    """A sentence in seconds, and nothing is left, neither of the tables nor of what the workers saw between them."""
+    with clusters.started(tmp_path, 1) as cluster:
+        process = explaining(both, tmp_path / "why", cluster.address)
+        begun(process)
+        cluster.scheduler.kill()
+        code, events = ended(process, SECONDS)
+    assert code == 1, events
+    assert events[-1]["text"] == "the Dask scheduler was lost: look at its log, and start it again"
+    assert not (tmp_path / "why").exists()
+
+
+NOT_SEEN = "from ipvalue import likeness\nlikeness._unseen = lambda place: ' (there is no such file)' if place.endswith({!r}) else ''\n"
+
+
+@pytest.mark.parametrize("place", ["portfolio.parquet", "old/manifest.json", "new/manifest.json", "begun"])
+def test_a_worker_that_does_not_see_what_is_explained(place: str, both: Path, tmp_path: Path, cluster: clusters.Cluster) -> None:
+    def begin(work: Path, address: str) -> None:
+        explain(both / "old", both / "new", out=work / "out", scheduler=address)
+
+    _, rest = refusal(tmp_path, cluster, NOT_SEEN.format(place), begin)
+    folder = tmp_path / "out" / ".layout-" if place == "begun" else both
+    assert rest.startswith(f"does not see {folder}")
+    assert rest.endswith(f"{place} (there is no such file): name a file system that all machines share, or a URL")

@@ -72,6 +72,17 @@ def test_processes(folder: Path, tmp_path: Path) -> None:
     assert contents(tmp_path / "why") == contents(folder / "why")
 
 
+def test_a_cluster(folder: Path, cluster: str, tmp_path: Path) -> None:
+    """What its workers see between the two lies among the tables, and is gone at the end."""
+    iv.explain(folder / "old", folder / "new", out=tmp_path / "why", scheduler=cluster)
+    assert contents(tmp_path / "why") == contents(folder / "why")
+    assert {path.name for path in (tmp_path / "why").iterdir()} == {"assets", "explain.parquet", "explain.json"}
+
+
+def test_a_cluster_and_tables_in_memory(folder: Path, expected: dict[str, str], cluster: str) -> None:
+    assert digests(iv.explain(folder / "old", folder / "new", scheduler=cluster)) == expected
+
+
 def test_the_order_of_rows(folder: Path, expected: dict[str, str], tmp_path: Path) -> None:
     turned(OLD).valued(tmp_path / "old")
     NEW.valued(tmp_path / "new")

@@ -74,13 +74,14 @@ def _print(found: Explanation, top: int, width: int) -> None:
 
 
 def _print_waterfall(whole: Sequence[Line], width: int) -> None:
-    """Lines of at most `width` characters: on a narrow terminal labels are cut, then the errors left out, then the bars."""
+    """Lines of at most `width` characters: on a narrow terminal labels are cut, then numbers of rights left out, then errors, then bars."""
     on = scale(whole)
     amounts = [line.signed for line in whole]
     errors = ["" if line.error is None else f"± {money(line.error)}" for line in whole]
+    rights = [count(line.rights, "right") for line in whole]
     marks = [_NOISE if line.significant is False else "" for line in whole]
     label = min(max(cell_len(line.label) for line in whole), _LONGEST_LABEL)
-    columns = [amounts, errors, marks]
+    columns = [amounts, errors, rights, marks]
     sizes = [max(map(len, texts)) for texts in columns]
 
     def rest() -> int:
@@ -88,8 +89,9 @@ def _print_waterfall(whole: Sequence[Line], width: int) -> None:
 
     if rest() < _LEAST_BAR:
         label = min(label, max(_SHORT_LABEL, label + rest() - _LEAST_BAR))
-    if rest() < _LEAST_BAR:
-        sizes[1] = 0
+    for column in (2, 1):
+        if rest() < _LEAST_BAR:
+            sizes[column] = 0
     bars = rest() if rest() >= _LEAST_BAR else 0
     for i, line in enumerate(whole):
         cells = [f"{texts[i]:>{size}}" for texts, size in zip(columns, sizes, strict=True) if size]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import portfolios
 import pyarrow as pa
 import pyarrow.parquet as pq
+from scipy import stats
 
 import ipvalue as iv
 
@@ -110,3 +111,17 @@ def amounts(found: iv.Explanation, group: tuple[str | None, ...] | None = None) 
 def moving(found: iv.Explanation) -> set[str]:
     """The steps that moved anything."""
     return {step for step, amount in amounts(found).items() if amount}
+
+
+def scores(rows: Iterable[Mapping[str, Any]]) -> list[float]:
+    """Amounts in their standard errors, of rows that have one above 0."""
+    return [float(row["amount"]) / row["standard_error"] for row in rows if row["standard_error"]]
+
+
+def beyond_chance(found: Sequence[float], sampler: str) -> bool:
+    """Whether the greatest of so many scores is beyond what noise alone passes once in a thousand times, whatever depends on whatever (Bonferroni).
+
+    Errors under sobol are those of 16 replicates, less what a control takes.
+    """
+    limit = stats.t(14).isf(5e-4 / len(found)) if sampler == "sobol" else stats.norm.isf(5e-4 / len(found))
+    return max(map(abs, found)) > limit

@@ -20,7 +20,7 @@ LABELS = {
     "sampling": "sampling",
     "time": "passage of time",
     "periods": "periods",
-    "curves": "curves",
+    "curves": "interest rates",
     "fx": "exchange rates",
     "factors": "factor correlation",
     "assumptions": "assumptions",

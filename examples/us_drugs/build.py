@@ -1,10 +1,10 @@
 """Builds portfolio.parquet, market.toml and assumptions.toml from the small public tables in sources/.
 
-    python build.py [--sources FOLDER] [--out FOLDER]
+    python build.py [--sources FOLDER] [--out FOLDER] [--date 2017-12-31] [--edition 2026-05-07]
 
 One asset is the family of US patents behind one brand in the FDA's Orange Book, with the brand's Medicare Part D
-spending of 2017 as its revenue, valued as of 2017-12-31. README.md says how each figure is made and what the portfolio
-is not.
+spending of 2017 (the last year known, or that of an earlier date) as its revenue, valued as of 2017-12-31 or another
+date that sources/treasury_par.csv has yields of. README.md says how each figure is made and what the portfolio is not.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ FEES_SOURCE = (
     "37 CFR 1.20(e)-(g) as amended by 78 FR 4212 (2013-01-18), in force 2013-03-19 to 2020-10-01, undiscounted; "
     "four times the micro-entity fees at shomat.com/micro.html"
 )
+# Substances that became biological products by law on 2020-03-23 (Pub. L. 111-148, 7002(e)(4)): no later edition of the
+# Orange Book lists their patents, whether they live or not.
+BIOLOGICS = ("Insulin", "Lipase", "Sacrosidase", "Somatropin", "Taliglucerase", "Tesamorelin")
 TERM = 20.0  # years from filing
 PENDENCY = 2.0  # years from filing to grant: 24.2 months, USPTO Performance and Accountability Report 2017
 
@@ -67,8 +70,12 @@ class GrantDates:
         return date.fromordinal(round(self.days[i - 1] + share * (self.days[i] - self.days[i - 1])))
 
 
-def listed_patents(path: Path) -> dict[str, tuple[str, dict[str, date]]]:
-    """Application number -> (oldest edition that lists it, {patent number: expiry}).
+Listed = dict[str, dict[str, dict[str, date]]]
+"""Application number -> edition -> {patent number: expiry}."""
+
+
+def listed_patents(path: Path) -> Listed:
+    """What each edition of the Orange Book lists.
 
     A patent with paediatric exclusivity is listed twice, the second time as NUMBER*PED with six more months: the later
     date counts.
@@ -78,39 +85,45 @@ def listed_patents(path: Path) -> dict[str, tuple[str, dict[str, date]]]:
         patents = listed[r["appl_no"]][r["edition"]]
         number = r["patent_no"].removesuffix("*PED")
         patents[number] = max(patents.get(number, date.min), r["expiry_date"])
-    return {application: min(editions.items()) for application, editions in listed.items()}
+    return {application: dict(editions) for application, editions in listed.items()}
 
 
-def family(applications: list[str], listed: dict[str, tuple[str, dict[str, date]]]) -> dict[str, date]:
-    """All patents of a brand in the oldest edition that lists any of its applications."""
-    known = [listed[a] for a in applications if a in listed]
-    oldest = min(edition for edition, _ in known)
-    patents: dict[str, date] = {}
-    for edition, of_application in known:
-        if edition == oldest:
-            for number, expiry in of_application.items():
-                patents[number] = max(patents.get(number, date.min), expiry)
-    return patents
+def family(applications: list[str], listed: Listed, edition: str | None = None) -> dict[str, date]:
+    """All patents of a brand in an edition: in the oldest one that lists any of its applications, or in the one named.
+
+    No edition lists a patent that has expired. So to what the one named lists is added what earlier ones list and had
+    expired by then; what they list with a later expiry was taken off the list.
+    """
+    of_brand: defaultdict[str, dict[str, date]] = defaultdict(dict)
+    for application in applications:
+        for name, patents in listed.get(application, {}).items():
+            for number, expiry in patents.items():
+                of_brand[name][number] = max(of_brand[name].get(number, date.min), expiry)
+    if edition is None:
+        return of_brand[min(of_brand)]
+    earlier = [patents for name, patents in sorted(of_brand.items()) if name < edition]
+    expired = {number: expiry for patents in earlier for number, expiry in patents.items() if expiry <= date.fromisoformat(edition)}
+    return expired | of_brand.get(edition, {})
 
 
-def scheduled(patents: dict[str, date], grants: GrantDates) -> str | None:
+def scheduled(patents: dict[str, date], grants: GrantDates, on: date = VALUATION_DATE) -> str | None:
     """The patent whose fees are paid as a schedule: of those granted by the valuation date the one that expires last.
 
     Of several that expire together the first granted. None where all were granted later.
     """
     granted = [(-expiry.toordinal(), grants.of(number, expiry), number) for number, expiry in patents.items()]
-    known = [key for key in granted if key[1] <= VALUATION_DATE]
+    known = [key for key in granted if key[1] <= on]
     return min(known)[2] if known else None
 
 
-def yearly_fees(patents: dict[str, date], but: str | None, grants: GrantDates) -> float:
+def yearly_fees(patents: dict[str, date], but: str | None, grants: GrantDates, on: date = VALUATION_DATE) -> float:
     """Fees still to come for every patent but one, spread over the family's life."""
     total = 0.0
     for number, expiry in patents.items():
         grant = grants.of(number, expiry)
         if number != but:
-            total += sum(fee for due, fee in FEES.items() if VALUATION_DATE < after(grant, due) < expiry)
-    return total / years_between(VALUATION_DATE, max(patents.values()))
+            total += sum(fee for due, fee in FEES.items() if on < after(grant, due) < expiry)
+    return total / years_between(on, max(patents.values()))
 
 
 # ------------------------------------------------------------------------------------------------ revenue
@@ -149,9 +162,12 @@ def volatility(growth: list[float], pooled: dict[str, float]) -> float:
 # ------------------------------------------------------------------------------------------------ the market
 
 
-def par_yields(path: Path) -> dict[float, float]:
+def par_yields(path: Path, on: date = VALUATION_DATE) -> tuple[str, dict[float, float]]:
+    """The last trading day until a date of those that are known, and its yields by years."""
     with path.open(encoding="utf-8") as file:
-        return {float(r["years"]): float(r["percent"]) / 100.0 for r in csv.DictReader(file)}
+        known = [r for r in csv.DictReader(file) if r["date"] <= on.isoformat()]
+    day = max(r["date"] for r in known)
+    return day, {float(r["years"]): float(r["percent"]) / 100.0 for r in known if r["date"] == day}
 
 
 def zero_rates(par: dict[float, float]) -> dict[float, float]:
@@ -177,18 +193,18 @@ def zero_rates(par: dict[float, float]) -> dict[float, float]:
     return {t: factors[t] ** (-1.0 / t) - 1.0 for t in tenors}
 
 
-def market_text(zero: dict[float, float], names: list[str], correlation: float) -> str:
+def market_text(on: date, day: str, zero: dict[float, float], names: list[str], correlation: float) -> str:
     rows = ",\n".join("    [" + ", ".join("1.0" if i == j else f"{correlation:.2f}" for j in range(len(names))) + "]" for i in range(len(names)))
     # the one-month rate is left out: the first cash falls in the middle of the first year
     kept = {t: r for t, r in zero.items() if t >= 0.25}
     return f"""\
 # Written by build.py.
 currency = "USD"
-valuation_date = {VALUATION_DATE}
+valuation_date = {on}
 steps_per_year = 1
 mid_period = true
 
-# Annual effective zero rates from the US Treasury's par yields of 2017-12-29, the last trading day.
+# Annual effective zero rates from the US Treasury's par yields of {day}, the last trading day.
 [curves.USD]
 tenors = [{", ".join(f"{t:g}" for t in kept)}]
 rates = [{", ".join(f"{r:.6f}" for r in kept.values())}]
@@ -247,7 +263,8 @@ source = "{FEES_SOURCE}"
 # ------------------------------------------------------------------------------------------------ the portfolio
 
 
-def portfolio(sources: Path) -> pa.Table:
+def portfolio(sources: Path, on: date = VALUATION_DATE, edition: str | None = None) -> pa.Table:
+    """The families that live on a date, as an edition (the oldest that lists each brand, unless one is named) has them."""
     figures = tomllib.loads((sources / "figures.toml").read_text(encoding="utf-8"))
     pooled, loading = figures["growth"], figures["factors"]["loading"]
     grants = GrantDates(sources / "patent_dates.csv")
@@ -256,17 +273,20 @@ def portfolio(sources: Path) -> pa.Table:
         factor_of = {r["trade_name"]: r["factor"] for r in csv.DictReader(file)}
     spending: defaultdict[str, dict[int, float]] = defaultdict(dict)
     applications: dict[str, list[str]] = {}
-    for r in pq.read_table(sources / "brand_revenue.parquet").to_pylist():
+    biological: set[str] = set()
+    last_year = min(on.year, LAST_YEAR)
+    for r in pq.read_table(sources / "brand_revenue.parquet", filters=[("year", "<=", last_year)]).to_pylist():
         spending[r["trade_name"]][r["year"]] = r["spending"]
         applications[r["trade_name"]] = r["applications"].split()
-    long_run = par_yields(sources / "treasury_par.csv")[10.0]
+        biological |= {r["trade_name"]} if r["generic_name"].startswith(BIOLOGICS) else set()
+    _, par = par_yields(sources / "treasury_par.csv", on)
 
     assets = []
     for brand, by_year in sorted(spending.items()):
-        if LAST_YEAR not in by_year:
+        patents = family(applications[brand], listed, None if brand in biological else edition)
+        if last_year not in by_year or max(patents.values(), default=on) <= on:
             continue
-        patents = family(applications[brand], listed)
-        main = scheduled(patents, grants)
+        main = scheduled(patents, grants, on)
         growth = own_growth(by_year, pooled)
         assets.append(
             {
@@ -279,13 +299,13 @@ def portfolio(sources: Path) -> pa.Table:
                 "currency": "USD",
                 "grant_date": main and grants.of(main, patents[main]),
                 "expiry_date": max(patents.values()),
-                "revenue": by_year[LAST_YEAR],
+                "revenue": by_year[last_year],
                 "growth": round(first_growth(growth, pooled), 4),
-                "growth_long": round(long_run, 4),
+                "growth_long": round(par[10.0], 4),
                 "growth_fade": round(pooled["fade"], 4),
                 "volatility": round(volatility(growth, pooled), 4),
                 "factor_loading": round(loading[factor_of[brand]], 4),
-                "annual_cost": round(yearly_fees(patents, main, grants), 2),
+                "annual_cost": round(yearly_fees(patents, main, grants, on), 2),
                 "renewal": "optimal",
             }
         )
@@ -293,13 +313,13 @@ def portfolio(sources: Path) -> pa.Table:
     return pa.table({name: pa.array([a[name] for a in assets], kinds.get(name)) for name in assets[0]})
 
 
-def build(sources: Path, out: Path) -> pa.Table:
+def build(sources: Path, out: Path, on: date = VALUATION_DATE, edition: str | None = None) -> pa.Table:
     figures = tomllib.loads((sources / "figures.toml").read_text(encoding="utf-8"))
-    table = portfolio(sources)
-    zero = zero_rates(par_yields(sources / "treasury_par.csv"))
+    table = portfolio(sources, on, edition)
+    day, par = par_yields(sources / "treasury_par.csv", on)
     out.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, out / "portfolio.parquet", compression="zstd")
-    market = market_text(zero, list(figures["factors"]["loading"]), figures["factors"]["correlation"])
+    market = market_text(on, day, zero_rates(par), list(figures["factors"]["loading"]), figures["factors"]["correlation"])
     (out / "market.toml").write_text(market, encoding="utf-8")
     (out / "assumptions.toml").write_text(assumptions_text(figures["cost_of_capital"]), encoding="utf-8")
     return table
@@ -309,8 +329,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Builds the portfolio of US brand drugs.")
     parser.add_argument("--sources", type=Path, default=HERE / "sources", help="folder of the source tables")
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write to")
+    parser.add_argument("--date", type=date.fromisoformat, default=VALUATION_DATE, help="valuation date")
+    parser.add_argument("--edition", help="edition of the Orange Book, as 2026-05-07; by default the oldest that lists each brand")
     options = parser.parse_args()
-    table = build(options.sources, options.out)
+    table = build(options.sources, options.out, options.date, options.edition)
     revenue = sum(table["revenue"].to_pylist())
     print(f"{table.num_rows} families, revenue {revenue / 1e9:.2f} bn USD, written to {options.out}")
 

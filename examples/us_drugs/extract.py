@@ -31,7 +31,7 @@ RAW = {
     "treasury": "rates_fx/us_treasury_par_1990_2021.parquet",
     "capital": "damodaran/wacc_us_2026.csv",
 }
-CURVE_DATE = date(2017, 12, 29)  # the last trading day before the valuation date
+CURVE_DATES = (date(2016, 12, 30), date(2017, 12, 29), date(2019, 12, 31))  # last trading days of years
 SMALLEST = 1e6  # USD of spending: growth from a smaller base is not counted
 
 # Grant dates of the millionth patents: uspto.gov/patents/milestones.
@@ -234,16 +234,18 @@ def categories(join: list[dict[str, Any]], panel: list[dict[str, Any]]) -> dict[
 
 
 def orange_book(raw: list[dict[str, Any]], applications: set[str]) -> pa.Table:
-    """Listed patents of these applications: the oldest edition, and the later ones for applications that it lacks."""
+    """Listed patents of these applications: the oldest edition, the newest, and those between for applications that the
+    oldest lacks."""
     listed: defaultdict[str, set[tuple[str, str, date]]] = defaultdict(set)
     for r in raw:
         if r["appl_no"] in applications:
             edition = r["edition"].removeprefix("latest submission ")
             listed[edition].add((r["appl_no"], r["patent_no"], r["patent_expire_date"].date()))
-    oldest, *later = sorted(listed)
+    oldest, *between, newest = sorted(listed)
     known = {application for application, _, _ in listed[oldest]}
     chosen = [(oldest, *row) for row in sorted(listed[oldest])]
-    chosen += [(edition, *row) for edition in later for row in sorted(listed[edition]) if row[0] not in known]
+    chosen += [(edition, *row) for edition in between for row in sorted(listed[edition]) if row[0] not in known]
+    chosen += [(newest, *row) for row in sorted(listed[newest])]
     columns = zip(*chosen)
     return pa.table(dict(zip(("edition", "appl_no", "patent_no", "expiry_date"), (pa.array(list(c)) for c in columns))))
 
@@ -323,9 +325,10 @@ def extract(raw: Path) -> None:
         ("patent_no", "grant_date"),
         patent_dates(rows(raw / RAW["patents"], ["patent_number", "grant_date"])),
     )
-    par = next(r for r in rows(raw / RAW["treasury"]) if r["date"].date() == CURVE_DATE)
-    tenors = {k: int(k[2:-4]) if k.endswith("year") else int(k[2:-5]) / 12 for k in par if k.startswith("y_")}
-    write_csv("treasury_par.csv", ("date", "years", "percent"), ((CURVE_DATE, round(t, 6), par[k]) for k, t in tenors.items()))
+    par = {r["date"].date(): r for r in rows(raw / RAW["treasury"]) if r["date"].date() in CURVE_DATES}
+    tenors = {k: int(k[2:-4]) if k.endswith("year") else int(k[2:-5]) / 12 for k in par[CURVE_DATES[0]] if k.startswith("y_")}
+    yields = ((day, round(t, 6), par[day][k]) for day in CURVE_DATES for k, t in tenors.items())
+    write_csv("treasury_par.csv", ("date", "years", "percent"), yields)
 
     spending: defaultdict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     factor_of = {}

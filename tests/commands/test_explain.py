@@ -49,12 +49,13 @@ def test_what_is_shown() -> None:
     found = iv.explain("old", "new")
     whole = [row for row in found.steps.to_pylist() if row["owner_id"] is None]
     assert shown.startswith("From 2026-11-22 to 2027-05-22, in CNY\n")
-    labels = ["old value", "rights removed", "passage of time", "curves", "data: royalty_rate", "new rights", "new value"]
+    labels = ["old value", "rights removed", "passage of time", "interest rates", "data: royalty_rate", "new rights", "new value"]
     for label, row in zip(labels, whole, strict=True):
         (line,) = (line for line in shown.splitlines() if line.startswith(label))
         assert money(float(row["amount"])) in line
         if row["standard_error"]:
             assert f"± {money(row['standard_error'])}" in line
+        assert f" {row['assets']} right" in line
         assert ("+" in line) == (label not in ("old value", "new value") and row["amount"] > 0)
     assert any(line.endswith("rights removed") for line in shown.splitlines()[-6:])
 
@@ -104,7 +105,7 @@ def test_other_groups() -> None:
 def test_the_same_result_twice() -> None:
     shown = run("explain", "old", "old").out
     worth = money(_whole("old"))
-    assert [line.split("  ")[0].rstrip() for line in shown.splitlines()[2:]] == [f"old value {worth}", f"new value {worth}"]
+    assert [line.split("  ")[0].rstrip() for line in shown.splitlines()[2:]] == [f"old value {worth} 4 rights", f"new value {worth} 4 rights"]
 
 
 def _whole(directory: str) -> float:

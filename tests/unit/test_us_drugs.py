@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from us_drugs import EXAMPLE, script
 
 from ipvalue.assumptions import load_assumptions
 from ipvalue.market import load_market
 from ipvalue.schema import PORTFOLIO
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "us_drugs"
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"us_drugs_{name}", EXAMPLE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 build = script("build")
 
@@ -133,7 +120,7 @@ def test_a_long_history_outweighs_the_pool(pooled: dict[str, float]) -> None:
 
 
 def test_zero_rates_price_the_par_bonds_at_par() -> None:
-    par = build.par_yields(EXAMPLE / "sources" / "treasury_par.csv")
+    _, par = build.par_yields(EXAMPLE / "sources" / "treasury_par.csv")
     zero = build.zero_rates(par)
     coupons = par[1.0] / 2 * ((1 + zero[0.5]) ** -0.5 + (1 + zero[1.0]) ** -1.0)
     assert coupons + (1 + zero[1.0]) ** -1.0 == pytest.approx(1.0, abs=1e-12)
@@ -166,6 +153,35 @@ def test_fees_of_the_other_patents_are_spread_over_the_life() -> None:
     # of the other's fees those at 7.5 and 11.5 years are to come: 2019 and 2023
     assert build.yearly_fees(patents, last, grants) == pytest.approx((3600 + 7400) / 10, rel=1e-3)
     assert build.yearly_fees({last: patents[last]}, last, grants) == 0.0
+
+
+def test_a_family_in_an_edition_has_what_it_lists_and_what_had_expired_before() -> None:
+    listed = {
+        "1": {"2019-07-10": {"gone": date(2025, 1, 1), "off": date(2030, 1, 1), "kept": date(2031, 1, 1)}, "2026-05-07": {"kept": date(2032, 1, 1)}},
+        "2": {"2026-05-07": {"new": date(2040, 1, 1)}},
+    }
+    assert build.family(["1", "2"], listed) == listed["1"]["2019-07-10"]
+    assert build.family(["1", "2"], listed, "2026-05-07") == {"gone": date(2025, 1, 1), "kept": date(2032, 1, 1), "new": date(2040, 1, 1)}
+    assert build.family(["3"], listed, "2026-05-07") == {}
+
+
+def test_what_is_not_known_on_a_date_is_not_used(tmp_path: Path) -> None:
+    before = build.build(EXAMPLE / "sources", tmp_path, on=date(2016, 12, 31))
+    assert load_market(tmp_path / "market.toml").valuation_date == date(2016, 12, 31)
+    assert "par yields of 2016-12-30" in (tmp_path / "market.toml").read_text()
+    assert pc.sum(before["revenue"]).as_py() == pytest.approx(73.97e9, rel=1e-4)  # of 2016
+    assert set(before["growth_long"].to_pylist()) == {0.0245}
+
+
+def test_no_family_of_another_edition_has_ended_or_lost_patents_that_no_list_would_show() -> None:
+    on = date(2019, 12, 31)
+    families = {row["asset_id"]: row for row in build.portfolio(EXAMPLE / "sources", on, "2026-05-07").to_pylist()}
+    assert len(families) == 447
+    assert all(row["expiry_date"] > on for row in families.values())
+    assert families["IBRANCE N207103"]["expiry_date"] == date(2034, 8, 8)
+    assert families["LANTUS N021081"]["expiry_date"] == date(2033, 4, 8)  # a biological product since 2020, so on no list
+    assert "LYRICA N021446" not in families  # ended in 2019
+    assert "COPAXONE N020622" not in families  # taken off the list
 
 
 def test_the_chart_is_drawn_from_a_results_directory(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import portfolios
 import pyarrow as pa
 import pytest
 from compared import mild
-from explained import ENDS, Inputs, between, edited, moving, without
+from explained import ENDS, Inputs, between, beyond_chance, edited, moving, scores, without
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from portfolios import VALUATION_DATE
@@ -112,18 +114,78 @@ def test_the_way_back_is_as_long(data: st.DataObject) -> None:
     assert before == after
 
 
+# ------------------------------------------------------------------------------------------------ noise
+
+MILD = Inputs(mild(BASE.table)).but(paths=512, group_by=("sector",))
+
+
+def next_year(one: Inputs) -> Inputs:
+    """The same with something of every kind of step exchanged."""
+    cells = {name: {"tax_rate": 0.3, "hazard": 0.02} for name in IDS[5:15]}
+    return one.but(
+        table=_joined(edited(without(one.table, *IDS[:2]), cells), 2),
+        valuation_date=VALUATION_DATE + timedelta(days=60),
+        curves={**portfolios.MARKET["curves"], "EUR": {"tenors": [10.0], "rates": [0.03]}},
+        fx={"USD": 7.4, "EUR": 8.0},
+        factors={**FACTORS, "correlation": [[1.0, 0.1, -0.2], [0.1, 1.0, 0.3], [-0.2, 0.3, 1.0]]},
+        assumptions=one.assumptions.replace("amounts = [500]", "amounts = [500000]").replace("0.63", "0.60"),
+    )
+
+
+@pytest.mark.parametrize("sampler", ["random", "sobol"])
+def test_another_seed_alone_is_noise_for_every_group_and_right(sampler: str, tmp_path: Path) -> None:
+    found = between(tmp_path, MILD.but(sampler=sampler), MILD.but(sampler=sampler, seed=2))
+    whole, *groups = (row for row in found.steps.to_pylist() if row["step"] == "sampling")
+    assert (whole["amount"] != 0, whole["significant"]) == (True, False)
+    assert len(groups) == 4  # one of rights without a sector
+    for rows in (groups, found.assets.to_pylist()):
+        assert not beyond_chance(scores(rows), sampler)
+
+
+@pytest.mark.parametrize("sampler", ["random", "sobol"])
+def test_a_step_is_the_same_under_any_seed_but_for_its_noise(sampler: str, tmp_path: Path) -> None:
+    """Of the whole, of every group and of every right. So what the errors of a step promise holds step by step, whatever it exchanges."""
+    both = []
+    for seed in (1, 2):
+        (tmp_path / str(seed)).mkdir()
+        old = MILD.but(sampler=sampler, seed=seed)
+        both.append(between(tmp_path / str(seed), old, next_year(old)))
+    steps = {"removed", "ended", "time", "curves", "fx", "factors", "assumptions", "data: tax_rate", "data: hazard", "added"}
+    assert moving(both[0]) == moving(both[1]) == steps
+    for name, keys in (("steps", ("sector", "step")), ("assets", ("asset_id", "step"))):
+        one, other = ({tuple(row[key] for key in keys): row for row in getattr(found, name).to_pylist()} for found in both)
+        assert one.keys() == other.keys()
+        differences = [_apart(one[key], other[key]) for key in one if key[1] not in ENDS]
+        assert len(differences) >= 4 * len(steps)
+        assert all(row["amount"] == 0 for row in differences if not row["standard_error"])  # known in closed form, or in no group
+        assert not beyond_chance(scores(differences), sampler)
+
+
+def _apart(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The difference of two amounts and its error; none where each right's value is rounded once more."""
+    amount, rounding = one["amount"] - other["amount"], Decimal("2e-6") * max(one.get("assets", 1), other.get("assets", 1))
+    error = math.hypot(one["standard_error"], other["standard_error"])
+    return {"amount": amount if abs(amount) > rounding else Decimal(0), "standard_error": error}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["random", "sobol"])
 def test_noise_is_marked_as_often_as_two_standard_errors_are_passed(sampler: str, tmp_path: Path) -> None:
-    """Of 24 pairs of seeds: one in twenty is meant; seven or more have a chance of one in ten thousand."""
-    mildly = Inputs(mild(BASE.table)).but(sampler=sampler, paths=256)
-    marked, size = 0, 0.0
+    """Of 24 pairs of seeds: one in twenty is meant; seven or more have a chance of one in ten thousand. Of groups and rights, which depend on one
+    another, all scores of all pairs together are beyond no chance, and their mean square is what it is of noise."""
+    mildly = MILD.but(sampler=sampler, paths=256)
+    marked, of_groups, of_rights = 0, list[float](), list[float]()
     for seed in range(1000, 1048, 2):
         for one in (seed, seed + 1):
             mildly.but(seed=one).valued(tmp_path / str(one))
-        (step,) = iv.explain(tmp_path / str(seed), tmp_path / str(seed + 1), workers=1).steps.to_pylist()[1:-1]
-        assert step["step"] == "sampling"
-        marked += step["significant"]
-        size += (float(step["amount"]) / step["standard_error"]) ** 2 / 24
+        found = iv.explain(tmp_path / str(seed), tmp_path / str(seed + 1), workers=1)
+        whole, *groups = (row for row in found.steps.to_pylist() if row["step"] not in ENDS)
+        assert {row["step"] for row in (whole, *groups)} == {"sampling"}
+        marked += whole["significant"]
+        of_groups += scores([whole, *groups])
+        of_rights += scores(found.assets.to_pylist())
     assert marked < 7
-    assert 0.4 < size < 2.0
+    assert len(of_groups) == 24 * 5
+    for found_scores in (of_groups, of_rights):
+        assert not beyond_chance(found_scores, sampler)
+        assert 0.4 < sum(score**2 for score in found_scores) / len(found_scores) < 2.0

@@ -101,6 +101,13 @@ def run(
         spread.run(function, tasks, shared, take, apart)
 
 
+def alone(work: Callable[[], R]) -> R:
+    """What some work gives that runs kernels: on a thread of its own, so that KeyboardInterrupt stops them."""
+    found: list[R] = []
+    run(lambda task, _: task(), [work], None, "threads", 1, found.append)
+    return found[0]
+
+
 def _on_threads(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, workers: int, take: Callable[[R], None]) -> None:
     waiting = deque(tasks)  # in their order, which Dask's own, by the text of the keys, is not
     done: deque[R] = deque()

@@ -9,6 +9,7 @@ from ipvalue.backend import Backend, kernels
 from ipvalue.constants import TIME_EPSILON
 from ipvalue.schema import RunError
 from ipvalue.tables import Pairs
+from ipvalue.verify import same_number
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -57,6 +58,12 @@ def ulps(ours: Floats, engine: Floats) -> float:
     with np.errstate(invalid="ignore"):
         apart = np.where(same, 0.0, np.abs(ours - engine) / np.spacing(np.maximum(np.abs(ours), np.abs(engine))))
     return float(np.max(apart, initial=0.0))
+
+
+def must_equal(what: str, ours: float, engine: float) -> None:
+    """Raises RunError where a number that was reckoned by hand is not the engine's, to the bit."""
+    if not same_number(ours, engine):
+        raise RunError(f"{what}: its parts lead to {ours!r}, and the engine has {engine!r}: no evidence is written; please report it")
 
 
 def must_agree(what: str, ours: Floats, engine: Floats) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ipvalue.backend import kernels
 from ipvalue.cashflows import Vectors
-from ipvalue.evidence.arithmetic import Floats, must_agree, powers
+from ipvalue.evidence.arithmetic import Floats, must_agree, must_equal, powers
 from ipvalue.evidence.right import Right, discounting
 from ipvalue.schema import RunError
 from ipvalue.tables import Tables
@@ -37,7 +37,8 @@ def closed_form(vectors: Vectors, tables: Tables) -> tuple[dict[str, Any], dict[
     engine = float(kernels(tables.backend).closed_form(linear)[0][0])
     if not same_number(total, engine):
         raise RunError(f"closed form: the terms add up to {total!r}, and the kernel has {engine!r}: no evidence is written; please report it")
-    exact = not vectors.optional[0] and not vectors.clamped[0] and vectors.by_rule is None
+    ruled = vectors.by_rule is not None and bool(vectors.by_rule.ruled[0])
+    exact = not vectors.optional[0] and not vectors.clamped[0] and not ruled
     figures = {"expected_royalty_multiplier": royalty, "sum_of_terms": total, "kernel": engine, "is_the_expected_value": exact}
     return figures, {"rival_share": np.array(shares), "expected_cash": np.array(terms), "running_sum": np.array(sums)}
 
@@ -71,14 +72,18 @@ def premise(vectors: Vectors, right: Right, name: str) -> dict[str, Any]:
     return {"name": name, "discount": discount, "time_to_sell": years, "discount_factor": factor, "factor": float(vectors.premise_factor[0])}
 
 
-def steps_to_value(row: dict[str, Any], vectors: Vectors) -> dict[str, Any]:
-    """mean → with the tax benefit → under the premise: the row's tab and value, to the bit. Raises RunError where they are others."""
-    mean = row["mean"]
+def steps_to_value(mean: float, vectors: Vectors) -> dict[str, Any]:
+    """mean → with the tax benefit → under the premise, by one method."""
     gross = mean * float(vectors.tab_factor[0]) if mean > 0.0 else mean
-    value = gross * float(vectors.premise_factor[0])
-    if not (same_number(gross - mean, row["tab"]) and same_number(value, row["value"])):
-        raise RunError(f"value: {mean!r} leads to {value!r}, and the row has {row['value']!r}: no evidence is written; please report it")
-    return {"mean": mean, "with_tax_benefit": gross, "tab": gross - mean, "value": value}
+    return {"mean": mean, "with_tax_benefit": gross, "tab": gross - mean, "value": gross * float(vectors.premise_factor[0])}
+
+
+def value_of_one(row: dict[str, Any], vectors: Vectors) -> dict[str, Any]:
+    """One method: from the row's mean to its tab and value, to the bit. Raises RunError where they are others."""
+    steps = steps_to_value(row["mean"], vectors)
+    for name in ("tab", "value"):
+        must_equal(name, steps[name], row[name])
+    return steps
 
 
 def weighted_value(row: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +91,6 @@ def weighted_value(row: dict[str, Any]) -> dict[str, Any]:
     total = 0.0
     for weight, value in zip(row["weights"], row["method_values"], strict=True):
         total += weight * value
-    if not same_number(total, row["value"]):
-        raise RunError(f"value: the methods' own lead to {total!r}, and the row has {row['value']!r}: no evidence is written; please report it")
+    must_equal("value", total, row["value"])
     parts = [{"method": name, "weight": w, "value": v} for name, w, v in zip(row["methods"], row["weights"], row["method_values"], strict=True)]
     return {"methods": parts, "value": total}

@@ -8,7 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ipvalue.evidence.closing import steps_to_value, weighted_value
+from ipvalue.appraise import Appraiser
+from ipvalue.evidence.closing import value_of_one, weighted_value
+from ipvalue.evidence.estimate import estimates
 from ipvalue.evidence.explain import Explained, explained
 from ipvalue.evidence.origins import inputs_of, market_of_right, tables_of
 from ipvalue.evidence.right import Columns
@@ -31,6 +33,7 @@ def content_of(manifest: Mapping[str, Any], inputs: Inputs, made: Derived, verif
     several = row["methods"] is not None
     closed = _closed_form(row, methods)
     kind = made.rows.batch["right_type"][0].as_py()
+    of_row, of_methods = _means(methods, appraiser, row)
     benefit = any(one.figures.get("tax_benefit", {}).get("years") for one in methods)
     content = {
         "asset_id": row["asset_id"],
@@ -42,9 +45,10 @@ def content_of(manifest: Mapping[str, Any], inputs: Inputs, made: Derived, verif
         "inputs": inputs_of(made, inputs.assumptions, inputs.market, appraiser.extra),
         "market": market_of_right(made, inputs.market),
         "assumptions": tables_of(made, inputs.assumptions, appraiser.tables.premise),
-        "methods": [_method(one) for one in methods],
+        "methods": [{**_method(one), **mean} for one, mean in zip(methods, of_methods, strict=True)],
         "closed_form": closed,
-        "value": weighted_value(row) if several else steps_to_value(row, methods[0].vectors),
+        **of_row,
+        "value": weighted_value(row) if several else value_of_one(row, methods[0].vectors),
         "simulation": _simulation(inputs, row, made, closed),
         "standards": standards_for(kind, [one.method for one in methods], benefit, appraiser.tables.premise, several),
         "verification": {"checked": dict(verified.checked), "kernels": verified.kernels, "equal_to_the_bit": verified.ok},
@@ -53,6 +57,15 @@ def content_of(manifest: Mapping[str, Any], inputs: Inputs, made: Derived, verif
         **appraiser.rule_terms(),
     }
     return content, _table(methods)
+
+
+def _means(methods: list[Explained], appraiser: Appraiser, row: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Under sobol, the entries that say how the row's mean arises, and by each method where there are several; else none: it is the average of
+    the paths."""
+    if appraiser.sampling.sampler != "sobol":
+        return {}, [{} for _ in methods]
+    whole, by_method = estimates(methods, appraiser, row)
+    return {"estimate": whole}, [{"estimate": one} for one in by_method] or [{} for _ in methods]
 
 
 def _method(one: Explained) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ import pyarrow.csv as pacsv
 
 from ipvalue.evidence.content import content_of
 from ipvalue.evidence.page import page
+from ipvalue.execute import Interrupted
 from ipvalue.schema import InputError, RunError
+from ipvalue.spread import alone
 from ipvalue.store import Store
 from ipvalue.verify import Progress, Verified, compare_one, looked_through, open_to_verify, reopened_inputs
 
@@ -31,12 +35,12 @@ class Evidence:
 
     def write(self, out: str | Path) -> None:
         """Writes evidence.json, evidence.html and periods.csv into a directory. Raises InputError where it holds anything."""
-        store = _free(out)
         table = io.BytesIO()
         pacsv.write_csv(self.periods, table)
-        store.write_text(PERIODS, table.getvalue().decode())
-        store.write_text(PAGE, self.page)
-        store.write_text(JSON, json.dumps(self.content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        with _all_or_none(_free(out)) as store:
+            store.write_text(PERIODS, table.getvalue().decode())
+            store.write_text(PAGE, self.page)
+            store.write_text(JSON, json.dumps(self.content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def evidence(
@@ -54,18 +58,38 @@ def evidence(
     """
     if out is not None:
         _free(out)
-    opened = open_to_verify(str(location), workers, backend)
+    try:
+        found = _evidence(str(location), asset, workers, backend, progress)
+        if out is not None:
+            found.write(out)
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; no evidence is written") from None
+    return found
+
+
+def _evidence(location: str, asset: str, workers: int | None, backend: str | None, progress: Progress | None) -> Evidence:
+    opened = open_to_verify(location, workers, backend)
     looked = looked_through(opened, asset, progress=progress)
     with reopened_inputs(opened) as inputs:
         made = compare_one(opened, inputs, asset, looked)
         verified = looked.verified()
         if made is None or not verified.ok:
             raise RunError("\n".join((*verified.problems, f"{location}: is not what its manifest says, so there is no evidence of {asset}")))
-        content, periods = content_of(opened.manifest, inputs, made, verified, f"assets/part-{looked.holder:05d}.parquet")
-    found = Evidence(content, periods, page(content), verified)
-    if out is not None:
-        found.write(out)
-    return found
+        part = f"assets/part-{looked.holder:05d}.parquet"
+        content, periods = alone(lambda: content_of(opened.manifest, inputs, made, verified, part))
+    return Evidence(content, periods, page(content), verified)
+
+
+@contextmanager
+def _all_or_none(store: Store) -> Iterator[Store]:
+    """Takes the three files back where one cannot be written."""
+    with store.locked():
+        try:
+            yield store
+        except BaseException:
+            for name in (JSON, PAGE, PERIODS):
+                store.remove(name)
+            raise
 
 
 def _free(out: str | Path) -> Store:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from ipvalue import spread
 from ipvalue.backend import Backend, default_backend, kernels
 from ipvalue.constants import NUMERICS_VERSION
+from ipvalue.execute import Interrupted
 from ipvalue.inputs import Inputs, reopened
 from ipvalue.job import Job, make_job
 from ipvalue.schema import InputError, did_you_mean
@@ -64,16 +65,18 @@ def verify(
         raise InputError(f"sample is {sample!r}: it must be above 0 and at most 1, the share of the rights to re-derive")
     if not 0 <= seed < 2**64:
         raise InputError(f"seed is {seed}: it must be at least 0 and below 2^64")
-    opened = open_to_verify(str(location), workers, backend)
-    if sample is None:
-        looked = looked_through(opened, asset, progress=progress)
-    else:
-        with reopened_inputs(opened) as inputs:
-            looked = looked_through(opened, None, inputs, Share(sample, seed), progress)
-    if asset is None or looked.holder is None:
-        return looked.verified()
-    with reopened_inputs(opened) as inputs:
-        compare_one(opened, inputs, asset, looked)
+    try:
+        opened = open_to_verify(str(location), workers, backend)
+        if sample is None:
+            looked = looked_through(opened, asset, progress=progress)
+        else:
+            with reopened_inputs(opened) as inputs:
+                looked = looked_through(opened, None, inputs, Share(sample, seed), progress)
+        if asset is not None and looked.holder is not None:
+            with reopened_inputs(opened) as inputs:
+                compare_one(opened, inputs, asset, looked)
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; {location} was not looked through to its end") from None
     return looked.verified()
 
 
@@ -241,7 +244,8 @@ def compare_one(opened: Opened, inputs: Inputs, asset: str, looked: Looked) -> D
     part = f"assets/part-{looked.holder:05d}.parquet"
     stored = opened.store.read_parquet(part)
     stored = stored.filter(pc.equal(stored["asset_id"], asset))
-    made = derive(inputs.tasks[looked.holder], inputs.run, asset) if looked.holder < len(inputs.tasks) else None
+    tasks, holder = inputs.tasks, looked.holder
+    made = spread.alone(lambda: derive(tasks[holder], inputs.run, asset)) if holder < len(tasks) else None
     if made is None:
         looked.findings.add("rights out of place", f"{asset}: is in {part}, and the rows of the portfolio that part is made of do not hold it")
         return None

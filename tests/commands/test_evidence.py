@@ -14,6 +14,7 @@ import pytest
 from commandline import ROW, contents, run, table, value
 
 import ipvalue as iv
+from ipvalue.evidence.page import figure
 from ipvalue.schema import PORTFOLIO
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -140,11 +141,46 @@ def test_a_premise_is_followed_to_the_value() -> None:
     assert content["value"]["with_tax_benefit"] * premise["factor"] == content["result"]["value"]
 
 
+def test_how_the_mean_arises_under_sobol_is_shown_in_numbers() -> None:
+    optional = {**ROW, "asset_id": "optional", "renewal": "optimal", "annual_cost": 3e4, "salvage": 1e4, "hazard": 0.05}
+    several = {**optional, "asset_id": "several", "methods": ["relief_from_royalty", "cost"], "weights": [0.75, 0.25], "replacement_cost": 1e5}
+    pq.write_table(table([ROW, optional, several]), "portfolio.parquet")
+    assert value("portfolio.parquet", "--sampler", "sobol", paths=1024).code == 0
+    it = evidence("optional")["estimate"]
+    assert it["from"] == "replicates"
+    assert it["controlled"]
+    assert it["standard_error"] < it["e_0"] < it["plain_average"]["error_of_random_paths"]
+    shown = Path("bundle/evidence.html").read_text()
+    for number in (*it["G"], *it["K"], *it["contributions"], it["mean"], it["mu"], it["beta"], it["standard_error"]):
+        assert figure(number) in shown
+    parser = _Balance()
+    parser.feed(shown)
+    assert parser.open == []
+    content = evidence("several", "other")
+    by_method = [one["estimate"] for one in content["methods"]]
+    assert [one["from"] for one in by_method] == ["replicates", "closed form"]
+    assert content["estimate"]["known"] == 0.25 * by_method[1]["mean"]
+    assert [one["to_value"]["value"] for one in by_method] == content["result"]["method_values"]
+    assert Path("other/evidence.html").read_text().count("Mean by this method, and its value") == 2
+    exact = evidence("r0", "exact")
+    assert (exact["estimate"]["from"], exact["estimate"]["standard_error"]) == ("closed form", 0.0)
+    assert exact["estimate"]["mean"] == exact["closed_form"]["value"] == exact["result"]["mean"]
+    assert "the mean is the closed form" in Path("exact/evidence.html").read_text()
+
+
 @pytest.mark.slow  # Numba compiles
-def test_a_rule_of_the_users_own() -> None:
+@pytest.mark.parametrize("sampler", ["random", "sobol"])
+def test_a_rule_of_the_users_own(sampler: str) -> None:
     Path("own.py").write_text("import ipvalue as iv\n\n@iv.cash_rule\ndef tiered(level, period):\n    return 0.05 * level\n")
-    assert value("portfolio.parquet", "--rule", "own.py:tiered").code == 0
+    price = {name: cell for name, cell in ROW.items() if name not in ("royalty_rate", "life")}
+    rows = [ROW, {**price, "asset_id": "price", "method": "cost", "replacement_cost": 1e5}]
+    pq.write_table(table(rows), "portfolio.parquet")
+    assert value("portfolio.parquet", "--rule", "own.py:tiered", "--sampler", sampler).code == 0
+    assert iv.evidence("out", "price").content["closed_form"]["value"] is not None
     content = iv.evidence("out", "r0").content
+    if sampler == "sobol":
+        assert content["estimate"]["controlled"]
+        assert content["estimate"]["mean"] == content["result"]["mean"]
     assert content["rule"]["name"] == "own.py:tiered"
     assert len(content["methods"][0]["periods"]["sales"]) == 8
     assert content["closed_form"]["value"] is None

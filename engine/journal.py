@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +13,7 @@ from ipvalue.fingerprint import Terms, differences, fingerprint
 from ipvalue.intake import Portfolio
 from ipvalue.receipt import Receipt
 from ipvalue.schema import InputError, RunError
-from ipvalue.storage import Written
+from ipvalue.storage import Written, uninterrupted
 from ipvalue.store import Store
 
 _log = logging.getLogger("ipvalue")
@@ -79,7 +76,7 @@ class Journal:
         mended = receipt.files.keys() & self._damaged
         if not mended:
             self._torn = True  # what ends between two of its counts (for want of memory) leaves what no record may hold
-            with _uninterrupted():
+            with uninterrupted():
                 self.done.merge(receipt)
                 self._torn = False
         for number in mended:
@@ -102,23 +99,6 @@ class Journal:
         self.kept, self._bytes = len(self.done.files) - len(self._damaged), self.done.bytes
         self._cost = time.perf_counter() - begun
         self._spent += self._cost
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """SIGINT and SIGTERM that come meanwhile are answered at the end. Blocking them in this thread would not do: another would take them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-    before = {one: signal.signal(one, lambda number, _: came.append(number)) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, signal.SIG_DFL if handler is None else handler)
-        if came:
-            signal.raise_signal(came[0])
 
 
 def refuse_others(old: Terms, new: Terms, location: str) -> None:

@@ -8,6 +8,8 @@ import hashlib
 import logging
 import os
 import platform
+import signal
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -161,6 +163,23 @@ def digest_of(fs: Any, path: str) -> tuple[int, str]:
 
 
 @contextmanager
+def uninterrupted() -> Iterator[None]:
+    """SIGINT and SIGTERM that come meanwhile are answered at the end. Blocking them in this thread would not do: another would take them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {one: signal.signal(one, lambda number, _: came.append(number)) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, signal.SIG_DFL if handler is None else handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+@contextmanager
 def lock(path: Path, location: str) -> Iterator[None]:
     """Held by one at a time, and let go of when its process ends, however that ends (flock); the file is removed. Raises InputError where another
     holds it."""
@@ -171,8 +190,9 @@ def lock(path: Path, location: str) -> Iterator[None]:
             file.write(f"process {os.getpid()} on {platform.node()}".encode())
         yield
     finally:
-        path.unlink(missing_ok=True)
-        file.close()
+        with uninterrupted():
+            path.unlink(missing_ok=True)
+            file.close()
 
 
 def _locked(path: Path, location: str) -> IO[bytes]:

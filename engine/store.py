@@ -20,7 +20,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from ipvalue.files import file_errors, file_system, is_object_store, open_binary
 from ipvalue.schema import InputError, nearest
-from ipvalue.storage import Hashed, Written, atomic, digest_of, lock, reading, sync, uploaded, writing
+from ipvalue.storage import Hashed, Written, atomic, digest_of, lock, reading, sync, uninterrupted, uploaded, writing
 
 MANIFEST = "manifest.json"
 JOURNAL = ".journal"
@@ -151,6 +151,24 @@ class Store:
             for path in made:
                 with suppress(OSError):
                     os.rmdir(path)
+
+    @contextmanager
+    def all_or_none(self, *names: str) -> Iterator[None]:
+        """No other run may write here meanwhile, and what was written is taken back where the work does not end well: the files `names` and those of
+        a run; and the directory, where it was made for it."""
+        made = self._missing() if self.is_local else []
+        try:
+            with self.locked():
+                yield
+        except BaseException:
+            with uninterrupted():
+                for name in names:
+                    self.remove(name)
+                self.discard()
+                for path in made:
+                    with suppress(OSError):
+                        os.rmdir(path)
+            raise
 
     def _missing(self) -> list[str]:
         """The directories that are to be made, the deepest first."""

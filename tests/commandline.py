@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -108,6 +109,22 @@ def installed(*args: object, seconds: float = 60, **more: Any) -> Ran:
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, **more)
     assert "Traceback" not in done.stderr, done.stderr
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def beside(*args: object, **more: Any) -> subprocess.Popen[str]:
+    """Starts the installed command as its own process, and goes on."""
+    command = [sys.executable, "-c", "from ipvalue.cli import main; main()", *map(str, args)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+
+def first_progress(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Waits until a command with --log-json tells of progress."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        event: dict[str, Any] = json.loads(line)
+        if event["event"] == "progress":
+            return event
+    raise AssertionError("the command ended before it could be disturbed")
 
 
 def value(*args: object, paths: int = 64, out: object = "out") -> Ran:

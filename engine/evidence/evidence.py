@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +35,8 @@ class Evidence:
         """Writes evidence.json, evidence.html and periods.csv into a directory. Raises InputError where it holds anything."""
         table = io.BytesIO()
         pacsv.write_csv(self.periods, table)
-        with _all_or_none(_free(out)) as store:
+        store = _free(out)
+        with store.all_or_none(JSON, PAGE, PERIODS):
             store.write_text(PERIODS, table.getvalue().decode())
             store.write_text(PAGE, self.page)
             store.write_text(JSON, json.dumps(self.content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
@@ -78,18 +77,6 @@ def _evidence(location: str, asset: str, workers: int | None, backend: str | Non
         part = f"assets/part-{looked.holder:05d}.parquet"
         content, periods = alone(lambda: content_of(opened.manifest, inputs, made, verified, part))
     return Evidence(content, periods, page(content), verified)
-
-
-@contextmanager
-def _all_or_none(store: Store) -> Iterator[Store]:
-    """Takes the three files back where one cannot be written."""
-    with store.locked():
-        try:
-            yield store
-        except BaseException:
-            for name in (JSON, PAGE, PERIODS):
-                store.remove(name)
-            raise
 
 
 def _free(out: str | Path) -> Store:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from functools import cached_property
 from importlib.metadata import version
@@ -90,7 +90,11 @@ def explain_into(old: str, new: str, out: str | None, options: Mapping[str, Any]
     if store is not None:
         _check_empty(store)
     try:
-        with kernel.DefaultArithmetic(), _whole_or_not(store), _both(Store(old), Store(new), given) as (before, after):
+        with (
+            nullcontext() if store is None else store.all_or_none(RECORD, STEPS_FILE),
+            kernel.DefaultArithmetic(),
+            _both(Store(old), Store(new), given) as (before, after),
+        ):
             return _explained(before, after, store, progress)
     except KeyboardInterrupt:
         raise Interrupted("stopped; nothing of the explanation is kept") from None
@@ -104,22 +108,6 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
             raise InputError(f"{name} is no option of explain{did_you_mean(name, _OPTIONS)}")
     make_job(given)
     return given
-
-
-@contextmanager
-def _whole_or_not(store: Store | None) -> Iterator[None]:
-    """A directory that nobody else writes to meanwhile, and in which nothing stays where the work does not end well."""
-    if store is None:
-        yield
-        return
-    with store.locked():
-        try:
-            yield
-        except BaseException:
-            for name in (RECORD, STEPS_FILE):
-                store.remove(name)
-            store.discard()
-            raise
 
 
 class _Result:

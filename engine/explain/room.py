@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 from ipvalue.job import Job
 from ipvalue.schema import InputError
-from ipvalue.storage import writing
+from ipvalue.storage import uninterrupted, writing
 from ipvalue.store import Store
 
 MARK = "begun"
@@ -34,7 +34,7 @@ def room(job: Job, tables: Store | None) -> Iterator[Store]:
     try:
         yield _begun(store)
     finally:
-        with writing(store.location), suppress(FileNotFoundError):
+        with uninterrupted(), writing(store.location), suppress(FileNotFoundError):
             store.fs.rm(store.root, recursive=True)
 
 

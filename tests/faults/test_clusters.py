@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from typing import Any
 import clusters
 import pyarrow.parquet as pq
 import pytest
-from commandline import MARKET, contents
+from commandline import MARKET, beside, contents, first_progress
 from portfolios import ASSUMPTIONS, random_portfolio
 
 from ipvalue import check, explain, value
@@ -51,28 +50,13 @@ def furnished(folder: Path) -> Path:
 def command(work: Path, out: str, *options: str, paths: int = 8_000) -> subprocess.Popen[str]:
     """`ipvalue value` on the portfolio, beside this process."""
     options = ("--assumptions", "assumptions.toml", "--group-by", "sector", "--paths", str(paths), *options)
-    return beside(work, "value", "portfolio.parquet", "--out", out, *options)
-
-
-def beside(work: Path, *line: str) -> subprocess.Popen[str]:
-    """A command beside this process."""
-    call = [sys.executable, "-c", "from ipvalue.cli import main; main()", *line, "--log-json"]
-    return subprocess.Popen(call, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return beside("value", "portfolio.parquet", "--out", out, *options, "--log-json", cwd=work)
 
 
 def ended(process: subprocess.Popen[str], seconds: float = 240.0) -> tuple[int, list[dict[str, Any]]]:
     """The exit code of a command and what it logged."""
     _, stderr = process.communicate(timeout=seconds)
     return process.returncode, [json.loads(line) for line in stderr.splitlines()]
-
-
-def begun(process: subprocess.Popen[str]) -> None:
-    """Until it tells of progress."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if json.loads(line)["event"] == "progress":
-            return
-    raise AssertionError("the run ended before it could be disturbed")
 
 
 def parts(folder: Path) -> dict[str, bytes]:
@@ -84,7 +68,7 @@ def test_a_worker_is_killed(work: Path, expected: dict[str, bytes]) -> None:
     """The tasks it had are run again, by the other and by its successor; each part is there once."""
     with clusters.started(work, 2) as cluster:
         process = command(work, "out", "--scheduler", cluster.address)
-        begun(process)
+        first_progress(process)
         cluster.processes_of_workers()[0].kill()
         code, events = ended(process)
     assert code == 0, events
@@ -97,7 +81,7 @@ def test_the_scheduler_is_killed(work: Path, expected: dict[str, bytes]) -> None
     """A sentence in seconds, what is done is kept, and the same command with --resume ends as if nothing had been."""
     with clusters.started(work, 1) as cluster:
         process = command(work, "out", "--scheduler", cluster.address)
-        begun(process)
+        first_progress(process)
         cluster.scheduler.kill()
         started = time.monotonic()
         code, events = ended(process)
@@ -223,13 +207,13 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def explaining(both: Path, out: Path, address: str) -> subprocess.Popen[str]:
-    return beside(both, "explain", str(both / "old"), str(both / "new"), "--out", str(out), "--scheduler", address)
+    return beside("explain", both / "old", both / "new", "--out", out, "--scheduler", address, "--log-json", cwd=both)
 
 
 def test_a_worker_is_killed_while_it_explains(both: Path, tmp_path: Path) -> None:
     with clusters.started(tmp_path, 2) as cluster:
         process = explaining(both, tmp_path / "why", cluster.address)
-        begun(process)
+        first_progress(process)
         cluster.processes_of_workers()[0].kill()
         code, events = ended(process)
     assert code == 0, events
@@ -240,7 +224,7 @@ def test_the_scheduler_is_killed_while_its_workers_explain(both: Path, tmp_path:
     """A sentence in seconds, and nothing is left, neither of the tables nor of what the workers saw between them."""
     with clusters.started(tmp_path, 1) as cluster:
         process = explaining(both, tmp_path / "why", cluster.address)
-        begun(process)
+        first_progress(process)
         cluster.scheduler.kill()
         code, events = ended(process, SECONDS)
     assert code == 1, events

@@ -21,46 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cut_off import Killed, cut_off_after
 from resumed import essence, lay_out, value
 
 import ipvalue.journal
 
 # ------------------------------------------------------------------------------------------------ between two file operations
 
-CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 SMALL: dict[str, Any] = {"rows_per_task": 5, "keep_paths": True}
 """Of a run of 12 rows in 3 parts."""
-
-
-class Killed(BaseException):
-    """From here on nothing that a process does to files has any effect: it is dead."""
-
-
-class Death:
-    """What the audit hook below does: counts down what is done to files under the current directory's `out`; None: nothing."""
-
-    left: int | None = None
-
-
-def _watch(event: str, args: tuple[Any, ...]) -> None:
-    if Death.left is None or not (event in CHANGES or (event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR))):
-        return
-    if str(args[0]).startswith("out") or str(args[0]).startswith(str(Path.cwd() / "out")):
-        Death.left -= 1
-        if Death.left < 0:
-            raise Killed
-
-
-sys.addaudithook(_watch)
-
-
-@contextmanager
-def killed_after(operations: int) -> Iterator[None]:
-    Death.left = operations
-    try:
-        yield
-    finally:
-        Death.left = None
 
 
 @pytest.fixture
@@ -110,7 +79,7 @@ def test_a_kill_between_any_two_file_operations(before: Callable[[], None], flag
         if Path("before").exists():
             shutil.copytree("before", "out")
         try:
-            with killed_after(operations):
+            with cut_off_after(operations, "out"):
                 value("out", **SMALL, **flags)
             break
         except Killed:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 from bits import digests
+from commandline import first_progress
 from portfolios import ASSUMPTIONS, market, random_portfolio
 
 from ipvalue import cluster as connecting
@@ -70,15 +72,6 @@ def _command(work: Path, out: Path, *options: str, paths: int = 100_000) -> Iter
         process.communicate()
 
 
-def _first_progress(process: subprocess.Popen[str]) -> dict[str, Any]:
-    assert process.stderr is not None
-    for line in process.stderr:
-        event: dict[str, Any] = json.loads(line)
-        if event["event"] == "progress":
-            return event
-    raise AssertionError("the run ended before it could be interrupted")
-
-
 def _alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
@@ -91,7 +84,7 @@ def test_interrupt(work: Path, tmp_path: Path, scheduler: str, whole_group: bool
     if existed:
         out.mkdir()
     with _command(work, out, "--scheduler", scheduler, "--workers", "2") as process:
-        event = _first_progress(process)
+        event = first_progress(process)
         assert 0 < event["done"] < event["total"] == 6000
         children = psutil.Process(process.pid).children(recursive=True)
         assert bool(children) == (scheduler == "processes")
@@ -115,7 +108,7 @@ def test_interrupt_while_a_tolerance_takes_more_paths(work: Path, tmp_path: Path
     """Rights that can never meet it spend 63 of their 64 parts of the work beyond the first paths."""
     out = tmp_path / "out"
     with _command(work, out, "--workers", "2", "--tolerance", "1e-9", paths=2000) as process:
-        assert _first_progress(process)["done"] < 6000
+        assert first_progress(process)["done"] < 6000
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=PATIENCE * STOP_SECONDS)
     assert process.returncode == 130, stderr
@@ -127,7 +120,7 @@ def test_termination_is_an_interrupt(work: Path, tmp_path: Path, scheduler: str)
     """kill, a batch system, a machine that shuts down: nothing is left behind, and it is said."""
     out = tmp_path / "out"
     with _command(work, out, "--scheduler", scheduler, "--workers", "2") as process:
-        _first_progress(process)
+        first_progress(process)
         children = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
         _, stderr = process.communicate(timeout=PATIENCE * STOP_SECONDS)
@@ -142,7 +135,7 @@ def test_interrupt_on_a_cluster(work: Path, tmp_path: Path, cluster: str, value:
     """The cluster goes on without the run: its worker stops at once, writes nothing more, and serves the next run."""
     out = tmp_path / "out"
     with _command(work, out, "--scheduler", cluster) as process:
-        _first_progress(process)
+        first_progress(process)
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=PATIENCE * STOP_SECONDS)
     assert process.returncode == 130, stderr
@@ -178,6 +171,19 @@ def test_kernels_look_at_the_stop_flag(value: Value) -> None:
         kernel.clear_stop()
 
 
+def test_work_alone_hears_of_an_interrupt() -> None:
+    """Kernels that would go on for ever, on a thread of their own."""
+
+    def work() -> None:
+        while True:
+            kernel.simulate(*_small_batch(), seed=1, paths=10, single=True, quantiles=(0.5,), tail=0.1)
+
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        spread.alone(work)
+    assert spread.alone(lambda: 7) == 7
+
+
 def _small_batch() -> tuple[Any, Any]:
     """Vectors of one asset for one period, and no factors."""
     import numpy as np
@@ -211,7 +217,7 @@ def test_a_killed_worker_changes_no_bit(work: Path, tmp_path: Path, workers: int
         _, stderr = process.communicate()
         assert process.returncode == 0, stderr
     with _command(work, tmp_path / "processes", "--workers", str(workers), "--scheduler", "processes", paths=2000) as process:
-        _first_progress(process)
+        first_progress(process)
         _kill_a_worker(process)
         _, stderr = process.communicate(timeout=300)
     assert process.returncode == 0, stderr

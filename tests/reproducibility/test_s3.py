@@ -104,6 +104,26 @@ def test_workers_of_a_cluster_write_there_themselves(store: str, local: Path, po
     same(f"{store}/cluster", local)
 
 
+def test_two_results_are_explained_there(store: str, local: Path, portfolio: str, tmp_path: Path) -> None:
+    """By the workers of a cluster, who see in the bucket what is laid out in between; nothing of that is left, nor of one that is stopped."""
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    for seed in (1, 2):
+        value(local, portfolio, f"{store}/seed-{seed}", seed=seed)
+        value(local, local / "portfolio", tmp_path / f"seed-{seed}", seed=seed)
+    ipvalue.explain(tmp_path / "seed-1", tmp_path / "seed-2", out=tmp_path / "why")
+    with clusters.started(tmp_path, 1) as cluster:
+        with pytest.raises(KeyboardInterrupt, match="stopped; nothing of the explanation is kept"):
+            ipvalue.explain(f"{store}/seed-1", f"{store}/seed-2", out=f"{store}/why", scheduler=cluster.address, progress=stop)
+        assert not objects(f"{store}/why")
+        ipvalue.explain(f"{store}/seed-1", f"{store}/seed-2", out=f"{store}/why", scheduler=cluster.address)
+    found, expected = objects(f"{store}/why"), contents(tmp_path / "why")
+    assert found.keys() == expected.keys()
+    assert {name for name in found if found[name] != expected[name]} == {"explain.json"}  # which names both results
+
+
 def test_a_stopped_run_goes_on(store: str, local: Path, portfolio: str) -> None:
     out = f"{store}/stopped"
 

@@ -50,7 +50,7 @@ class Inputs:
         """What the workers of a cluster must have in common with this process (likeness.py), `places` being files that they must see; None where
         there is no cluster."""
         job = self.run.job
-        return None if job.scheduler in ("threads", "processes") else common_ground(job.backend, places)
+        return None if job.is_local else common_ground(job.backend, places)
 
 
 @contextmanager

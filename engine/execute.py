@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -79,6 +79,7 @@ def value_portfolio(
         _gather(work, [task for task in work.tasks if journal.waits_for(task.number)], inputs, journal.done, journal.take, progress)
         draft.sweep()
         work.check()
+        journal.check_parts()
         if not journal.done.valued:
             raise _nothing_left(journal.done)
         files = [*journal.done.written(), *(work.tables or write_tables)(draft, inputs.run.job, journal.done)]
@@ -104,8 +105,8 @@ def _ended(error: BaseException, inputs: Inputs, work: Work | None, journal: Jou
     if work is None or journal is None or not keep:
         draft.discard()
         return error
-    draft.sweep()
     try:
+        draft.sweep()
         journal.write()
     except (IpvalueError, KeyboardInterrupt) as reason:
         # of an input that changed or is lost, which explains more than what came of it; after a full disk the record before this one stands
@@ -146,11 +147,20 @@ def _finished(inputs: Inputs, terms: Terms, whole: Callable[[Inputs], Work]) -> 
 
     work = whole(inputs)
     _gather(work, [task for task in work.tasks if task.number in parts], inputs, work.begun, check, None)
-    mended = f"{len(damaged):,} damaged files were made again, {damaged[0]} the first" if damaged else "nothing was left to do"
-    _log.info("the result in %s is complete: %s", store.location, mended)
+    _log.info("the result in %s is complete: %s", store.location, _mended(damaged))
     counts = manifest["counts"]
     rejects = store.read_parquet("rejects.parquet")
     return Outcome(counts["rows"], counts["valued"], counts["rejected"], rejects, tuple(manifest["warnings"]), time.perf_counter() - clock)
+
+
+def _mended(damaged: list[str]) -> str:
+    """What was done about the damaged files of a finished result, in a clause."""
+    match damaged:
+        case []:
+            return "nothing was left to do"
+        case [one]:
+            return f"{one}, which was damaged, was made again"
+    return f"{len(damaged):,} damaged files were made again, {damaged[0]} the first"
 
 
 def check_portfolio(inputs: Inputs, progress: Progress | None = None, keep: int | None = None) -> Outcome:
@@ -174,13 +184,14 @@ def _outcome(inputs: Inputs, done: Receipt, seconds: float) -> Outcome:
 
 def _gather(
     work: Work,
-    tasks: Iterable[Numbered],
+    tasks: Sequence[Numbered],
     inputs: Inputs,
     whole: Receipt,
     take: Callable[[Receipt], None],
     progress: Progress | None,
 ) -> None:
-    """Runs tasks of the work; `take` brings their receipts, in any order, into `whole`, of which `progress` tells."""
+    """Runs tasks of the work; `take` brings their receipts, in any order, into `whole`, of which `progress` tells. Without any, no worker is asked
+    for: a finished run is finished though its cluster is gone."""
     job, store = inputs.run.job, inputs.run.store
     own = (store.place(MANIFEST if store.found == "finished" else JOURNAL),) if work.writes else ()
 
@@ -192,7 +203,8 @@ def _gather(
     if progress and whole.rows:  # of a run that goes on
         progress(whole.rows, inputs.portfolio.rows)
     try:
-        spread.run(work.function, list(tasks), work.shared, job.scheduler, job.threads, told, work.apart, inputs.common((*work.places, *own)))
+        if tasks:
+            spread.run(work.function, tasks, work.shared, job.scheduler, job.threads, told, work.apart, inputs.common((*work.places, *own)))
     finally:
         work.shared.release()
 

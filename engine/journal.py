@@ -87,6 +87,14 @@ class Journal:
         if self._spent + self._cost + more < MOST_OF_TIME * (time.perf_counter() - self._clock):
             self.write()
 
+    def check_parts(self) -> None:
+        """Raises RunError where parts are not there any more that were written: then somebody else has taken them away."""
+        missing = self.store.missing(self.done.written())
+        self._damaged = {number for number, files in self.done.files.items() if any(file.name in missing for file in files)}
+        if missing:
+            more = f", as {len(missing) - 1:,} more of its files were" if len(missing) > 1 else ""
+            raise RunError(f"{self.store.location}/{missing[0]}: was taken away or changed by others while the run went on{more}")
+
     def write(self) -> None:
         """Writes what is done, where the portfolios are still what they were. Raises InputError or RunError otherwise: then the one before stands."""
         begun = time.perf_counter()

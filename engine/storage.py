@@ -191,7 +191,8 @@ def lock(path: Path, location: str) -> Iterator[None]:
         yield
     finally:
         with uninterrupted():
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # of a directory that cannot be written to any more; what is left there nobody holds
+                path.unlink(missing_ok=True)
             file.close()
 
 

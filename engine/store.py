@@ -216,9 +216,10 @@ class Store:
     @property
     def found(self) -> Found:
         """What is there already."""
-        if self.fs.exists(self._path(MANIFEST)):
-            return "finished"
-        return "unfinished" if self.fs.exists(self._path(JOURNAL)) else "nothing"
+        with reading(self.location):
+            if self.fs.exists(self._path(MANIFEST)):
+                return "finished"
+            return "unfinished" if self.fs.exists(self._path(JOURNAL)) else "nothing"
 
     def fingerprint(self) -> str | None:
         """That of the run that is there, if any."""
@@ -240,9 +241,10 @@ class Store:
 
     def sweep(self) -> None:
         """Removes what workers that died left half-written. To be called when no task is at work any more."""
-        for name in _names(self.fs, self._base) if self.is_local else ():
-            if re.fullmatch(_UNFINISHED, name):
-                Path(self._path(name)).unlink(missing_ok=True)
+        with writing(self.location):
+            for name in _names(self.fs, self._base) if self.is_local else ():
+                if re.fullmatch(_UNFINISHED, name):
+                    Path(self._path(name)).unlink(missing_ok=True)
 
     def commit(self) -> None:
         """Makes the finished run the result, in the place of an earlier one. Where it was killed on its way, it is called again."""
@@ -275,8 +277,9 @@ class Store:
         _remove(self.fs, self.root, keep=new)
 
     def discard(self) -> None:
-        """Takes back an unfinished run: removes its files. An earlier result stays."""
-        _remove(self.fs, self._base)
+        """Takes back an unfinished run: removes its files, as far as they can be reached. An earlier result stays."""
+        with suppress(*file_errors()):
+            _remove(self.fs, self._base)
         self._remove_hidden()
 
     @contextmanager
@@ -348,7 +351,7 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Takes one file away, where it is there: the manifest of a result that is no more, the journal once there is a manifest."""
-        with suppress(FileNotFoundError):
+        with writing(self.location), suppress(FileNotFoundError):
             self.fs.rm_file(self._path(name))
 
     def holds(self, file: Written) -> bool:
@@ -357,6 +360,13 @@ class Store:
             return digest_of(self.fs, self._path(file.name)) == (file.bytes, file.sha256)
         except file_errors():
             return False
+
+    def missing(self, files: Iterable[Written]) -> list[str]:
+        """The names of those files that are not there with the size they were written with; what they hold is not looked at."""
+        with writing(self.location):
+            start = len(self._path(""))
+            sizes = {path[start:]: entry["size"] for path, entry in self.fs.find(self._base, detail=True).items()}
+        return [file.name for file in files if sizes.get(file.name) != file.bytes]
 
     def write_manifest(self, content: dict[str, Any]) -> None:
         """Writes the manifest: from then on the directory is a result."""
@@ -425,8 +435,9 @@ class Store:
 
     def names(self) -> list[str]:
         """Every file of the directory by its name within it, in order; none where there is no directory."""
-        found = _names(self.fs, self.root) if self.fs.isdir(self.root) else []
-        return sorted(name for name in found if not self.fs.isdir(f"{self.root.rstrip('/')}/{name}"))
+        with reading(self.location):
+            found = _names(self.fs, self.root) if self.fs.isdir(self.root) else []
+            return sorted(name for name in found if not self.fs.isdir(f"{self.root.rstrip('/')}/{name}"))
 
     def parts(self, prefix: str) -> list[str]:
         """Names of the files under a prefix, in order, as the manifest lists them."""

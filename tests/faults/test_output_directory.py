@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import resource
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from commandline import ROWS, contents, installed, run, table, value
 
+import ipvalue
 import ipvalue.execute
 import ipvalue.inputs
 import ipvalue.journal
@@ -321,6 +323,41 @@ def test_no_room_for_the_copy_of_a_csv_file(small_disk: Path) -> None:
     assert "the copy of p.csv cannot be written" in ran.sentence
     assert names() == before
     assert list(small_disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [Path.unlink, lambda part: os.truncate(part, 100)], ids=["removed", "cut short"])
+def test_a_part_that_others_take_away_during_the_run_is_missed(monkeypatch: pytest.MonkeyPatch, how: Callable[[Path], None]) -> None:
+    """No manifest says that a part is there which is not."""
+    part = Path("out/assets/part-00001.parquet")
+
+    def spoil(done: int, total: int) -> None:
+        if done == total:
+            how(part)
+
+    inputs = {"market": "market.toml", "paths": 64, "workers": 1, "out": "out"}
+    kept = "3 of 4 parts are kept in out: the same command with --resume goes on"
+    with pytest.raises(RunError, match=rf"^out/{part.relative_to('out')}: was taken away or changed by others while the run went on; {kept}$"):
+        ipvalue.value("portfolio.parquet", progress=spoil, **inputs)  # type: ignore[arg-type]
+    assert "out/manifest.json" not in names()
+    assert value("portfolio.parquet", "--resume").code == 0
+    assert value("portfolio.parquet", out="fresh").code == 0
+    ours, fresh = contents("out"), contents("fresh")
+    del ours["manifest.json"], fresh["manifest.json"]
+    assert ours == fresh
+
+
+def test_a_lock_that_cannot_be_removed_hides_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.name == ".lock":
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    pq.write_table(table([{**row, "revenue": -1.0} for row in ROWS]), "bad.parquet")
+    assert value("bad.parquet").sentences[0].startswith("no row can be valued")
+    assert value("portfolio.parquet").code == 0
 
 
 def test_what_a_dead_worker_left_half_written_is_swept_away() -> None:

@@ -126,6 +126,14 @@ def test_a_finished_run_is_looked_through(caplog: pytest.LogCaptureFixture) -> N
     assert caplog.messages == ["the result in out is complete: nothing was left to do"]
 
 
+def test_a_finished_run_asks_for_no_worker(caplog: pytest.LogCaptureFixture) -> None:
+    """A job that is started again in the morning is done, though its cluster is gone."""
+    value()
+    with caplog.at_level(logging.INFO, "ipvalue"):
+        value(resume=True, scheduler="tcp://127.0.0.1:1")
+    assert caplog.messages == ["the result in out is complete: nothing was left to do"]
+
+
 def _csv(table: pa.Table) -> pa.Table:
     """Without the columns that a CSV file cannot hold."""
     return table.select([field.name for field in table.schema if not pa.types.is_nested(field.type)])

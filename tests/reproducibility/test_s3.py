@@ -368,6 +368,24 @@ def test_not_reached(typed: Any, env: dict[str, str | None]) -> None:
     assert told.endswith("): look at the credentials and the endpoint")
 
 
+def test_a_store_that_is_lost_hides_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run that failed did is taken back as far as it can be reached; what is told is why it failed."""
+    from botocore.exceptions import EndpointConnectionError
+
+    def lost(*_: object, **__: object) -> None:
+        raise EndpointConnectionError(endpoint_url="http://store")
+
+    store = Store("memory://lost")
+    store.write_text("rejects.parquet", "half")
+    monkeypatch.setattr(store.fs, "find", lost)
+    monkeypatch.setattr(store.fs, "exists", lost)
+    store.discard()
+    with pytest.raises(RunError, match=r"^memory://lost: cannot be reached \(Could not connect"):
+        store.missing([])
+    with pytest.raises(InputError, match=r"^memory://lost: cannot be reached \(Could not connect"):
+        _ = store.found
+
+
 def test_no_permission(typed: Any, refusing: str) -> None:
     told = typed("portfolio.parquet", f"{BUCKET}/out", AWS_ENDPOINT_URL=refusing)
     assert told == "s3://rights/out: writing is not permitted: name another --out or change its permissions"

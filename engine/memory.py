@@ -5,14 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from ipvalue.schema import InputError
 
 _UNITS = {"": 1, "B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 
 _CGROUPS, _OURS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
-_LIMITS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
-"""Limit and use, of a cgroup of the second version and of the first."""
+
+
+class _Files(NamedTuple):
+    """The files of a cgroup that say what it may use and uses, and the entries of memory.stat that count the pages of files in its cache."""
+
+    limit: str
+    used: str
+    cached: tuple[str, str]
+
+
+_SECOND = _Files("memory.max", "memory.current", ("inactive_file", "active_file"))
+_FIRST = _Files("memory.limit_in_bytes", "memory.usage_in_bytes", ("total_inactive_file", "total_active_file"))
+"""Of a cgroup of the second version, and of the first."""
 
 
 def parse_memory(text: str) -> int:
@@ -33,25 +45,40 @@ def size(number: float) -> str:
 
 
 def available_memory() -> int:
-    """Bytes this process may still take: what its cgroup's limit leaves where there is one, else what the machine has free."""
-    limits = [int(_meminfo("MemAvailable")) * 1024]
-    for group in _cgroups():
-        for limit, used in _LIMITS:
-            if (group / limit).exists() and (text := (group / limit).read_text().strip()).isdigit():
-                limits.append(int(text) - int((group / used).read_text()))
-    return max(min(limits), 0)
+    """Bytes this process may still take: what its cgroup's limit leaves where there is one, else what the machine has free. Pages of files that are
+    kept in case they are read again are free: the system gives them up when memory is asked for."""
+    free = int(_meminfo("MemAvailable")) * 1024
+    for group, files in _cgroups():
+        if (limit := group / files.limit).exists() and (most := limit.read_text().strip()).isdigit():
+            free = min(free, int(most) - int((group / files.used).read_text()) + _cached(group, files))
+    return max(free, 0)
 
 
-def _cgroups() -> Iterator[Path]:
-    """The directory of all cgroups, in a container its own; and where a service has one further down (systemd), that and those above it."""
-    yield _CGROUPS
-    lines = _OURS.read_text().splitlines() if _OURS.exists() else []
-    for line in lines:
-        if line.startswith("0::/") and ".." not in line:
-            place = _CGROUPS / line.removeprefix("0::/").strip()
-            while place != _CGROUPS:
-                yield place
-                place = place.parent
+def _cached(group: Path, files: _Files) -> int:
+    """Bytes of files that a cgroup holds in its cache."""
+    stat = group / "memory.stat"
+    entries = dict(line.split() for line in stat.read_text().splitlines()) if stat.exists() else {}
+    return sum(int(entries.get(name, 0)) for name in files.cached)
+
+
+def _cgroups() -> Iterator[tuple[Path, _Files]]:
+    """The directory of all cgroups, in a container its own; and where a service has one further down, that and those above it."""
+    yield _CGROUPS, _SECOND
+    yield _CGROUPS / "memory", _FIRST
+    for line in _OURS.read_text().splitlines() if _OURS.exists() else []:
+        _, controllers, place = line.split(":", 2)
+        if ".." in place:  # outside of what is seen here
+            continue
+        if not controllers:
+            yield from ((group, _SECOND) for group in _down_to(_CGROUPS, place))
+        elif "memory" in controllers.split(","):
+            yield from ((group, _FIRST) for group in _down_to(_CGROUPS / "memory", place))
+
+
+def _down_to(top: Path, place: str) -> list[Path]:
+    """The directories below `top` on the way to `place`."""
+    names = place.strip("/").split("/")
+    return [top.joinpath(*names[:depth]) for depth in range(1, len(names) + 1)]
 
 
 def _meminfo(key: str) -> str:

@@ -44,11 +44,23 @@ def test_the_least_of_several_limits_counts(groups: Path) -> None:
     assert memory.available_memory() == 3 * GIB
 
 
-def test_a_limit_of_the_first_version_of_groups(groups: Path) -> None:
-    (groups / "memory").mkdir()
-    (groups / "memory/memory.limit_in_bytes").write_text(f"{2 * GIB}\n")
-    (groups / "memory/memory.usage_in_bytes").write_text(f"{GIB}\n")
+@pytest.mark.parametrize("group", ["", "batch", "batch/night"])
+def test_a_limit_of_the_first_version_of_groups(groups: Path, group: str) -> None:
+    (groups.parent / "ours").write_text("5:cpu,cpuacct:/other\n4:memory:/batch/night\n0::/\n")
+    place = groups / "memory" / group
+    place.mkdir(parents=True)
+    (place / "memory.limit_in_bytes").write_text(f"{3 * GIB}\n")
+    (place / "memory.usage_in_bytes").write_text(f"{2 * GIB}\n")
     assert memory.available_memory() == GIB
+    (place / "memory.stat").write_text(f"cache 7\ntotal_inactive_file {GIB // 2}\ntotal_active_file {GIB // 4}\n")
+    assert memory.available_memory() == GIB + GIB // 2 + GIB // 4
+
+
+def test_files_in_the_cache_take_nothing_away(groups: Path) -> None:
+    """A portfolio that was just read fills what a container may use, and yet leaves it free."""
+    limit(groups, 4 * GIB, 4 * GIB)
+    (groups / "memory.stat").write_text(f"anon {GIB}\nfile {3 * GIB}\nshmem {GIB}\ninactive_file {GIB}\nactive_file {GIB}\n")
+    assert memory.available_memory() == 2 * GIB
 
 
 def test_a_group_that_is_over_its_limit_leaves_nothing(groups: Path) -> None:

@@ -63,8 +63,11 @@ def _reached(scheduler: str) -> Iterator[Any]:
         raise RunError(
             f"{scheduler}: cannot be asked ({first_line(error)}): name certificates and key in Dask's configuration, distributed.comm.tls"
         ) from None
+    except FileNotFoundError:
+        raise RunError(f"{scheduler}: a certificate or key that Dask's configuration names (distributed.comm.tls) is not there") from None
     except OSError as error:
-        more = "" if scheduler.startswith("tcp:") else ", look at the certificates in Dask's configuration, distributed.comm.tls,"
+        tls = ", look at the certificates in Dask's configuration, distributed.comm.tls,"
+        more = ", give tls:// if that is its protocol," if scheduler.startswith("tcp:") else tls
         raise RunError(f"{scheduler}: no Dask scheduler answers there ({first_line(error)}); start one{more} or use --scheduler threads") from None
     with client:
         yield client

@@ -21,8 +21,9 @@ from ipvalue.market import load_market
 from ipvalue.schema import PORTFOLIO, InputError, Rejects
 from ipvalue.simulate import Sampling
 
-VERSIONS: dict[str, object] = {"ipvalue": version("ipvalue"), "numerics_version": NUMERICS_VERSION}
-"""As they were when this process began with it: a worker that was started before an upgrade still has the code of then."""
+VERSIONS: dict[str, object] = {"ipvalue": version("ipvalue"), "numerics_version": NUMERICS_VERSION, "pyarrow": pa.__version__}
+"""As they were when this process began with it: a worker that was started before an upgrade still has the code of then. Another pyarrow writes other
+bytes of the same figures."""
 
 _PATHS = 64
 _MARKET = {
@@ -61,8 +62,8 @@ def common_ground(backend: Backend, places: Sequence[str]) -> dict[str, Any]:
 def lacking(common: Mapping[str, Any]) -> str | None:
     """What this process lacks of what `common_ground` said elsewhere, as a clause; None if nothing."""
     for name, wanted in common["versions"].items():
-        if (has := VERSIONS[name]) != wanted:
-            return f"has {name} {has}, and the run has {wanted}: install the same version of ipvalue there"
+        if (has := VERSIONS.get(name)) != wanted:
+            return f"has {name} {has}, and the run has {wanted}: install the same version of {'pyarrow' if name == 'pyarrow' else 'ipvalue'} there"
     if "kernels" in common:
         if not NATIVE_BUILT:
             return "has no C kernels: install ipvalue there with a C compiler, or give --backend numba"

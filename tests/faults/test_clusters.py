@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import clusters
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from commandline import MARKET, beside, contents, first_progress
@@ -150,6 +151,10 @@ def refusal(work: Path, cluster: clusters.Cluster, site: str, begin: Callable[[P
             "has ipvalue 0.0.7, and the run has ",
         ),
         (
+            "from ipvalue import likeness\nlikeness.VERSIONS['pyarrow'] = '9.0.0'\n",
+            f"has pyarrow 9.0.0, and the run has {pa.__version__}: install the same version of pyarrow there",
+        ),
+        (
             "from ipvalue.ext import kernel\nsimulate = kernel.simulate\n"
             "kernel.simulate = lambda *some, seed, **more: simulate(*some, seed=seed + 1, **more)\n",
             "computes other bits than this machine with the same version of ipvalue: install it there anew",
@@ -159,7 +164,7 @@ def refusal(work: Path, cluster: clusters.Cluster, site: str, begin: Callable[[P
             "has no ipvalue that this run can use (",
         ),
     ],
-    ids=["another numerics_version", "another version", "other bits", "no ipvalue"],
+    ids=["another numerics_version", "another version", "another pyarrow", "other bits", "no ipvalue"],
 )
 def test_a_worker_that_is_not_fit(work: Path, cluster: clusters.Cluster, site: str, told: str) -> None:
     _, rest = refusal(work, cluster, site)

@@ -130,3 +130,6 @@ def test_tls_without_the_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert told.endswith("look at the certificates in Dask's configuration, distributed.comm.tls, or use --scheduler threads")
         told = refused(ours, plain)
         assert told.startswith(f"{plain}: no Dask scheduler answers there (")
+        assert told.endswith("start one, give tls:// if that is its protocol, or use --scheduler threads")
+        gone = {**ours, "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT": str(tmp_path / "nowhere.pem")}
+        assert refused(gone, address) == f"{address}: a certificate or key that Dask's configuration names (distributed.comm.tls) is not there"

@@ -1,15 +1,18 @@
-"""File systems: what opens a path or URL, and which errors their clients raise."""
+"""File systems: what opens a path or URL, which errors their clients raise, and those as sentences."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import fsspec
 import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
 
-from ipvalue.schema import InputError
+from ipvalue.schema import InputError, RunError, did_you_mean_file, parse_toml, read_toml
 
 _CLIENTS = {
     "botocore.exceptions": "BotoCoreError",
@@ -66,3 +69,33 @@ def file_errors() -> tuple[type[Exception], ...]:
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, without its end; its type where it has none."""
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")
+
+
+@contextmanager
+def reading(display: str, what: str = "file", lost: type[InputError] | type[RunError] = InputError) -> Iterator[None]:
+    """Turns the errors of opening and reading into an InputError that names the file; where it is there and cannot be reached now, into `lost`."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(f"{display}: there is no such file or directory{did_you_mean_file(display)}") from None
+    except MemoryError:
+        raise
+    except PermissionError:
+        raise lost(f"{display}: may not be read: ask for read permission") from None
+    except client_errors() as error:
+        raise lost(f"{display}: cannot be reached ({first_line(error)}): look at the credentials and the endpoint") from None
+    except (OSError, ValueError, ImportError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and (error.errno or isinstance(error, TimeoutError)):  # of the system; Arrow's, of what is read, have no number
+            raise lost(f"{display}: cannot be read ({first_line(error)}): look at the disk or the network that it lies on") from None
+        mend = "write it in UTF-8" if "UTF8" in str(error) or "utf-8" in str(error) else "it is damaged, cut short or something else"
+        raise InputError(f"{display}: cannot be read as {what} ({first_line(error)}): {mend}") from None
+
+
+def toml_of(place: str | Path) -> dict[str, Any]:
+    """The tables of a TOML file at a path or URL. Raises InputError where it cannot be opened or is not TOML."""
+    if "://" not in str(place):
+        return read_toml(Path(place))
+    fs, inner = file_system(str(place))
+    with reading(str(place)):
+        content = fs.cat_file(inner)
+    return parse_toml(content, str(place))

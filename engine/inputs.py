@@ -14,6 +14,7 @@ from ipvalue.assumptions import Assumptions, load_assumptions
 from ipvalue.backend import kernels
 from ipvalue.cash_rule import CashRule, find_rule
 from ipvalue.constants import NUMERICS_VERSION
+from ipvalue.files import file_system, is_object_store, reading
 from ipvalue.intake import Portfolio, open_portfolio, reopen_portfolio, scan
 from ipvalue.job import Job, make_job
 from ipvalue.likeness import common_ground
@@ -110,6 +111,17 @@ def _market_source(market: object, portfolio: object) -> Any:
     if market is not None:
         found = f"an object of type {type(market).__name__}"
         raise InputError(f"{found} is no market: give the path of a TOML file, a mapping like one, or what load_market gave")
-    if isinstance(portfolio, str | Path) and (beside := Path(portfolio).parent / "market.toml").exists():
+    if isinstance(portfolio, str | Path) and (beside := _beside(str(portfolio))):
         return beside
     raise InputError("no market is given and no market.toml stands beside the portfolio: name one with --market")
+
+
+def _beside(portfolio: str) -> str | None:
+    """The path or URL of market.toml beside a portfolio, None where there is none."""
+    fs, inner = file_system(portfolio)
+    if is_object_store(fs) and "/" not in inner:  # nothing stands beside a bucket
+        return None
+    place = f"{portfolio.rstrip('/').rpartition('/')[0]}/market.toml" if "://" in portfolio else str(Path(portfolio).parent / "market.toml")
+    fs, inner = file_system(place)
+    with reading(place):
+        return place if fs.exists(inner) else None

@@ -67,6 +67,8 @@ def load_job(path: str | Path) -> JobFile:
 
     Raises InputError where it cannot be read, naming file, key, value and rule.
     """
+    if "://" in str(path):
+        raise InputError(f"{path}: a job file lies on the machine that runs it: copy it there; the files it names may be URLs")
     file = Path(path)
     with in_words_of_a_job():
         job = validate(JobFile, read_toml(file), str(path))

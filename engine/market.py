@@ -16,7 +16,8 @@ from pydantic import Field, model_validator
 
 from ipvalue.backend import kernel
 from ipvalue.constants import MAX_STEPS_PER_YEAR, SYMMETRY_TOLERANCE
-from ipvalue.schema import Currency, Finite, InputError, Strict, read_toml, validate
+from ipvalue.files import toml_of
+from ipvalue.schema import Currency, Finite, InputError, Strict, validate
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=-1, allow_inf_nan=False)]
@@ -140,7 +141,7 @@ def market_of(content: Mapping[str, Any]) -> Market:
 
 
 def load_market(source: str | Path | Mapping[str, Any]) -> Market:
-    """The market from a TOML file or a mapping like one. Raises InputError naming file, key, value and rule."""
+    """The market from a TOML file (a path or URL) or a mapping like one. Raises InputError naming file, key, value and rule."""
     if isinstance(source, Mapping):
         return validate(Market, dict(source), "market")
-    return validate(Market, read_toml(Path(source)), str(source))
+    return validate(Market, toml_of(source), str(source))

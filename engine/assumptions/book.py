@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from ipvalue.files import toml_of
 from ipvalue.schema import (
     FILLABLE,
     LINKED,
@@ -23,7 +24,6 @@ from ipvalue.schema import (
     InputError,
     Strict,
     did_you_mean,
-    read_toml,
     validate,
 )
 
@@ -216,14 +216,14 @@ class Assumptions:
 
 
 def load_assumptions(source: str | Path | Mapping[str, Any] = "default") -> Assumptions:
-    """The shipped assumptions, or those of a TOML file or a mapping like one (laid over the shipped ones with `extends = "default"`).
+    """The shipped assumptions, or those of a TOML file (a path or URL) or a mapping like one (laid over the shipped ones with `extends = "default"`).
 
     Raises InputError naming file, key, value and rule.
     """
     if source == "default":
         return _shipped()
     name = "assumptions" if isinstance(source, Mapping) else str(source)
-    file, own = _checked(dict(source), name) if isinstance(source, Mapping) else _read(Path(source))
+    file, own = _checked(dict(source), name) if isinstance(source, Mapping) else _read(source)
     whole = _laid_over(own, _shipped()) if file.extends else own
     _check_names(whole, name)
     return whole
@@ -238,9 +238,9 @@ def _shipped() -> Assumptions:
     return whole
 
 
-def _read(path: Path) -> tuple[_File, Assumptions]:
+def _read(path: str | Path) -> tuple[_File, Assumptions]:
     """A file as written, and its own assumptions."""
-    return _checked(read_toml(path), str(path))
+    return _checked(toml_of(path), str(path))
 
 
 def _checked(content: dict[str, Any], where: str) -> tuple[_File, Assumptions]:

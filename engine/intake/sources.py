@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from ipvalue.files import file_system
+from ipvalue.files import file_system, reading
 from ipvalue.intake.cells import readable
-from ipvalue.intake.stored import BATCH_ROWS, Format, Unit, can_be_read, describe_file, digest, place_of, reading, state_of
+from ipvalue.intake.stored import BATCH_ROWS, Format, Unit, can_be_read, describe_file, digest, place_of, state_of
 from ipvalue.schema import PORTFOLIO, Column, InputError, RunError, did_you_mean, nearest
 
 _FORMATS: dict[str, Format] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -14,9 +13,9 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 from fsspec.implementations.local import LocalFileSystem
 
-from ipvalue.files import client_errors, file_errors, file_system, first_line, open_binary
+from ipvalue.files import file_errors, file_system, open_binary, reading
 from ipvalue.intake.shared import Batches, Streams
-from ipvalue.schema import InputError, did_you_mean_file
+from ipvalue.schema import RunError
 
 Format = Literal["parquet", "ipc"]
 
@@ -48,24 +47,6 @@ class Unit:
     def part(self, rows: range) -> Unit:
         """Some of its rows, counted from its first."""
         return replace(self, skip=self.skip + rows.start, rows=len(rows), first_row=self.first_row + rows.start)
-
-
-@contextmanager
-def reading(display: str, what: str = "file") -> Iterator[None]:
-    """Turn the errors of opening and reading into an InputError that names the file."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise InputError(f"{display}: there is no such file or directory{did_you_mean_file(display)}") from None
-    except MemoryError:
-        raise
-    except PermissionError:
-        raise InputError(f"{display}: may not be read: ask for read permission") from None
-    except client_errors() as error:
-        raise InputError(f"{display}: cannot be reached ({first_line(error)}): look at the credentials and the endpoint") from None
-    except (OSError, ValueError, ImportError, pa.ArrowException) as error:
-        mend = "write it in UTF-8" if "UTF8" in str(error) or "utf-8" in str(error) else "it is damaged, cut short or something else"
-        raise InputError(f"{display}: cannot be read as {what} ({first_line(error)}): {mend}") from None
 
 
 def place_of(path: str) -> str:
@@ -117,9 +98,10 @@ def stored_batches(unit: Unit, names: list[str], streams: Streams | None = None)
     """The unit's rows in order, at most BATCH_ROWS at a time, with those of the columns `names` that the file has.
 
     Arrow's own checks of offsets and UTF-8 run on each batch, so damage inside a file is an InputError and never a
-    crash. With `streams`, units that are parts of the same Parquet row groups share one pass over them.
+    crash; that it cannot be reached any more is a RunError. With `streams`, units that are parts of the same Parquet row groups share one pass over
+    them.
     """
-    with reading(unit.display):
+    with reading(unit.display, lost=RunError):
         for batch in _batches(unit, names, streams):
             batch.validate(full=True)
             yield batch

@@ -19,7 +19,7 @@ from ipvalue.schema.portfolio import (
 from ipvalue.schema.rejects import REJECTS_SCHEMA, BrokenRule, Rejects
 from ipvalue.schema.strict import Currency, Finite, Strict, validate
 from ipvalue.schema.tables import MARKET, RESULTS
-from ipvalue.schema.toml import read_toml
+from ipvalue.schema.toml import parse_toml, read_toml
 
 __all__ = [
     "CURRENCY_CODE",
@@ -52,6 +52,7 @@ __all__ = [
     "did_you_mean",
     "did_you_mean_file",
     "nearest",
+    "parse_toml",
     "read_toml",
     "validate",
 ]

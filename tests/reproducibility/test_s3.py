@@ -124,6 +124,25 @@ def test_two_results_are_explained_there(store: str, local: Path, portfolio: str
     assert {name for name in found if found[name] != expected[name]} == {"explain.json"}  # which names both results
 
 
+def test_market_and_assumptions_lie_there_too(store: str, local: Path, portfolio: str, tmp_path: Path) -> None:
+    """A market beside the portfolio is found there; a job file names all of them by URL."""
+    fs, inner = file_system(f"{store}/night")
+    for file in (local / "portfolio").iterdir():
+        fs.put_file(str(file), f"{inner}/in/{file.name}")
+    fs.put_file(str(local / "assumptions.toml"), f"{inner}/book.toml")
+    with pytest.raises(InputError, match=r"no market is given and no market\.toml stands beside the portfolio"):
+        ipvalue.value(f"{store}/night/in", paths=2)
+    fs.pipe_file(f"{inner}/market.toml", MARKET.encode())
+    places = {"portfolio": "in", "assumptions": "book.toml", "outputs.root": "out"}
+    (tmp_path / "job.toml").write_text("".join(f'{key} = "{store}/night/{name}"\n' for key, name in places.items()) + "options.paths = 2\n")
+    found = ipvalue.run(tmp_path / "job.toml")
+    (tmp_path / "market.toml").write_text(MARKET)
+    expected = ipvalue.value(local / "portfolio", market=tmp_path / "market.toml", assumptions=local / "assumptions.toml", paths=2)
+    assert found.assets.equals(expected.assets)
+    with pytest.raises(InputError, match=rf"^{store}/none.toml: there is no such file or directory$"):
+        ipvalue.value(portfolio, market=f"{store}/none.toml", paths=2)
+
+
 def test_a_stopped_run_goes_on(store: str, local: Path, portfolio: str) -> None:
     out = f"{store}/stopped"
 

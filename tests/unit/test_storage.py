@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from types import SimpleNamespace
 
 import fsspec
+import pyarrow as pa
 import pytest
 
-from ipvalue.files import is_object_store
-from ipvalue.schema import RunError
+from ipvalue.files import is_object_store, reading, toml_of
+from ipvalue.schema import InputError, RunError
 from ipvalue.storage import uploaded, writing
 
 
@@ -38,3 +41,37 @@ def test_which_systems_have_no_directories() -> None:
 def test_an_error_without_a_number_is_a_sentence() -> None:
     with pytest.raises(RunError, match=r"^out: writing is not permitted: name another --out or change its permissions$"), writing("out"):
         raise PermissionError("Access Denied")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (PermissionError("Access Denied"), "may not be read"),
+        (OSError(errno.EIO, "Input/output error"), "cannot be read ("),
+        (TimeoutError("a request took too long"), "cannot be read ("),
+    ],
+)
+def test_a_file_that_cannot_be_reached_while_it_is_valued_is_no_bad_input(error: OSError, told: str) -> None:
+    """What was done is kept then: the file may be there again in a moment."""
+    with pytest.raises(RunError, match=rf"^p: {re.escape(told)}"), reading("p", lost=RunError):
+        raise error
+    with pytest.raises(InputError, match=rf"^p: {re.escape(told)}"), reading("p"):
+        raise error
+
+
+def test_a_damaged_file_is_a_bad_input_whenever_it_is_read() -> None:
+    with pytest.raises(InputError, match=r"it is damaged, cut short or something else$"), reading("p", lost=RunError):
+        pa.ipc.open_file(pa.BufferReader(b"nothing of the kind"))
+    with pytest.raises(InputError, match=r"it is damaged, cut short or something else$"), reading("p", lost=RunError):
+        raise OSError("Unexpected end of stream")  # as Arrow says it
+
+
+def test_tables_by_url() -> None:
+    fs = fsspec.filesystem("memory")
+    fs.pipe_file("/toml/whole.toml", b"[a]\nb = 1\n")
+    fs.pipe_file("/toml/half.toml", b"[a")
+    assert toml_of("memory://toml/whole.toml") == {"a": {"b": 1}}
+    with pytest.raises(InputError, match=r"^memory://toml/half\.toml: is not valid TOML"):
+        toml_of("memory://toml/half.toml")
+    with pytest.raises(InputError, match=r"^memory://toml/none\.toml: there is no such file"):
+        toml_of("memory://toml/none.toml")

@@ -21,8 +21,13 @@ LATEST = "latest"
 """As `since`: the result under the same root that was begun last."""
 
 _FLAG = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
-_IN_WORDS = {"give --overwrite": "remove that directory", "--out": "root in [outputs]", "value without --since": "leave out since"}
-"""What errors of a run ask for, where the key of a job file is not named as the flag."""
+_IN_WORDS = {
+    "give --overwrite without --resume": "remove that directory",
+    "give --overwrite": "remove that directory",
+    "--out": "root in [outputs]",
+    "value without --since": "leave out since",
+}
+"""What errors of a run ask for, where the key of a job file is not named as the flag; the longer ones first."""
 
 
 class Outputs(Kept):
@@ -98,11 +103,11 @@ def in_words_of_a_job() -> Iterator[None]:
     try:
         yield
     except (InputError, RunError) as error:
-        raise type(error)(of_a_job(str(error))) from None
+        raise type(error)(in_words(str(error))) from None
 
 
-def of_a_job(text: str) -> str:
-    """A text with the keys of a job file in the place of a command's flags."""
+def in_words(text: str) -> str:
+    """A sentence that names the keys of a job file in place of a command's flags."""
     for flag, words in _IN_WORDS.items():
         text = text.replace(flag, words)
     return _FLAG.sub(lambda found: found[1].replace("-", "_"), text)

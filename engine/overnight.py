@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ipvalue.backend import kernel
 from ipvalue.execute import Outcome, Progress, value_portfolio
 from ipvalue.fingerprint import fingerprint
 from ipvalue.inputs import Inputs, opened
-from ipvalue.job_file import LATEST, JobFile, in_words_of_a_job, load_job, of_a_job
+from ipvalue.job_file import LATEST, JobFile, in_words, in_words_of_a_job, load_job
 from ipvalue.journal import SINCE
 from ipvalue.manifest import terms_of
+from ipvalue.options import Groups, Numbers
 from ipvalue.schema import InputError, IpvalueError
 from ipvalue.since import fault_of, work_beside
 from ipvalue.store import Store
@@ -31,6 +33,8 @@ PASSED_OVER = "passed_over"
 """The term that says which earlier results no row could be taken over from, and why, where any was tried."""
 MOST_TRIED = 3
 """Earlier results that are tried: where none of so many can be taken from, it is no accident."""
+_NUMBERS = (*Numbers.model_fields, *Groups.model_fields, "rule")
+"""The options that figures follow from."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def _beside_the_latest(inputs: Inputs, store: Store, value: Callable[..., Outcom
         passed += begun.get(PASSED_OVER, ())
         places = [begun[SINCE]["result"]] if SINCE in begun else []
     else:
-        places = _latest(store)
+        places = _latest(store, terms_of(inputs)["options"])
     for number, place in enumerate(places):
         try:
             with work_beside(place) as work_of:
@@ -91,10 +95,10 @@ def _beside_the_latest(inputs: Inputs, store: Store, value: Callable[..., Outcom
         except IpvalueError:
             if (fault := fault_of(inputs, place)) is None:
                 raise
-        passed.append({"result": place, "reason": of_a_job(fault)})
+        passed.append({"result": place, "reason": in_words(fault)})
         others = places[number + 1 :]
         instead = f"nothing is taken over from {place}, and {others[0]} is tried" if others else "nothing is taken over, all rows are valued"
-        _log.warning("%s: %s", instead, of_a_job(fault).replace("\n", ";"))
+        _log.warning("%s: %s", instead, in_words(fault).replace("\n", ";"))
     return value(work_of=_telling(whole_work, passed, bool(places)))
 
 
@@ -108,30 +112,28 @@ def _telling(work_of: Callable[[Inputs], Work], passed: list[dict[str, str]], an
     return work
 
 
-def _latest(store: Store) -> list[str]:
-    """The finished results beside `store`, at most MOST_TRIED: those first of which nobody can say any more when they were begun, then the latest."""
-    root = store.root.rpartition("/")[0]
+def _latest(store: Store, options: Mapping[str, Any]) -> list[str]:
+    """The finished results beside `store`, at most MOST_TRIED: those first of which nobody can say any more how they were begun, then those with the
+    same options, the latest first."""
+    root, own = store.root.rpartition("/")[0], store.root.rstrip("/")
     places = [path.rstrip("/") for path in store.fs.ls(root, detail=False)] if store.fs.isdir(root) else []
-    others = [Store(_location(store, place)) for place in places if place != store.root.rstrip("/")]
-    begun = [(_begun(other), other.location) for other in others if other.found == "finished" or _has_lost_its_manifest(other)]
-    return [place for _, place in sorted(begun, reverse=True)[:MOST_TRIED]]
+    others = [Store(store.location_of(place)) for place in places if place != own]
+    others = [other for other in others if other.found == "finished" or _has_lost_its_manifest(other)]
+    return [place for _, place in sorted(((_begun(other, options), other.location) for other in others), reverse=True)[:MOST_TRIED]]
 
 
-def _begun(store: Store) -> tuple[bool, str]:
-    """When a result was begun, as it sorts: those that cannot be told come last."""
+def _begun(store: Store, options: Mapping[str, Any]) -> tuple[bool, bool, str]:
+    """How and when a result was begun, as it sorts: whether that cannot be told, whether its figures follow from the same options, and when."""
     try:
-        return False, str(store.manifest()["time"]["started"])
+        manifest = store.manifest()
+        alike = all(manifest["options"].get(name) == options[name] for name in _NUMBERS)
+        return False, alike, str(manifest["time"]["started"])
     except (InputError, KeyError, TypeError):
-        return True, ""
+        return True, False, ""
 
 
 def _has_lost_its_manifest(store: Store) -> bool:
     return store.found == "nothing" and bool(store.fs.exists(store.place("totals.arrow")))
-
-
-def _location(store: Store, place: str) -> str:
-    """What names a place on a store's file system."""
-    return place if store.is_local else str(store.fs.unstrip_protocol(place))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import re
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,7 +71,10 @@ class Store:
 
     def place(self, name: str) -> str:
         """A path or URL by which other processes find one of its files, whatever their current directory."""
-        path = self._path(name)
+        return self.location_of(self._path(name))
+
+    def location_of(self, path: str) -> str:
+        """What names a path of its file system from anywhere: itself, or a URL."""
         return path if self.is_local else str(self.fs.unstrip_protocol(path))
 
     def begin(self, fingerprint: str, *, overwrite: bool, resume: bool) -> Store:
@@ -196,6 +200,8 @@ class Store:
             others = sorted(name for name in top if not _OURS.fullmatch(name)) or sorted(
                 name for name in _names(self.fs, self.root) if top and not _OURS.fullmatch(name)
             )
+        if others and self._has_result(f"{self.root.rstrip('/')}/{others[0]}"):
+            raise InputError(f"{self.location}: holds results, as {others[0]}: name a directory of its own as --out, as {self.location}/another")
         if others:
             raise InputError(f"{self.location}: holds {others[0]}, which no run wrote, so nothing is written there: name another --out")
         if not top or overwrite or (resume and top & {MANIFEST, JOURNAL}):
@@ -385,23 +391,39 @@ class Store:
             try:
                 content: dict[str, Any] = json.loads(self.fs.cat_file(self._path(MANIFEST)))
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                if self.found == "unfinished":
+                    again = "its command goes on with --resume, its job as it stands"
+                    raise InputError(f"{self.location}: holds a run that was stopped, and no result yet: {again}") from None
                 raise InputError(f"{self.location}: is no results directory (it has no {MANIFEST}){self._near()}") from None
-        if not isinstance(content, dict) or not content.keys() >= {"numerics_version", "options", "inputs", "counts", "files"}:
+        if not _is_manifest(content):
             raise InputError(f"{self.location}/{MANIFEST}: was not written by ipvalue value")
         return content
 
+    def beside(self) -> list[Store]:
+        """The other finished results in the directory that this one lies in."""
+        parent, _, own = self.root.rstrip("/").rpartition("/")
+        with reading(self.location_of(parent)):
+            return [Store(self.location_of(f"{parent}/{name}")) for name in self._results_in(parent) if name != own]
+
     def _near(self) -> str:
-        """The clause that names the results directory that was most likely meant: the one above, or one with a similar name."""
+        """The clause that names the results directory that was most likely meant: the last one within, the one above, or one with a similar name."""
+        own = self.location.rstrip("/")
+        if within := self._results_in(self.root):
+            return f": did you mean {own}/{within[-1]}?"
         parent, _, last = self.root.rstrip("/").rpartition("/")
-        if not parent or not self.fs.isdir(parent):
-            return ""
-        above = self.location.rstrip("/").rpartition("/")[0]
-        if self.fs.exists(f"{parent}/{MANIFEST}"):
+        above = own.rpartition("/")[0]
+        if parent and self._has_result(parent):
             return f": did you mean {above or parent}?"
-        siblings = [path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(parent, detail=False)]
-        results = [name for name in siblings if name != last and self.fs.exists(f"{parent}/{name}/{MANIFEST}")]
-        near = nearest(last, results)
+        near = nearest(last, [name for name in self._results_in(parent) if name != last])
         return f": did you mean {f'{above}/{near}' if above else near}?" if near else ""
+
+    def _results_in(self, folder: str) -> list[str]:
+        """Names of the finished results in a directory, in order."""
+        names = [path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(folder, detail=False)] if folder and self.fs.isdir(folder) else []
+        return sorted(name for name in names if self._has_result(f"{folder.rstrip('/')}/{name}"))
+
+    def _has_result(self, folder: str) -> bool:
+        return bool(self.fs.exists(f"{folder}/{MANIFEST}"))
 
     def read_as_written(self, file: Written) -> bytes:
         """The bytes of one file of the result. Raises InputError where they are not those that it was written with."""
@@ -446,6 +468,23 @@ class Store:
     def assets(self) -> pa.Table:
         """All rows of assets/part-*.parquet."""
         return pa.concat_tables([self.read_parquet(name) for name in self.parts("assets/")])
+
+
+def _is_manifest(content: object) -> bool:
+    """Whether this may be what a run said of itself."""
+    match content:
+        case {
+            "numerics_version": int(),
+            "options": {"paths": int()},
+            "inputs": {"portfolio": list(), "market": {"content": dict()}, "assumptions": {"content": dict()}},
+            "counts": {"rows": int(), "valued": int(), "rejected": int()},
+            "files": list(files),
+            "warnings": list(),
+            "time": {"started": str()},
+        }:
+            names = {field.name for field in fields(Written)}
+            return all(isinstance(file, dict) and file.keys() == names for file in files)
+    return False
 
 
 def _leaf(field: pa.Field) -> str:

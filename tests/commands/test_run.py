@@ -219,11 +219,40 @@ def test_what_did_not_change_is_taken_over_from_the_latest_result() -> None:
     assert without_times(done(second)) == without_times(whole)
 
 
+def test_the_latest_of_the_same_options_is_taken_where_other_jobs_have_results_there_too() -> None:
+    first, _ = editions()
+    other = done(run("run", job(JOB.replace("portfolio.parquet", "one.parquet").replace("paths = 64", "paths = 80"), "other.toml")))
+    assert other.parent == done(first).parent
+    rows = [{**ROW, "asset_id": f"r{i}"} for i in range(19)]
+    pq.write_table(table(rows), "three.parquet")
+    third = run("run", job('since = "latest"\n' + JOB.replace("portfolio.parquet", "three.parquet")))
+    since = json.loads((done(third) / "manifest.json").read_text())["since"]
+    assert since["result"] != str(other)
+    assert since["carried"] > 0
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"numerics_version": 1, "options": {}, "inputs": {}, "counts": {}, "files": []}'])
+def test_rubbish_under_the_root_stops_no_night(content: str) -> None:
+    first = done(run("run", job('since = "latest"\n' + JOB)))
+    rubbish = first.with_name("rubbish")
+    rubbish.mkdir()
+    (rubbish / "manifest.json").write_text(content)
+    (first.with_name("notes.txt")).write_text("mine")
+    (first.with_name("link")).symlink_to("nowhere")
+    pq.write_table(table(row_with(revenue=2.0)), "next.parquet")
+    ran = run("run", job('since = "latest"\n' + JOB.replace("portfolio.parquet", "next.parquet")))
+    assert json.loads((done(ran) / "manifest.json").read_text())["since"]["result"] == str(first)
+    said = [line["text"] for line in lines(ran) if line["event"] == "notice"]
+    assert sum(text.startswith(f"nothing is taken over from there: {rubbish}/manifest.json: ") for text in said) == 1
+
+
 def test_a_latest_result_that_nothing_can_be_taken_from_stops_no_night() -> None:
     _, second = editions(second_paths=80)
     assert "since" not in json.loads((done(second) / "manifest.json").read_text())
     said = [line["text"] for line in lines(second) if line["event"] in ("warning", "notice")]
-    assert any(text.startswith("nothing is taken over, all rows are valued: ") and "paths was 64 and is 80" in text for text in said)
+    (told,) = (text for text in said if text.startswith("nothing is taken over, all rows are valued: "))
+    assert "paths was 64 and is 80" in told
+    assert "since" not in told
 
 
 def test_an_earlier_result_that_is_named_must_do() -> None:

@@ -204,6 +204,24 @@ def test_a_directory_within_a_result(result: Path) -> None:
     assert run("show", result / "assets").sentence == "out/assets: is no results directory (it has no manifest.json): did you mean out?"
 
 
+def test_a_directory_of_results(result: Path) -> None:
+    """The root of a job's results: the last of them is named."""
+    for night in ("2026-11-22-a", "2026-11-23-a"):
+        shutil.copytree(result, Path("results") / night)
+    told = "results/: is no results directory (it has no manifest.json): did you mean results/2026-11-23-a?"
+    assert run("show", "results/").sentence == told
+    ran = run("value", "portfolio.parquet", "--paths", 2, "--out", "results")
+    told = "results: holds results, as 2026-11-22-a: name a directory of its own as --out, as results/another"
+    assert (ran.code, ran.sentence) == (2, told)
+
+
+def test_a_run_that_was_stopped(result: Path) -> None:
+    (result / "manifest.json").rename(result / ".journal")
+    ran = run("show", result)
+    told = "out: holds a run that was stopped, and no result yet: its command goes on with --resume, its job as it stands"
+    assert (ran.code, ran.sentence) == (2, told)
+
+
 @pytest.mark.parametrize("name", ["empty", "portfolio.parquet", "nowhere"])
 def test_what_is_no_result(name: str) -> None:
     Path("empty").mkdir()

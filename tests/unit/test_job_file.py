@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ipvalue.job import Job
-from ipvalue.job_file import JobFile, Key, in_words_of_a_job, keys, load_job
+from ipvalue.job_file import JobFile, Key, in_words, in_words_of_a_job, keys, load_job
 from ipvalue.schema import InputError, RunError
 
 
@@ -54,6 +54,11 @@ def test_errors_ask_for_keys_and_keep_their_kind(kind: type[InputError] | type[R
         raise kind("a: use fewer --workers or --max-paths, or name another --out (a--b stays); give --overwrite to start again")
     text = "a: use fewer workers or max_paths, or name another root in [outputs] (a--b stays); remove that directory to start again"
     assert (type(found.value), str(found.value)) == (kind, text)
+
+
+def test_a_directory_that_cannot_be_gone_on_with_is_to_be_removed() -> None:
+    text = "x: nothing to go on from: give --overwrite without --resume to start again, or name another --out"
+    assert in_words(text) == "x: nothing to go on from: remove that directory to start again, or name another root in [outputs]"
 
 
 def test_the_model_is_closed() -> None:

@@ -22,7 +22,7 @@ def command(
     sector: Annotated[str | None, typer.Option(help="Only what a right in this sector may meet.", show_default=False)] = None,
     format: Annotated[str, typer.Option("--format", help="table, md or json.")] = "table",
 ) -> None:
-    """List assumptions: what fills blanks, fees, survival, premises.
+    """List what fills blanks; fees, survival curves, premises.
 
     Each figure with its unit and source. A source "as X" is that of the same column in the set X.
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
@@ -156,8 +157,9 @@ def _json_lines(what: str) -> Callable[[int, int], None]:
 
 
 def log_line(event: str, **fields: Any) -> None:
-    """One JSON object on a line of stderr."""
-    print(json.dumps({"event": event, **fields}), file=sys.stderr, flush=True)
+    """One JSON object on a line of stderr, with the time of day by which a night's log is read."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    print(json.dumps({"event": event, "time": now, **fields}), file=sys.stderr, flush=True)
 
 
 def warn(warnings: tuple[str, ...], log_json: bool) -> None:

@@ -31,6 +31,8 @@ def file_system(path: str, wanted: str = "opened") -> tuple[Any, str]:
 
     Listings of object stores are not kept: other processes write there too, and what they wrote would not be seen.
     """
+    if "\0" in path:
+        raise InputError(f"{path!r}: no file has such a name")
     options = {"use_listings_cache": False} if path.partition("://")[0] in _OBJECT_STORES else {}
     try:
         fs, inner = fsspec.core.url_to_fs(path, **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -75,8 +75,11 @@ def load_job(path: str | Path) -> JobFile:
     if "://" in str(path):
         raise InputError(f"{path}: a job file lies on the machine that runs it: copy it there; the files it names may be URLs")
     file = Path(path)
+    content = read_toml(file)
+    if misplaced := list(_misplaced(content)):
+        raise InputError("\n".join(f"{path}: {one}" for one in misplaced))
     with in_words_of_a_job():
-        job = validate(JobFile, read_toml(file), str(path))
+        job = validate(JobFile, content, str(path))
     folder = file.absolute().parent
     changes: dict[str, Any] = {"portfolio": _resolved(job.portfolio, folder)}
     changes["outputs"] = job.outputs.model_copy(update={"root": _resolved(job.outputs.root, folder)})
@@ -90,6 +93,19 @@ def load_job(path: str | Path) -> JobFile:
         place, colon, function = job.rule.rpartition(":")
         changes["rule"] = f"{_resolved(place, folder)}{colon}{function}" if place.endswith(".py") else job.rule
     return job.model_copy(update=changes)
+
+
+def _misplaced(content: Mapping[str, Any]) -> Iterator[str]:
+    """Keys that stand in another table than their own, each in a sentence."""
+    own = {key.name: key.table for key in keys()}
+    for name in dict.fromkeys(own.values()):
+        table = content.get(name) if name else content
+        found = table if isinstance(table, Mapping) else {}
+        yield from (f"{key} is not known {_where(name)}: it belongs {_where(own[key])}" for key in found if own.get(key, name) != name)
+
+
+def _where(table: str) -> str:
+    return f"in [{table}]" if table else "above all tables"
 
 
 def _resolved(name: str, folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from importlib.metadata import entry_points
@@ -27,8 +28,8 @@ FLAGS = {
     "show": {"--top", "--group", "--json"},
     "run": set(),
     "plan": {
-        "--market", "--assumptions", "--out", "--paths", "--sampler", "--tolerance", "--max-paths", "--precision", "--quantiles", "--group-by",
-        "--keep-paths", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--json",
+        "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler", "--tolerance", "--max-paths", "--precision", "--quantiles", "--tail",
+        "--group-by", "--keep-paths", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--json",
     },
     "verify": {"--asset", "--sample", "--evidence", "--out", "--seed", "--workers", "--backend", "--log-json"},
     "explain": {"--out", "--group-by", "--top", "--workers", "--scheduler", "--memory", "--json", "--log-json"},
@@ -49,7 +50,7 @@ def test_the_help_of_a_command(command: str) -> None:
 
 
 def test_the_commands_are_listed_in_whole_sentences() -> None:
-    listed = run("--help").out
+    listed = installed("--help", env={**os.environ, "COLUMNS": "80"}).out  # two columns narrower than in this process
     for command in FLAGS:
         assert re.search(rf"^  {command} +[A-Z]", listed, re.MULTILINE), command
     assert "..." not in listed.replace("[ARGS]...", "")

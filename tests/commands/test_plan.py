@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 from collections import namedtuple
@@ -17,6 +18,8 @@ from commandline import ROW, contents, run, table
 import ipvalue
 from ipvalue import planning
 from ipvalue.calibration import Measured, Pool, Round, Used
+from ipvalue.cli.plan import command as plan_command
+from ipvalue.cli.value import command as value_command
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -57,6 +60,14 @@ def test_a_job_file_is_planned_as_it_would_be_run() -> None:
     exact = ("rows", "assets", "path_periods", "tasks", "groups", "workers")
     of_job, of_options = planned("job.toml"), planned("portfolio.parquet", *OPTIONS, "--group-by", "sector")
     assert {name: of_job[name] for name in exact} == {name: of_options[name] for name in exact}
+
+
+def test_the_options_are_those_of_value() -> None:
+    """But for what says how a run goes on and what its log is like."""
+    ours, theirs = set(inspect.signature(plan_command).parameters), set(inspect.signature(value_command).parameters)
+    assert theirs - ours == {"portfolio", "since", "resume", "overwrite", "strict", "log_json"}
+    assert ours - theirs == {"source", "as_json"}
+    assert planned("portfolio.parquet", *OPTIONS, "--seed", 3, "--tail", 0.1)["assets"] == 4
 
 
 def test_nothing_is_written() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -335,7 +336,9 @@ def test_log_json_writes_one_object_a_line() -> None:
 def test_log_json_writes_errors_so_too() -> None:
     ran = value("nowhere.parquet", "--market", "market.toml", "--log-json")
     assert ran.code == 2
-    assert json.loads(ran.err) == {"event": "error", "text": "nowhere.parquet: there is no such file or directory"}
+    error = json.loads(ran.err)
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(error.pop("time"))) < timedelta(hours=1)
+    assert error == {"event": "error", "text": "nowhere.parquet: there is no such file or directory"}
 
 
 def test_the_summary_on_the_terminal() -> None:

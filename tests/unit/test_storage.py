@@ -10,7 +10,7 @@ import fsspec
 import pyarrow as pa
 import pytest
 
-from ipvalue.files import is_object_store, reading, toml_of
+from ipvalue.files import file_system, is_object_store, reading, toml_of
 from ipvalue.schema import InputError, RunError
 from ipvalue.storage import uploaded, writing
 
@@ -75,3 +75,8 @@ def test_tables_by_url() -> None:
         toml_of("memory://toml/half.toml")
     with pytest.raises(InputError, match=r"^memory://toml/none\.toml: there is no such file"):
         toml_of("memory://toml/none.toml")
+
+
+def test_a_name_that_no_file_can_have() -> None:
+    with pytest.raises(InputError, match=r"^'a\\x00b': no file has such a name$"):
+        file_system("a\0b")

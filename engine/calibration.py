@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from ipvalue.intake import read, scattered_rows, scattered_units
 from ipvalue.manifest import write_tables
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Floats, Longs
-from ipvalue.schema import InputError, Rejects
+from ipvalue.schema import InputError, Rejects, RunError
 from ipvalue.store import Store
 from ipvalue.task import Loaded, Run, Task, run_loaded
 
@@ -126,8 +128,8 @@ def calibrate(inputs: Inputs) -> Measured:
     """Values a sample of an opened portfolio into a directory that is removed again. Raises InputError where no row of it can be valued."""
     workers = threads_at_once(inputs)
     pool = _drawn(inputs, min(MOST_ROWS, max(LEAST_ROWS, workers * rows_at_once(inputs))))
-    with tempfile.TemporaryDirectory(prefix="ipvalue-plan-") as folder:
-        run = replace(inputs.run, store=Store(folder))
+    with _store_for_a_while() as store:
+        run = replace(inputs.run, store=store)
         whole = Receipt(run.appraiser.new_totals(run.job.group_by))
         pa.default_memory_pool().release_unused()  # what reading the sample took and let go again
         before = resident_bytes()
@@ -138,6 +140,16 @@ def calibrate(inputs: Inputs) -> Measured:
         tables = write_tables(run.store, run.job, some)
         ending, size = meter.read(), sum(one.bytes for one in tables)
         return Measured(pool, tuple(rounds), before, len(whole.totals.keys), task_groups, ending, len(some.totals.keys), size)
+
+
+@contextmanager
+def _store_for_a_while() -> Iterator[Store]:
+    """A store in a directory of its own, which is removed again. Raises RunError where there is no room for it, which asks for another TMPDIR."""
+    with tempfile.TemporaryDirectory(prefix="ipvalue-plan-") as folder:
+        try:
+            yield Store(folder)
+        except RunError as error:
+            raise RunError(str(error).replace("name another --out", "set TMPDIR to another directory")) from None
 
 
 def threads_at_once(inputs: Inputs) -> int:

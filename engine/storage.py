@@ -149,7 +149,7 @@ def reading(name: str) -> Iterator[None]:
     except client_errors() as error:
         raise InputError(f"{name}: cannot be reached ({first_line(error)}): look at the credentials and the endpoint") from None
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise InputError(f"{name}: cannot be read ({str(error).splitlines()[0]}): it is damaged or cut short") from None
+        raise InputError(f"{name}: cannot be read ({first_line(error)}): it is damaged or cut short") from None
 
 
 def digest_of(fs: Any, path: str) -> tuple[int, str]:

@@ -89,10 +89,10 @@ class Totals:
         kernel = kernels(self.backend)
         places = [self._place(key) for key in other.keys]
         self._grow()
-        for place, (count, theirs) in zip(places, zip(other.counts, range(len(places)), strict=True), strict=True):
+        for theirs, place in enumerate(places):
             for mine, more, width in ((self.sums, other.sums, self.paths), (self.extras, other.extras, self.width)):
                 kernel.merge_exact(mine[place * width : (place + 1) * width], more[theirs * width : (theirs + 1) * width])
-            self.counts[place] += count
+            self.counts[place] += other.counts[theirs]
 
     def negate(self) -> None:
         """Turns all sums and counts into their opposites, so that merging them takes away."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import json
 import shutil
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from ipvalue import planning
 from ipvalue.calibration import Measured, Pool, Round, Used
 from ipvalue.cli.plan import command as plan_command
 from ipvalue.cli.value import command as value_command
+from ipvalue.storage import writing
+from ipvalue.store import Store
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -148,6 +152,18 @@ def test_a_disk_that_is_too_small_is_warned_of(monkeypatch: pytest.MonkeyPatch) 
     assert ran.code == 0
     assert "warning: a/b: about " in ran.err
     assert "of disk are needed, and 1,000 bytes are free: make room, or write elsewhere" in ran.err
+
+
+def test_no_room_for_the_sample_is_said_of_the_place_that_it_goes_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(store: Store, name: str, *_: object) -> None:
+        with writing(f"{store.location}/{name}"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Store, "write_parquet", full)
+    ran = run("plan", "portfolio.parquet", *OPTIONS)
+    assert ran.code == 1
+    assert ran.sentence.startswith(f"{tempfile.gettempdir()}/ipvalue-plan-")
+    assert ran.sentence.endswith(": the disk is full: free some space or set TMPDIR to another directory")
 
 
 def test_the_sample_comes_from_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import fsspec
 import pyarrow as pa
 import pytest
 
+from ipvalue import storage
 from ipvalue.files import file_system, is_object_store, reading, toml_of
 from ipvalue.schema import InputError, RunError
 from ipvalue.storage import uploaded, writing
@@ -64,6 +65,11 @@ def test_a_damaged_file_is_a_bad_input_whenever_it_is_read() -> None:
         pa.ipc.open_file(pa.BufferReader(b"nothing of the kind"))
     with pytest.raises(InputError, match=r"it is damaged, cut short or something else$"), reading("p", lost=RunError):
         raise OSError("Unexpected end of stream")  # as Arrow says it
+
+
+def test_an_error_without_a_text_is_a_sentence() -> None:
+    with pytest.raises(InputError, match=r"^out/x: cannot be read \(OSError\): it is damaged or cut short$"), storage.reading("out/x"):
+        raise OSError
 
 
 def test_tables_by_url() -> None:

@@ -3,12 +3,13 @@
 from ipvalue.intake.cell_keys import row_keys
 from ipvalue.intake.cells import Fault, convert
 from ipvalue.intake.hashes import hash_ids
+from ipvalue.intake.portfolio import Portfolio, SourceFile
 from ipvalue.intake.rows import read, read_together
 from ipvalue.intake.same_rows import NOWHERE, matched
 from ipvalue.intake.sample import scattered_rows, scattered_units
 from ipvalue.intake.scan import Duplicates, Scan, duplicated, no_duplicates, scan
 from ipvalue.intake.shared import Streams
-from ipvalue.intake.sources import Portfolio, SourceFile, open_portfolio, reopen_portfolio
+from ipvalue.intake.sources import open_portfolio, reopen_portfolio
 from ipvalue.intake.stored import BATCH_ROWS, Unit
 
 __all__ = [

@@ -19,7 +19,7 @@ import pyarrow.types as pt
 from ipvalue.files import open_binary, reading
 from ipvalue.intake.cell_keys import bits_of, cell_words, row_keys
 from ipvalue.intake.cells import convert
-from ipvalue.intake.sources import Portfolio, SourceFile
+from ipvalue.intake.portfolio import Portfolio, SourceFile
 from ipvalue.intake.stored import stored_batches
 from ipvalue.schema import Column
 

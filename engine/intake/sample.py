@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ipvalue.intake.hashes import hash_ids
-from ipvalue.intake.sources import Portfolio
+from ipvalue.intake.portfolio import Portfolio
 from ipvalue.intake.stored import BATCH_ROWS, Unit
 
 GOLDEN = 0.6180339887498949

@@ -14,7 +14,7 @@ from ipvalue.intake import families
 from ipvalue.intake.cells import converted
 from ipvalue.intake.families import Families
 from ipvalue.intake.hashes import hash_ids
-from ipvalue.intake.sources import Portfolio
+from ipvalue.intake.portfolio import Portfolio
 from ipvalue.intake.stored import BATCH_ROWS, stored_batches
 from ipvalue.schema import PORTFOLIO, InputError, did_you_mean
 

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ipvalue.assumptions.book import MONEY, NONE, Assumptions, AssumptionSet
+from ipvalue.assumptions.book import Assumptions
+from ipvalue.assumptions.file_tables import NONE
+from ipvalue.assumptions.sets import MONEY, AssumptionSet
 from ipvalue.schema import PORTFOLIO, RIGHT_TYPES, InputError, did_you_mean
 
 Row = dict[str, str]

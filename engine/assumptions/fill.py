@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ipvalue.assumptions.book import LIFE, MONEY, NONE, Assumptions, AssumptionSet, FeeSchedule, SurvivalCurve
+from ipvalue.assumptions.book import Assumptions
+from ipvalue.assumptions.file_tables import NONE, FeeSchedule, SurvivalCurve
 from ipvalue.assumptions.kinds import Group, Kinds
+from ipvalue.assumptions.sets import LIFE, MONEY, AssumptionSet
 from ipvalue.columns import Mask, Texts, any_is_in, distinct, floats, given, packed, repeated, truth
 from ipvalue.schema import FILLABLE, INCOME_METHODS, LINKED, PENDING, PORTFOLIO, RENEWABLE
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ipvalue.assumptions.book import Assumptions, AssumptionSet
+from ipvalue.assumptions.book import Assumptions
+from ipvalue.assumptions.sets import AssumptionSet
 from ipvalue.columns import Longs, Places, Texts, distinct
 
 Group = tuple[str, ...]

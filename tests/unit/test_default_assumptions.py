@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ipvalue.assumptions import Assumptions, load_assumptions, sectors
-from ipvalue.assumptions.book import MONEY
+from ipvalue.assumptions.sets import MONEY
 from ipvalue.doubts import LARGE_DECLINE, LARGE_PREMIUM, LARGE_RISK
 from ipvalue.schema import RENEWABLE, RIGHT_TYPES
 

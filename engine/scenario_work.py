@@ -69,7 +69,8 @@ class Scenes:
 def scenario_work(inputs: Inputs, study: Study) -> Work:
     """All rows valued under every scenario. Raises InputError where the sums of all do not fit the memory."""
     scenes = Scenes(inputs.run, study)
-    return Work(inputs.tasks, run_scenes, scenes, Receipt(_new_totals(scenes)), (inputs.portfolio,), tables=partial(_write_tables, scenes))
+    begun, tables = Receipt(_new_totals(scenes)), partial(_write_tables, scenes)
+    return Work(inputs.tasks, run_scenes, scenes, begun, (inputs.portfolio,), (inputs.first_file,), tables=tables)
 
 
 def _new_totals(scenes: Scenes) -> Totals:

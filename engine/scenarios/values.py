@@ -117,7 +117,8 @@ def _errors(vectors: Vectors, simulated: Simulated, figures: Figures, sampling: 
     """(n,) the standard error of each mean's difference to that of the version `first` (n,)."""
     if simulated.sums is None:
         assert simulated.paired is not None
-        return simulated.paired[:, 1] / np.sqrt(np.float64(sampling.paths))
+        error: Floats = simulated.paired[:, 1] / np.sqrt(np.float64(sampling.paths))
+        return error
     alone = estimated_by_replicate(evidence_of(vectors, simulated, figures.closed_form, sampling))
     return standard_error(alone - alone[first])
 

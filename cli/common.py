@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from typer.core import TyperCommand
 
+from ipvalue.report.terminal import count as count
 from ipvalue.schema import InputError, IpvalueError
 
 LOG_SECONDS = 5.0
@@ -169,11 +170,6 @@ def warn(warnings: tuple[str, ...], log_json: bool) -> None:
             log_line("warning", text=text)
         else:
             err.print(f"ipvalue: warning: {text}", markup=False)
-
-
-def count(number: int, noun: str) -> str:
-    """ "1 row", "1,200 rows"."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def comma_list(text: str | None) -> tuple[str, ...] | None:

@@ -10,9 +10,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ipvalue.cli.common import comma_list, count, errors_as_sentences, out, quantile_list, warn
-from ipvalue.memory import size
+from ipvalue.cli.common import comma_list, errors_as_sentences, out, quantile_list, warn
 from ipvalue.planning import Plan, plan
+from ipvalue.report.planned import plan_lines, sampled
 
 NAME = "plan"
 
@@ -75,30 +75,11 @@ def command(
 
 
 def _print(found: Plan) -> None:
-    aside = f"{count(found.rows - found.assets, 'row')} of {found.rows:,} set aside" if found.assets < found.rows else ""
-    free = "" if found.free_bytes is None else f", {size(found.free_bytes)} are free"
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(justify="right")
     table.add_column()
-    for cells in (
-        ("rights", f"{found.assets:,}", aside),
-        ("path-periods", f"{found.path_periods:,}", "paths × periods of all rights"),
-        ("tasks", f"{found.tasks:,}", f"part files; {count(found.groups, 'group')}"),
-        ("CPU time", _duration(found.cpu_seconds), "of all processors together"),
-        ("time", _duration(found.wall_seconds), f"on {count(found.workers, 'worker')}, as busy as the machine is now"),
-        ("memory", size(found.memory_bytes), f"of which the program itself {size(found.program_bytes)}"),
-        ("", size(found.memory_limit), "may be used beside the program"),
-        ("disk", size(found.disk_bytes), f"{size(found.working_bytes)} while it runs{free}"),
-    ):
+    for cells in plan_lines(found):
         table.add_row(*map(Text, cells))
     out.print(table)
-    out.print(f"From {count(found.sampled, 'right')} valued as a sample; times are good to about a quarter.", markup=False)
-
-
-def _duration(seconds: float) -> str:
-    """ "5 s", "12 min", "3 h 20 min"."""
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60:,} h {minutes % 60} min"
+    out.print(sampled(found), markup=False)

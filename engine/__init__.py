@@ -1,5 +1,6 @@
 """ipvalue values intellectual property by the million: values, distributions, portfolio risk."""
 
+from ipvalue import report
 from ipvalue.cash_rule import CashRule, cash_rule
 from ipvalue.evidence import Evidence, evidence
 from ipvalue.execute import Outcome
@@ -34,6 +35,7 @@ __all__ = [
     "open_result",
     "open_scenarios",
     "plan",
+    "report",
     "run",
     "scenarios",
     "synthesize",

@@ -72,8 +72,9 @@ def opened(portfolio: object, market: object, assumptions: str | Path, job: Job,
 
 
 @contextmanager
-def reopened(manifest: Mapping[str, Any], out: str = ".", **options: Any) -> Iterator[Inputs]:
+def reopened(manifest: Mapping[str, Any], out: str = ".", table: object = None, **options: Any) -> Iterator[Inputs]:
     """What a finished result was made of, opened again from its manifest alone; `options` take the place of its own. A store `out` is not looked at.
+    table: the portfolio, where that was a table in memory, of which the manifest has no more than the hash.
 
     Raises InputError where anything is not what it was, or this version's numbers are others.
     """
@@ -85,7 +86,7 @@ def reopened(manifest: Mapping[str, Any], out: str = ".", **options: Any) -> Ite
     if rule is not None and rule.sha256 != recorded["rule"]["sha256"]:
         raise InputError(f"rule {job.rule}: is not what it was when the result was made")
     with tempfile.TemporaryDirectory(prefix="ipvalue-") as spool:
-        portfolio = reopen_portfolio(recorded["portfolio"], Path(spool), rule.extra if rule else ())
+        portfolio = reopen_portfolio(recorded["portfolio"], Path(spool), rule.extra if rule else (), table)
         market, book = market_of(recorded["market"]["content"]), load_assumptions(recorded["assumptions"]["content"])
         yield _planned(portfolio, market, book, job, Store(out), rule)
 

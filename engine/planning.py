@@ -23,6 +23,7 @@ from ipvalue.manifest import terms_of
 from ipvalue.memory import size
 from ipvalue.overnight import opened_job
 from ipvalue.schema import InputError
+from ipvalue.shown import Shown
 from ipvalue.store import Store
 from ipvalue.valuation import job_and_rule
 
@@ -34,8 +35,8 @@ WORD = 16
 """Bytes of an exact sum of one path."""
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Shown):
     """What a run will take: rows, those of them that can be valued, and paths × periods of all these; tasks, each a part file; groups.
 
     Seconds: of all processors together, and by the clock with so many workers. Bytes: the most memory at a time, of which `program_bytes` is the

@@ -15,6 +15,7 @@ from ipvalue.cash_rule import CashRule, find_rule
 from ipvalue.execute import Outcome, Progress, check_portfolio, value_portfolio
 from ipvalue.inputs import opened
 from ipvalue.job import Job, make_job
+from ipvalue.shown import ResultPlots, Shown, plots_of
 from ipvalue.since import refuse_to_remove, work_beside
 from ipvalue.store import Store
 
@@ -22,15 +23,22 @@ ROWS_A_CHECK = 65_536
 """Rows of a task that only checks: some seconds of work."""
 
 
-class Result:
+class Result(Shown):
     """A results directory, read when asked. Tables are pyarrow's, so pandas, polars and duckdb take them as they are.
 
-    `location` is the directory, or None where the result lives in memory only.
+    `location` is the directory, or "in memory"; `given` the portfolio, where it was a table in memory and can be read again from nowhere else.
     """
 
-    def __init__(self, location: str, store: Store | None = None) -> None:
+    def __init__(self, location: str, store: Store | None = None, given: object = None) -> None:
         self.location = location
+        self.given = given
         self._store = store or Store(location)
+
+    @property
+    def plot(self) -> ResultPlots:
+        """Charts of it."""
+        plots: ResultPlots = plots_of(self)
+        return plots
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -76,10 +84,6 @@ class Result:
         """With keep_paths: asset_id and the values of its paths, of the first `paths` where a tolerance gave it more."""
         return pa.concat_tables([self._store.read_ipc(name) for name in self._store.parts("paths/")])
 
-    def __repr__(self) -> str:
-        counts, paths = self.manifest["counts"], self.manifest["options"]["paths"]
-        return f"<ipvalue result: {counts['valued']:,} of {counts['rows']:,} rights valued, {paths:,} paths, {self.location}>"
-
 
 def open_result(location: str | Path) -> Result:
     """A finished results directory. Raises InputError where it is none."""
@@ -112,18 +116,18 @@ def value(
     since: an earlier result, from which rows are taken over that are the same still; the result is that of valuing all of them.
     Raises InputError (bad input, nothing written) and RunError (the run failed; the text says what is kept in `out`).
     """
+    given = None if isinstance(portfolio, str | Path) else portfolio
     if out is not None:
         into = partial(value_into, portfolio, market, assumptions, str(out), options, overwrite=overwrite, resume=resume)
         into(since=since, progress=progress, rule=rule)
-        return open_result(out)
+        return Result(str(out), given=given)
     with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
         value_into(portfolio, market, assumptions, folder, options, overwrite=False, keep=False, since=since, progress=progress, rule=rule)
-        return _held_in_memory(folder)
+        return _held_in_memory(Result(folder, given=given))
 
 
-def _held_in_memory(folder: str) -> Result:
-    result = open_result(folder)
-    for name in ("assets", "groups", "totals", "rejects", *(("paths",) if result.manifest["options"]["keep_paths"] else ())):
+def _held_in_memory(result: Result) -> Result:
+    for name in ("manifest", "assets", "groups", "totals", "rejects", *(("paths",) if result.manifest["options"]["keep_paths"] else ())):
         getattr(result, name)
     result.location = "in memory"
     return result

@@ -28,6 +28,7 @@ from ipvalue.job import Job, make_job
 from ipvalue.likeness import common_ground
 from ipvalue.memory import available_memory, parse_memory
 from ipvalue.schema import InputError, did_you_mean
+from ipvalue.shown import ExplanationPlots, Shown, plots_of
 from ipvalue.spread import Spread, opened
 from ipvalue.storage import Written
 from ipvalue.store import LOCK, MANIFEST, Store
@@ -38,7 +39,7 @@ _OPTIONS = ("group_by", "workers", "scheduler", "memory")
 _GIB = 1 << 30
 
 
-class Explanation:
+class Explanation(Shown):
     """Why a value moved. Tables are pyarrow's."""
 
     def __init__(self, steps: pa.Table, record: dict[str, Any], store: Store | None) -> None:
@@ -65,8 +66,11 @@ class Explanation:
         """The columns that the groups are by."""
         return tuple(self.record["group_by"])
 
-    def __repr__(self) -> str:
-        return f"<ipvalue explanation: {self.record['old']['location']} to {self.record['new']['location']}, {len(self.record['steps'])} steps>"
+    @property
+    def plot(self) -> ExplanationPlots:
+        """Charts of it."""
+        plots: ExplanationPlots = plots_of(self)
+        return plots
 
 
 def explain(old: str | Path, new: str | Path, *, out: str | Path | None = None, progress: Progress | None = None, **options: Any) -> Explanation:

@@ -48,16 +48,18 @@ def open_portfolio(source: str | Path | object, spool: Path, extra: Sequence[Col
     return portfolio
 
 
-def reopen_portfolio(recorded: Sequence[Mapping[str, Any]], spool: Path, extra: Sequence[Column] = ()) -> Portfolio:
-    """The files that a manifest lists (file, path, sha256), under the names they had. Raises InputError where one is not what it was."""
+def reopen_portfolio(recorded: Sequence[Mapping[str, Any]], spool: Path, extra: Sequence[Column] = (), table: object = None) -> Portfolio:
+    """The files that a manifest lists (file, path, sha256), under the names they had; `table` where it was one in memory. Raises InputError where
+    one is not what it was."""
     names = Names({**PORTFOLIO, **{column.name: column for column in extra}})
     files: list[SourceFile] = []
     for one in recorded:
-        if one["path"] is None:
+        if one["path"] is None and table is None:
             raise InputError(f"{one['file']}: cannot be read again, for it was no file: value a portfolio that is one")
-        files.append(_open_file(one["path"], one["file"], spool, names))
+        files.append(_open_table(table, spool, names) if one["path"] is None else _open_file(one["path"], one["file"], spool, names))
         if files[-1].sha256 != one["sha256"]:
-            raise InputError(f"{one['path']}: is not what it was when it was valued: put that file back in its place")
+            mend = "value it again" if one["path"] is None else "put that file back in its place"
+            raise InputError(f"{one['path'] or one['file']}: is not what it was when it was valued: {mend}")
     return Portfolio(tuple(files), ())
 
 

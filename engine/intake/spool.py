@@ -58,8 +58,14 @@ def _decoded(reader: pa.RecordBatchReader, names: Names) -> Iterator[pa.RecordBa
     with reading(TABLE, "an Arrow stream"):
         for batch in reader:
             known = batch.select([name for name in batch.schema.names if name in names.known])
-            arrays = [one.dictionary_decode() if isinstance(one, pa.DictionaryArray) else one for one in known.columns]
+            arrays = [_plain(one) if isinstance(one, pa.DictionaryArray) else one for one in known.columns]
             yield pa.RecordBatch.from_arrays(arrays, known.schema.names)
+
+
+def _plain(codes: pa.DictionaryArray) -> pa.Array:
+    """Its values. Arrow has no way to take those that are views, as polars' are."""
+    words = codes.dictionary.cast(pa.string()) if codes.type.value_type == pa.string_view() else codes.dictionary
+    return words.take(codes.indices)
 
 
 def _write(path: Path, batches: Iterator[pa.RecordBatch], display: str) -> None:

@@ -68,11 +68,11 @@ def overview(result: Result, top: int = 10) -> Overview:
     columns = tuple(result.manifest["options"]["group_by"])
     best, methods, filled = _gathered(result.asset_parts(), top)
     return Overview(
-        facts=_facts(result.manifest),
+        facts=facts(result.manifest),
         whole=_statistics(result.groups, 0, columns),
-        bars=histogram(_floats(result.sums(0))),
+        bars=histogram(floats(result.sums(0))),
         top=best,
-        groups=_sorted(result.groups.slice(1), [("value", "descending"), *((name, "ascending") for name in columns)]),
+        groups=largest_groups(result),
         group_by=columns,
         methods=methods,
         filled=sorted(filled.items(), key=lambda one: (-one[1], one[0])),
@@ -80,17 +80,34 @@ def overview(result: Result, top: int = 10) -> Overview:
     )
 
 
+def largest_groups(result: Result) -> pa.Table:
+    """The groups, those with most value first."""
+    columns = result.manifest["options"]["group_by"]
+    return _sorted(result.groups.slice(1), [("value", "descending"), *((name, "ascending") for name in columns)])
+
+
 def group_view(result: Result, name: str) -> GroupView:
     """One group by its name: the values of the group columns, with commas between. Raises InputError where there is none of that name."""
+    place = group_place(result, name)
+    columns = tuple(result.manifest["options"]["group_by"])
+    return GroupView(name, _statistics(result.groups, place, columns), histogram(floats(result.sums(place))))
+
+
+def group_place(result: Result, name: str) -> int:
+    """The row of a group in `groups`, by its name. Raises InputError where there is none of that name."""
     columns = tuple(result.manifest["options"]["group_by"])
     if not columns:
         raise InputError(f"{result.location}: has no groups: value the portfolio with --group-by")
-    names = [group_name(row, columns) for row in result.groups.select(list(columns)).slice(1).to_pylist()]
+    return 1 + place_of_group(name, result.groups.select(list(columns)).slice(1).to_pylist(), columns, result.location)
+
+
+def place_of_group(name: str, rows: Iterable[dict[str, Any]], columns: Iterable[str], where: str) -> int:
+    """The place of a group among others, each by the cells of its group columns. Raises InputError where there is none of that name."""
+    names = [group_name(row, columns) for row in rows]
     if name not in names:
         near = did_you_mean(name, names) or f": name the values of {', '.join(columns)}, with commas between"
-        raise InputError(f"{result.location}: there is no group {name!r}{near}")
-    place = 1 + names.index(name)
-    return GroupView(name, _statistics(result.groups, place, columns), histogram(_floats(result.sums(place))))
+        raise InputError(f"{where}: there is no group {name!r}{near}")
+    return names.index(name)
 
 
 def group_name(row: dict[str, Any], columns: Iterable[str]) -> str:
@@ -153,12 +170,14 @@ def _statistics(groups: pa.Table, place: int, columns: tuple[str, ...]) -> dict[
     return {name: number for name, number in row.items() if name not in columns}
 
 
-def _floats(sums: pa.Array) -> npt.NDArray[np.float64]:
+def floats(sums: pa.Array) -> npt.NDArray[np.float64]:
+    """Exact sums as the nearest doubles."""
     values: npt.NDArray[np.float64] = sums.cast(pa.float64()).to_numpy()
     return values
 
 
-def _facts(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+def facts(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    """What was run, in lines with their names."""
     counts, options, market = manifest["counts"], manifest["options"], manifest["inputs"]["market"]["content"]
     return [
         ("rights valued", f"{counts['valued']:,} of {counts['rows']:,}" + (f", {counts['rejected']:,} rejected" if counts["rejected"] else "")),
@@ -206,6 +225,11 @@ def money(amount: float) -> str:
         if abs(amount) >= 0.99995 * limit:
             return f"{_four_digits(amount / limit)}{word}"
     return _four_digits(amount)
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 row", "1,200 rows"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _four_digits(number: float) -> str:

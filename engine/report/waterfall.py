@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from ipvalue.explain import Explanation
-from ipvalue.report.terminal import group_name, money
+from ipvalue.report.terminal import group_name, money, place_of_group
+from ipvalue.schema import InputError
 
 LABELS = {
     "old": "old value",
@@ -113,6 +114,17 @@ class Moved:
 def of_whole(explanation: Explanation) -> pa.Table:
     """The steps of the whole."""
     return explanation.steps.slice(0, len(explanation.record["steps"]))
+
+
+def steps_of(explanation: Explanation, group: str | None) -> pa.Table:
+    """The steps of the whole, or of one group by its name. Raises InputError where there is none of that name."""
+    if group is None:
+        return of_whole(explanation)
+    count, columns = len(explanation.record["steps"]), explanation.group_by
+    if not columns:
+        raise InputError("the explanation has no groups: explain results that are grouped, or give it group_by")
+    rows = explanation.steps.select(list(columns)).to_pylist()[count::count]
+    return explanation.steps.slice(count * (1 + place_of_group(group, rows, columns, "the explanation")), count)
 
 
 def groups(explanation: Explanation) -> list[Moved]:

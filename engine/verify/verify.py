@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,9 +16,11 @@ from ipvalue.constants import NUMERICS_VERSION
 from ipvalue.execute import Interrupted
 from ipvalue.inputs import Inputs, reopened
 from ipvalue.job import Job, make_job
-from ipvalue.schema import InputError, did_you_mean
+from ipvalue.schema import InputError
+from ipvalue.shown import Shown
 from ipvalue.store import MANIFEST, Store
 from ipvalue.verify import directory, sums
+from ipvalue.verify.absent import not_there, rejected_as
 from ipvalue.verify.findings import Findings
 from ipvalue.verify.parts import Audit, Part, Seen, look_at, twice
 from ipvalue.verify.rights import Derived, Share, derive, differences, kept_paths, path_differences
@@ -27,8 +28,8 @@ from ipvalue.verify.rights import Derived, Share, derive, differences, kept_path
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class Verified:
+@dataclass(frozen=True, repr=False)
+class Verified(Shown):
     """What was looked at, a line each with its name; what is wrong, a sentence each; how many rights were re-derived, by which kernels."""
 
     location: str
@@ -102,11 +103,15 @@ def open_to_verify(location: str, workers: int | None = None, backend: str | Non
     if manifest["numerics_version"] != NUMERICS_VERSION:
         made = f"was made under numerics_version {manifest['numerics_version']}, and this is {NUMERICS_VERSION}"
         raise InputError(f"{location}: {made}: verify it with ipvalue {manifest.get('ipvalue')}, or value it again")
-    # how it is done here, whatever it was made with: no bit depends on it; groups are looked at in the result itself
+    how = done_here(manifest, workers, backend)
+    return Opened(store, manifest, make_job({**manifest["options"], **how}), how)
+
+
+def done_here(manifest: Mapping[str, Any], workers: int | None = None, backend: str | None = None) -> dict[str, Any]:
+    """The options that say how a result is made again here, whatever it was made with: no bit depends on them. Groups are those of the result."""
     options = manifest["options"]
     kernels_by_default = options["backend"] if options["rule"] else default_backend()
-    how = {"workers": workers, "scheduler": "threads", "memory": None, "backend": backend or kernels_by_default, "group_by": ()}
-    return Opened(store, manifest, make_job({**manifest["options"], **how}), how)
+    return {"workers": workers, "scheduler": "threads", "memory": None, "backend": backend or kernels_by_default, "group_by": ()}
 
 
 @contextmanager
@@ -216,25 +221,11 @@ def _tell(looked: Looked, seen: Seen, rows: list[sums.Row] | None, by_inputs: bo
 
 
 def _not_there(wanted: str, audit: Audit, parts: list[Part], rejects: pa.Table | None, seen: Seen, found: Findings) -> None:
-    """Says why a right has no row. Raises InputError, unless parts that could not be read may hold it."""
-    location = audit.store.location
-    if rejects is not None and (why := rejects.filter(pc.equal(rejects["asset_id"], wanted)).to_pylist()):
-        first = why[0]
-        more = f" (and {len(why) - 1} more problems)" if len(why) > 1 else ""
-        raise InputError(f"{location}: {wanted} was rejected ({first['file']}, row {first['row']}): {first['message']}{more}")
-    if not seen.whole:
+    """Raises InputError, which says why a right has no row, unless parts that could not be read may hold it."""
+    if not seen.whole and not rejected_as(wanted, rejects):
         found.add("rights that are not there", f"{wanted}: is in none of the parts that can be read")
         return
-    candidates = [name for part in parts for name in _alike(wanted, audit.store.read_parquet(part.assets.name)["asset_id"])]
-    candidates += [] if rejects is None else _alike(wanted, rejects["asset_id"])
-    raise InputError(f"{location}: there is no right {wanted!r} in it{did_you_mean(wanted, candidates)}")
-
-
-def _alike(name: str, ids: pa.ChunkedArray) -> list[str]:
-    """The ids that are at most a letter, or two neighbouring ones, away from a name, whatever their case."""
-    ways = {re.escape(name[:i]) + ".{0,3}" + re.escape(name[i + 2 :]) for i in range(max(len(name) - 1, 1))}
-    near: list[str] = ids.filter(pc.match_substring_regex(ids, f"^(?i:{'|'.join(sorted(ways))})$")).unique().to_pylist()
-    return near
+    raise not_there(audit.store.location, wanted, (audit.store.read_parquet(part.assets.name)["asset_id"] for part in parts), rejects)
 
 
 def compare_one(opened: Opened, inputs: Inputs, asset: str, looked: Looked) -> Derived | None:

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas
 import polars
@@ -41,7 +42,14 @@ def test_a_path_gives_what_the_command_gives(expected: pa.Table) -> None:
         pytest.param(lambda rows: table(rows), id="pyarrow"),
         pytest.param(lambda rows: table(rows).to_reader(), id="record batches"),
         pytest.param(lambda rows: pandas.DataFrame(rows), id="pandas"),
+        pytest.param(lambda rows: pandas.DataFrame(rows).set_index("asset_id"), id="pandas by its index"),
+        pytest.param(lambda rows: pandas.DataFrame(rows).astype({"sector": "category", "right_type": "category"}), id="pandas categories"),
+        pytest.param(lambda rows: pandas.DataFrame(rows).assign(entry_hazard=np.nan), id="pandas blanks"),
+        pytest.param(lambda rows: table(rows).to_pandas(types_mapper=pandas.ArrowDtype), id="pandas on Arrow"),
         pytest.param(lambda rows: polars.DataFrame(rows), id="polars"),
+        pytest.param(lambda rows: polars.DataFrame(rows).with_columns(polars.col("sector").cast(polars.Categorical)), id="polars categories"),
+        pytest.param(lambda rows: duckdb.from_arrow(table(rows)), id="duckdb"),
+        pytest.param(lambda rows: duckdb.from_arrow(table(rows)).project("* replace (revenue::decimal(18, 2) as revenue)"), id="duckdb decimals"),
     ],
 )
 def test_tables_go_in_as_they_are(make: Any, expected: pa.Table) -> None:
@@ -49,8 +57,7 @@ def test_tables_go_in_as_they_are(make: Any, expected: pa.Table) -> None:
     assert result.assets.equals(expected)
 
 
-def test_a_duckdb_table_goes_in_as_it_is(expected: pa.Table) -> None:
-    duckdb = pytest.importorskip("duckdb")
+def test_a_duckdb_query_on_files_goes_in_as_it_is(expected: pa.Table) -> None:
     relation = duckdb.sql("select * from 'portfolio.parquet'")
     assert iv.value(relation, market=MARKET_MAPPING, paths=64).assets.equals(expected)
 
@@ -65,15 +72,32 @@ def test_without_out_the_result_is_in_memory_and_nothing_is_written(tmp_path: Pa
     assert result.rejects["file"].to_pylist() == ["table in memory"]
     assert result.paths.num_rows == 3
     assert result.manifest["counts"] == {"rows": 4, "valued": 3, "rejected": 1, "tasks": 4}
-    assert repr(result) == "<ipvalue result: 3 of 4 rights valued, 64 paths, in memory>"
+    assert repr(result).splitlines()[0] == "<ipvalue result: 3 of 4 rights valued, 64 paths, in memory>"
     assert list(tmp_path.glob("ipvalue*")) == []
 
 
 def test_results_go_on_as_arrow() -> None:
     result = iv.value("portfolio.parquet", paths=64)
-    assert polars.DataFrame(result.assets)["value"].to_list() == result.assets["value"].to_pylist()
-    assert result.assets.to_pandas()["value"].tolist() == result.assets["value"].to_pylist()
+    values = result.assets["value"].to_pylist()
     assert hasattr(result.assets, "__arrow_c_stream__")
+    assert result.assets.to_pandas()["value"].tolist() == values
+    assets = result.assets
+    assert duckdb.sql("select value from assets").fetchall() == [(value,) for value in values]
+    assert duckdb.from_arrow(assets).aggregate("sum(value)").fetchall() == [(pytest.approx(sum(values)),)]
+
+
+def test_pandas_and_polars_read_the_memory_of_a_result() -> None:
+    result = iv.value("portfolio.parquet", paths=64, rows_per_task=2)
+    parts = result.assets["value"].chunks
+    assert len(parts) == 2
+
+    def addresses(chunks: Any) -> list[int]:
+        return [chunk.buffers()[1].address for chunk in chunks]
+
+    frame = result.assets.to_pandas(types_mapper=pandas.ArrowDtype)
+    assert addresses(pa.Table.from_pandas(frame)["value"].chunks) == addresses(parts)
+    series = polars.from_arrow(result.assets, rechunk=False)["value"]
+    assert addresses(chunk.to_arrow() for chunk in series.get_chunks()) == addresses(parts)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""Where the report layer says how objects of lower layers are shown: they ask here, and need not know it."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any, Protocol
+
+
+class View(Protocol):
+    """An object as people see it."""
+
+    @property
+    def text(self) -> str:
+        """For a terminal."""
+
+    @property
+    def html(self) -> str:
+        """For a notebook."""
+
+
+class ResultPlots(Protocol):
+    """Charts of a result, each a figure of Bokeh's (docs/notebooks.md)."""
+
+    def distribution(self, group: str | None = None) -> Any:
+        """The sum on each path, of the whole or of one group by its name: the values of the group columns, with commas between."""
+
+    def tornado(self, sensitivities: object, *, base: float | None = None, top: int = 15) -> Any:
+        """How far each driver moves the value. sensitivities: a table with `driver` and either `low` and `high`, the value with the driver at either
+        end, or `derivative` and `bump`; base: the value between them, by default the whole's."""
+
+    def fan(self, asset: str, *, cumulative: bool = True) -> Any:
+        """What one right brings by year, or has brought by then, as bands between the run's quantiles; drawn again from its inputs."""
+
+    def convergence(self, asset: str) -> Any:
+        """The average of one right's paths, as they grow in number, beside the closed form; drawn again from its inputs."""
+
+
+class ExplanationPlots(Protocol):
+    """Charts of an explanation, each a figure of Bokeh's."""
+
+    def waterfall(self, group: str | None = None) -> Any:
+        """The steps from the old value to the new, of the whole or of one group by its name."""
+
+
+@singledispatch
+def view_of(shown: object) -> View:
+    """How an object is shown."""
+    raise NotImplementedError(type(shown).__name__)
+
+
+@singledispatch
+def plots_of(shown: object) -> Any:
+    """The charts of an object."""
+    raise NotImplementedError(type(shown).__name__)
+
+
+class Shown:
+    """Shown as tables: short in a terminal, longer in a notebook."""
+
+    def __repr__(self) -> str:
+        return view_of(self).text
+
+    def _repr_html_(self) -> str:
+        return view_of(self).html

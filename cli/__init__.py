@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ipvalue.cli import assumptions, bench, check, explain, plan, run, scenarios, schema, show, synthesize, value, verify
+from ipvalue.cli import assumptions, bench, calibrate, check, explain, plan, run, scenarios, schema, show, synthesize, value, verify
 from ipvalue.cli.common import Command
 from ipvalue.cli.light import arrow_without_pandas
 
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 for module in (value, run, plan, scenarios, check, schema, assumptions, synthesize, show, explain, verify, bench):
     app.command(name=module.NAME, cls=Command)(module.command)
+app.add_typer(calibrate.app, name=calibrate.NAME)
 
 
 def main() -> None:

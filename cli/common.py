@@ -183,3 +183,11 @@ def quantile_list(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in comma_list(text) or ())
     except ValueError:
         raise InputError(f"quantiles: {text!r} must be numbers from 0 to 1 with commas between, as 0.05,0.5,0.95") from None
+
+
+def number_list(text: str | None, what: str) -> tuple[float, ...] | None:
+    """ "0.01, 0.2" → (0.01, 0.2). Raises InputError."""
+    try:
+        return None if text is None else tuple(float(part) for part in comma_list(text) or ())
+    except ValueError:
+        raise InputError(f"{what}: {text!r} must be numbers with commas between, as 0.01,0.2") from None

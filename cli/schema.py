@@ -13,7 +13,7 @@ NAME = "schema"
 
 
 def command(
-    table: Annotated[str, typer.Argument(help="portfolio, market or results.")] = "portfolio",
+    table: Annotated[str, typer.Argument(help="portfolio, market, results or calibration.")] = "portfolio",
     format: Annotated[str, typer.Option("--format", help="md or json.")] = "md",
 ) -> None:
     """Print the columns of a table.

@@ -1,6 +1,7 @@
 """ipvalue values intellectual property by the million: values, distributions, portfolio risk."""
 
-from ipvalue import report
+from ipvalue import calibrate, report
+from ipvalue.calibrate import Calibrated
 from ipvalue.cash_rule import CashRule, cash_rule
 from ipvalue.evidence import Evidence, evidence
 from ipvalue.execute import Outcome
@@ -15,6 +16,7 @@ from ipvalue.valuation import Result, check, open_result, value
 from ipvalue.verify import Verified, verify
 
 __all__ = [
+    "Calibrated",
     "CashRule",
     "Evidence",
     "Explanation",
@@ -27,6 +29,7 @@ __all__ = [
     "RunError",
     "ScenarioResult",
     "Verified",
+    "calibrate",
     "cash_rule",
     "check",
     "evidence",

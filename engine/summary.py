@@ -85,7 +85,7 @@ class Figures:
 def figures_of(vectors: Vectors, simulated: Simulated, sampling: Sampling) -> Figures:
     """The figures of assets (a,) by one method each."""
     raw = dict(zip(STATISTICS, simulated.statistics.T, strict=False))
-    closed, analytic = _closed_forms(vectors, sampling.backend)
+    closed, analytic = closed_forms(vectors, sampling.backend)
     variance = vectors.volatility * vectors.volatility * np.diff(vectors.offset) * vectors.step + vectors.uncertainty * vectors.uncertainty
     heavy = variance > HEAVY_TAIL_VARIANCE
     deviation = np.where(heavy & ~np.isnan(closed), analytic, raw["standard_deviation"])
@@ -182,7 +182,7 @@ def describe_assets(rows: Rows, figures: Figures, method_values: pa.Array, sampl
     return described.filter(pa.array(figures.status == 0)) if figures.status.any() else described
 
 
-def _closed_forms(vectors: Vectors, backend: Backend) -> tuple[Floats, Floats]:
+def closed_forms(vectors: Vectors, backend: Backend) -> tuple[Floats, Floats]:
     """(a,) E[V] and the analytic standard deviation of V, NaN where cash is clamped, optional or a rule's, or the second moment is no number."""
     mean, variance = kernels(backend).closed_form(vectors)
     exact = (vectors.optional == 0) & (vectors.clamped == 0)

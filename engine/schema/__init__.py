@@ -1,5 +1,6 @@
 """Every column of every table, what a value may be, and the errors and rejects that follow from it."""
 
+from ipvalue.schema.calibration import CALIBRATION, INPUTS
 from ipvalue.schema.column import LONGEST_LIST, Column
 from ipvalue.schema.describe import TABLES, columns_page, describe
 from ipvalue.schema.errors import InputError, IpvalueError, RunError, did_you_mean, did_you_mean_file, nearest
@@ -22,9 +23,11 @@ from ipvalue.schema.tables import MARKET, RESULTS
 from ipvalue.schema.toml import parse_toml, read_toml
 
 __all__ = [
+    "CALIBRATION",
     "CURRENCY_CODE",
     "FILLABLE",
     "INCOME_METHODS",
+    "INPUTS",
     "LINKED",
     "LONGEST_LIST",
     "MARKET",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
+from ipvalue.schema.calibration import CALIBRATION
 from ipvalue.schema.column import Column
 from ipvalue.schema.errors import InputError, did_you_mean
 from ipvalue.schema.portfolio import PORTFOLIO
@@ -16,6 +17,7 @@ TABLES: dict[str, dict[str, Column]] = {
     "portfolio": PORTFOLIO,
     "market": MARKET,
     "results": {f"{table}.{name}": column for table, columns in RESULTS.items() for name, column in columns.items()},
+    "calibration": CALIBRATION,
 }
 """What `describe` knows: each table's columns in their order."""
 

@@ -35,7 +35,7 @@ def test_the_portfolio_is_what_one_asks_for_first() -> None:
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (("portfoli",), "there is no table 'portfoli': did you mean portfolio? (tables: portfolio, market, results)"),
+        (("portfoli",), "there is no table 'portfoli': did you mean portfolio? (tables: portfolio, market, results, calibration)"),
         (("portfolio", "--format", "jsn"), "there is no format 'jsn': did you mean json? (formats: md, json)"),
     ],
 )

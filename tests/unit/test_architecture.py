@@ -54,7 +54,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("scenario_run",),
     ("overnight", "calibration"),
     ("planning",),
-    ("sensitivities", "explain", "speed", "verify"),
+    ("sensitivities", "explain", "speed", "verify", "calibrate"),
     ("evidence", "course"),
     ("report",),
     ("__init__",),

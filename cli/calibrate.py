@@ -51,10 +51,10 @@ def of_prices(
     out_file: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the revenue, royalty rate or other driver that known prices imply.
+    """Find the driver that known prices imply.
 
-    Exactly where a right's value has a closed form; else by search on the same random numbers, with a standard error. A right whose price cannot be
-    reached is listed with the reason.
+    Revenue, royalty rate or any other. Exactly where a right's value has a closed form; else by search on the same random numbers, with a standard
+    error. A right whose price cannot be reached is listed with the reason.
 
     Example: ipvalue calibrate implied rights.parquet prices.csv --driver royalty_rate --out implied.parquet
     """
@@ -102,7 +102,7 @@ def of_sectors(
     out_file: OutToml = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the correlation of factors, and loadings on them.
+    """Find factors' correlation and loadings on them.
 
     --out factors.toml writes the table [factors] of market.toml.
 

@@ -58,7 +58,7 @@ def _refuse_still(given: Given, names: list[str], sector: Longs, values: Floats)
         if len(known) < LEAST_YEARS:
             given.reject(first, "year", f"a sector is known in {LEAST_YEARS} years", f"sector {name!r} is known in {len(known)} years: give more")
         elif known.std() <= 1e-12:
-            given.reject(first, "growth", "growth is not constant", f"growth of {name!r} is the same every year, leave it out")
+            given.reject(first, "growth", "growth is not constant", f"growth of {name!r} is the same every year: leave it out")
     given.settle()
 
 

@@ -41,7 +41,7 @@ class Calibrated:
         return self.table.__arrow_c_stream__(requested_schema)
 
     def __repr__(self) -> str:
-        return f"<ipvalue {self.title}: {self.table.num_rows:,} rows, {len(self.doubts)} doubts>"
+        return f"<ipvalue {self.title}: {self.table.num_rows:,} rows, {len(self.doubts)} {'doubt' if len(self.doubts) == 1 else 'doubts'}>"
 
     def __str__(self) -> str:
         blocks = [f"{name}\n{text(table)}" if name else text(table) for name, table in self._to_show().items()]

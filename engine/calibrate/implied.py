@@ -64,7 +64,7 @@ def implied(
     for name in options:
         if name not in OPTIONS:
             raise InputError(f"{name} is no option of implied figures{did_you_mean(name, OPTIONS)} (options: {', '.join(OPTIONS)})")
-    job, found_rule = job_and_rule(options, rule)
+    job, found_rule = job_and_rule({**options, "quantiles": ()}, rule)
     low, high = limits(column, search)
     given = Stored(prices, "prices").given(INPUTS["prices"])
     given.reject_repeated(["asset_id"], "asset_id has one price")

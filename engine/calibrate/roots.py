@@ -54,6 +54,7 @@ def bracket(function: Function, grid: Floats, own: Floats) -> tuple[Brackets, in
     count = grid.shape[1]
     for side in (-1, 1):
         count += _follow(function, grid, values, known, found, side)
+    found.flat = found.known & (found.lowest == found.highest)
     return found, count
 
 
@@ -62,8 +63,7 @@ def _of_grid(grid: Floats, values: Floats, known: Mask, own: Floats) -> Brackets
     lowest, highest = np.where(known, values, np.inf).min(axis=1), np.where(known, values, -np.inf).max(axis=1)
     low, high, at_low, at_high = (np.full(a, np.nan) for _ in range(4))
     any_known: Mask = np.logical_or.reduce(known, axis=1)
-    flat = any_known & (lowest == highest)
-    found = Brackets(low, high, at_low, at_high, np.zeros(a, np.int64), np.ones(a, np.bool_), flat, any_known, lowest, highest)
+    found = Brackets(low, high, at_low, at_high, np.zeros(a, np.int64), np.ones(a, np.bool_), any_known, any_known, lowest, highest)
     distance = np.full(a, np.inf)
     rises, falls = np.zeros(a, np.bool_), np.zeros(a, np.bool_)
     for k in range(g - 1):
@@ -130,20 +130,21 @@ class Roots:
 
 def solve(function: Function, found: Brackets, near: Callable[[Longs, Floats, Floats], Mask]) -> Roots:
     """The roots within the brackets, by Chandrupatla's method (1997: inverse quadratic interpolation where it is safe, else halving) from a first
-    step along the chord, which is the root where the function is a line. near(places, points, values): which are near enough to 0; else a bracket
-    is narrowed to its last digit."""
+    step along the chord, which is the root where the function is a line. near(places, points, values): which of the newest points are near enough to
+    0; else a bracket is narrowed to its last digit."""
     a = len(found.low)
     roots = Roots(np.full(a, np.nan), np.full(a, np.nan), np.zeros(a, np.int64))
     active = np.flatnonzero(np.isfinite(found.low))
     x1, x2, y1, y2 = found.low[active], found.high[active], found.at_low[active], found.at_high[active]
     with np.errstate(invalid="ignore", divide="ignore"):
         t = np.nan_to_num(y1 / (y1 - y2), nan=0.5)
-    for _ in range(MOST_STEPS):
+    for step in range(MOST_STEPS):
         best = np.abs(y1) < np.abs(y2)
         lost = np.isnan(y1 + y2)
         x, y = np.where(lost, np.nan, np.where(best, x1, x2)), np.where(best, y1, y2)
         width = np.abs(x2 - x1)
-        done = (y == 0.0) | near(active, x, y) | (width <= 4.0 * EPSILON * np.maximum(np.abs(x1), np.abs(x2))) | lost
+        enough = near(active, x1, y1) if step else False  # x1 is the newest point
+        done = (y == 0.0) | enough | (width <= 4.0 * EPSILON * np.maximum(np.abs(x1), np.abs(x2))) | lost
         roots.x[active[done]], roots.y[active[done]] = x[done], y[done]
         active, x1, x2, y1, y2, t = (one[~done] for one in (active, x1, x2, y1, y2, t))
         if not len(active):

@@ -15,8 +15,8 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from ipvalue import columns
+from ipvalue.files import open_binary, reading
 from ipvalue.intake.cells import convert, readable
-from ipvalue.intake.stored import open_binary, reading
 from ipvalue.schema import Column, InputError, Rejects, nearest
 
 Floats = npt.NDArray[np.float64]

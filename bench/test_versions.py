@@ -1,4 +1,4 @@
-"""Versions of one asset on the same paths (docs/numerics.md §16): what one costs beside its run, by the kernel alone and with vectors.
+"""Versions of one asset on the same paths (docs/numerics.md §16): what a scenario costs beside the run it belongs to; the kernel alone.
 
 The rights are those of `right_files.py`, and the reference's with twenty years; every version has incomes of its own.
 """

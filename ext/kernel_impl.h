@@ -513,7 +513,9 @@ static int64_t FN(finish_family)(const simulation *job, FN(space) *s, const FN(f
     for (int64_t b = family->first, sets; b < family->first + family->count; b += sets) {
         sets = spread && family->first + family->count - b >= FN(SETS) ? FN(SETS) : 1;
         for (int64_t k = 0; k < sets; k++) m[k].values = s->values + (b + k) * s->room;
-        if (spread && sets == 1) {
+        if (spread && sets == 1 && !job->moments && m[0].values == s->one.values)
+            m[0] = s->one; /* it differs from itself by nothing */
+        else if (spread && sets == 1) {
             FN(means_of_one)(m, job->paths);
             FN(spreads_of_one)(m, &s->one, job->paths);
         } else if (spread) {

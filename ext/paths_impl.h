@@ -152,17 +152,17 @@ typedef struct {
     OF(mask) *here;             /* (periods, LAID / LANES): where one survival lives */
 } FN(laid);
 
-/* One period of GROUP paths: its levels laid down from column `i` on, or else settled. */
+/* One period of GROUP paths: its levels laid down, those of the first period at `level`, or else settled. */
 INLINE void FN(pass)(const int lay, const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
                      const FN(asset) *asset, int64_t t, const OF(reals) *normal, const REAL *common, FN(travellers) *p, int64_t *alive,
-                     const FN(laid) *laid, int64_t i) {
+                     REAL *level) {
     if (!lay) {
         alive[t] += FN(step)(sobol, moves, lapses, general, optional, clamped, asset, asset->period + t, normal, common, p);
         return;
     }
 #pragma GCC unroll 4
     for (int u = 0; u < OF(UNROLL); u++)
-        OF(store)(laid->level + t * FN(LAID) + i + u * OF(LANES), FN(rise)(moves, general, asset, normal[u], common, p, u));
+        OF(store)(level + t * FN(LAID) + u * OF(LANES), FN(rise)(moves, general, asset, normal[u], common, p, u));
 }
 
 /* GROUP paths from `path` through all periods into V, or where `lay` is set their levels into columns of `laid` from i on. The first arguments are
@@ -172,6 +172,7 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
                       const FN(asset) *asset, const FN(source) *source, const FN(bridge) *bridge, const OF(words) counters[2], uint32_t path, const REAL *common, int64_t stride, uint64_t valid, REAL *V,
                       int64_t *alive, const FN(laid) *laid, int64_t i) {
     const OF(words) two = source->one + source->one;
+    REAL *level = lay ? laid->level + i : NULL;
     FN(travellers) p;
     p.valid = valid;
 #pragma GCC unroll 4
@@ -211,7 +212,7 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
 #pragma GCC unroll 4
                 for (int u = 0; u < OF(UNROLL); u++)
                     if (moves != STILL) normal[u] = walk[t + 1][u] - walk[t][u];
-                FN(pass)(lay, 1, moves, lapses, general, optional, clamped, asset, start + t, normal, common, &p, alive, laid, i);
+                FN(pass)(lay, 1, moves, lapses, general, optional, clamped, asset, start + t, normal, common, &p, alive, level);
                 if (moves == WITH_FACTOR) common += stride;
             }
         }
@@ -229,14 +230,14 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
     for (; t + 2 < asset->periods; t += 2) {
         if (moves != STILL) FN(pair)(source, &p, &index, next);
         for (int k = 0; k < 2; k++) {
-            FN(pass)(lay, 0, moves, lapses, general, optional, clamped, asset, t + k, normal[k], common, &p, alive, laid, i);
+            FN(pass)(lay, 0, moves, lapses, general, optional, clamped, asset, t + k, normal[k], common, &p, alive, level);
             if (moves == WITH_FACTOR) common += stride;
         }
         if (moves != STILL) memcpy(normal, next, sizeof next);
     }
     for (int k = 0; k < 2; k++) {
         if (t + k >= asset->periods) break;
-        FN(pass)(lay, 0, moves, lapses, general, optional, clamped, asset, t + k, normal[k], common, &p, alive, laid, i);
+        FN(pass)(lay, 0, moves, lapses, general, optional, clamped, asset, t + k, normal[k], common, &p, alive, level);
         if (moves == WITH_FACTOR) common += stride;
     }
     if (lay) return;

@@ -198,7 +198,7 @@ CHANGED = ("revenue", "discount_premium", "growth", "hazard", "annual_cost", "fe
 
 @pytest.mark.parametrize(("steps", "mid_period"), MARKETS)
 def test_vectors_do_not_depend_on_the_rows_before(steps: int, mid_period: bool, assumptions: Path, tmp_path: Path) -> None:
-    """A row like its neighbour but for one driver takes over what the neighbour's vectors were made of: in another order they are the same."""
+    """A row like its neighbour but for one driver takes over what that was made of: the vectors of rows in another order are the same."""
     base = random_portfolio(60, seed=21).to_pylist()
     rows = [row | {"asset_id": f"{row['asset_id']} as it is"} for row in base]
     for column in CHANGED:

@@ -26,8 +26,9 @@ it grows by a few bytes a right.""",
     "test_since[reference]": """`--since` an earlier result: a hundredth of the rights has another revenue, or nothing has changed. What changed is
 valued twice, once to be taken out of the sums. Each run is a process of its own, the start of Python included.""",
     "test_since[cn_trademarks]": """The same with synthetic trademarks.""",
-    "test_versions[reference-None-single]": """Versions of a right stand on the same paths, as a scenario's do that touches only the vectors: all versions of a
-right count as one right, so `0.1` is ten times the run by itself. The vectors are ready; differences are paired with the first version.""",
+    "test_versions[reference-None-single]": """Versions of a right stand on the same paths, as a scenario's do that touches only the
+vectors. All versions of a right count as one right, so `0.1` is ten times the run by itself. The vectors are ready; differences are paired with the
+first version.""",
     "test_versions[reference-20-single]": """The same rights with twice the life.""",
     "test_register": """Each command in a process of its own, by the clock, in CPU-seconds of all its threads, with the peak of its memory and the
 size of what it wrote. The last line multiplies the slice's valuation by the number of rights.""",

@@ -115,11 +115,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a name in the manifest": (
         lambda old: edit(old / "manifest.json", lambda one: one["inputs"].update(marked=one["inputs"].pop("market"))),
-        "manifest.json: is not what was written there",
+        "manifest.json: was not written by ipvalue value",
     ),
     "a key of a file in the manifest": (
         lambda old: edit(old / "manifest.json", lambda one: one["files"][-1].update(raws=one["files"][-1].pop("rows"))),
-        "manifest.json: is not what was written there",
+        "manifest.json: was not written by ipvalue value",
     ),
     "the name of a file in the manifest": (
         lambda old: edit(old / "manifest.json", lambda one: one["files"][-1].update(name="totalz.arrow")),
@@ -189,7 +189,7 @@ def stopped_after(parts: int) -> Path:
         if told == parts:
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match=rf"stopped; {parts} of {PARTS + 1} parts are kept"):
+    with pytest.raises(Interrupted, match=rf"stopped; {parts} of {PARTS} parts are kept"):
         ipvalue.run(night("two"), progress=progress)
     (directory,) = (path.parent for path in Path("results").resolve().glob("*/.journal"))
     return directory

@@ -39,17 +39,26 @@ class Earlier:
         """(parts + 1,) the number of each part's first result row, and of them all."""
         return np.cumsum([0, *(part.rows for part in self.parts)])
 
-    def rows(self, places: Longs) -> pa.Table:
-        """The result rows of these numbers, in their order; each part that has any is read once. Columns of texts that repeat are dictionaries.
-        Raises RunError where one is damaged."""
-        first = self.first
-        part = np.searchsorted(first, places, side="right") - 1
+    def pool(self, places: Longs) -> tuple[list[pa.Table], Longs]:
+        """Tables that hold the result rows of these numbers, and where in all of them each stands. Each part that has any is read once, and kept
+        whole where most of it is wanted. Columns of texts that repeat are dictionaries. Raises RunError where a part is damaged."""
+        part = np.searchsorted(self.first, places, side="right") - 1
         order = np.argsort(part, kind="stable")
-        tables = []
+        tables: list[pa.Table] = []
+        index, before = np.empty(len(places), np.int64), 0
         for number, here in _runs(part[order]):
-            tables.append(_taken(table_of(self.content(self.parts[number]), REPEATED), places[order[here]] - first[number]))
-        found = pa.concat_tables(tables).combine_chunks()
-        return found if (np.diff(order) > 0).all() else found.take(pa.array(np.argsort(order)))
+            table, wanted = table_of(self.content(self.parts[number]), REPEATED), places[order[here]] - self.first[number]
+            if 2 * len(wanted) < table.num_rows:
+                table, wanted = table.combine_chunks().take(pa.array(wanted)), np.arange(len(wanted))
+            index[order[here]] = before + wanted
+            tables.append(table)
+            before += table.num_rows
+        return tables, index
+
+    def rows(self, places: Longs) -> pa.Table:
+        """The result rows of these numbers, in their order."""
+        tables, index = self.pool(places)
+        return pa.concat_tables(tables).combine_chunks().take(pa.array(index))
 
     def whole(self, places: Longs) -> Written | None:
         """The part that is these rows, if one is and its bytes may be copied."""
@@ -72,12 +81,6 @@ def _runs(numbers: Longs) -> Iterator[tuple[int, slice]]:
     starts = np.flatnonzero(np.diff(numbers, prepend=NOWHERE))
     for start, stop in zip(starts, [*starts[1:], len(numbers)], strict=True):
         yield int(numbers[start]), slice(start, stop)
-
-
-def _taken(table: pa.Table, places: Longs) -> pa.Table:
-    if places[-1] - places[0] == len(places) - 1 and (np.diff(places) == 1).all():
-        return table.slice(places[0], len(places))
-    return table.combine_chunks().take(pa.array(places))
 
 
 @dataclass(frozen=True)
@@ -201,15 +204,16 @@ def _parts(pieces: tuple[Piece, ...], rows: Longs, fresh: pa.Table, renewal: Ren
     whole = [earlier.whole(one.source[~one.fresh]) if here.start == here.stop else None for one, here in zip(pieces, inside, strict=True)]
     mixed = [one.source[~one.fresh] for one, part in zip(pieces, whole, strict=True) if part is None]
     places = np.concatenate([np.zeros(0, np.int64), *mixed])
-    taken, at = earlier.rows(places).cast(fresh.schema) if len(places) else fresh.slice(0, 0), 0
+    tables, index = earlier.pool(places)
+    pool, at = pa.concat_tables([fresh, *(table.cast(fresh.schema) for table in tables)]).combine_chunks(), 0
     for piece, here, part in zip(pieces, inside, whole, strict=True):
         if part is not None:
             yield run.store.write_bytes(part_name(piece.number), earlier.content(part), part.rows)
             continue
         old = piece.unit.first_row + np.flatnonzero(~piece.fresh)
-        both = pa.concat_tables([taken.slice(at, len(old)), fresh.slice(here.start, here.stop - here.start)]).combine_chunks()
+        found = np.concatenate([len(fresh) + index[at : at + len(old)], np.arange(here.start, here.stop)])
         order = np.argsort(np.concatenate([old, rows[here]]), kind="stable")
-        yield write_assets(run, piece.number, both.take(pa.array(order)) if len(old) and here.start < here.stop else both)
+        yield write_assets(run, piece.number, pool.take(pa.array(found[order])))
         at += len(old)
 
 

@@ -79,7 +79,7 @@ class Earlier:
 def _runs(numbers: Longs) -> Iterator[tuple[int, slice]]:
     """Each number of an ascending list, and where it stands."""
     starts = np.flatnonzero(np.diff(numbers, prepend=NOWHERE))
-    for start, stop in zip(starts, [*starts[1:], len(numbers)], strict=True):
+    for start, stop in zip(starts, [*starts[1:], len(numbers)], strict=False):
         yield int(numbers[start]), slice(start, stop)
 
 

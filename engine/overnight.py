@@ -95,10 +95,11 @@ def _beside_the_latest(inputs: Inputs, store: Store, value: Callable[..., Outcom
         except IpvalueError:
             if (fault := fault_of(inputs, place)) is None:
                 raise
-        passed.append({"result": place, "reason": in_words(fault)})
+        reason = in_words(fault.replace(": value without --since", ""))
+        passed.append({"result": place, "reason": reason})
         others = places[number + 1 :]
         instead = f"nothing is taken over from {place}, and {others[0]} is tried" if others else "nothing is taken over, all rows are valued"
-        _log.warning("%s: %s", instead, in_words(fault).replace("\n", ";"))
+        _log.warning("%s: %s", instead, reason.replace("\n ", ";"))
     return value(work_of=_telling(whole_work, passed, bool(places)))
 
 

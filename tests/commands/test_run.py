@@ -242,8 +242,8 @@ def test_rubbish_under_the_root_stops_no_night(content: str) -> None:
     pq.write_table(table(row_with(revenue=2.0)), "next.parquet")
     ran = run("run", job('since = "latest"\n' + JOB.replace("portfolio.parquet", "next.parquet")))
     assert json.loads((done(ran) / "manifest.json").read_text())["since"]["result"] == str(first)
-    said = [line["text"] for line in lines(ran) if line["event"] == "notice"]
-    assert sum(text.startswith(f"nothing is taken over from there: {rubbish}/manifest.json: ") for text in said) == 1
+    said = [line["text"] for line in lines(ran) if line["event"] == "warning"]
+    assert sum(text.startswith(f"nothing is taken over from {rubbish}, and {first} is tried: {rubbish}/manifest.json: ") for text in said) == 1
 
 
 def test_a_latest_result_that_nothing_can_be_taken_from_stops_no_night() -> None:

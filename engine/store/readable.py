@@ -35,12 +35,6 @@ class Readable(Place):
             raise InputError(f"{self.location}/{MANIFEST}: was not written by ipvalue value")
         return content
 
-    def beside(self) -> list[str]:
-        """Where the other finished results are that lie in the same directory."""
-        parent, _, own = self.root.rstrip("/").rpartition("/")
-        with reading(self.location_of(parent)):
-            return [self.location_of(f"{parent}/{name}") for name in self._results_in(parent) if name != own]
-
     def _near(self) -> str:
         """The clause that names the results directory that was most likely meant: the last one within, the one above, or one with a similar name."""
         own = self.location.rstrip("/")

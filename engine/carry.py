@@ -148,18 +148,23 @@ def run_renewal_apart(task: Renewed | Gone, renewal: Renewal, stopped: Stopped) 
     Raises RunError where too many do, or where none is found to and the task ends its process still; where one is to leave the sums; kernel.Stopped
     where the run was stopped.
     """
-    ranges = [(piece.unit, piece.fresh) for piece in task.pieces] if isinstance(task, Renewed) else task.ranges
-    run = renewal.run if isinstance(task, Renewed) else renewal.old
-    deadly = [row for unit, meant in ranges if meant.any() for row in deadly_rows(unit, partial(_attempt, unit, meant, run), stopped)]
-    first, last = ranges[0][0], ranges[-1][0]
-    if isinstance(task, Renewed):
-        task = replace(task, quarantined=tuple(deadly))
-    elif deadly:
+    wanted = [(piece.unit, piece.fresh) for piece in task.pieces] if isinstance(task, Renewed) else []
+    leaving = task.leaving if isinstance(task, Renewed) else task.ranges
+    deadly = _deadly(wanted, renewal.run, stopped)
+    if gone := _deadly(leaving, renewal.old, stopped):
         raise RunError(
-            f"{first.display}, row {deadly[0]}: ends the process that values it, though {renewal.earlier.store.location} has a value of it, "
+            f"{leaving[0][0].display}, row {gone[0]}: ends the process that values it, though {renewal.earlier.store.location} has a value of it, "
             "which is to be taken out of the sums: value without --since"
         )
-    return run_alone(partial(run_renewal, task, renewal), replace(first, rows=last.first_row + last.rows - first.first_row), stopped)
+    if isinstance(task, Renewed):
+        task = replace(task, quarantined=deadly)
+    units = [unit for unit, _ in wanted or leaving]
+    return run_alone(partial(run_renewal, task, renewal), replace(units[0], rows=units[-1].first_row + units[-1].rows - units[0].first_row), stopped)
+
+
+def _deadly(ranges: Sequence[Range], run: Run, stopped: Stopped) -> tuple[int, ...]:
+    """The rows that are meant at which processes end, by their numbers within the file."""
+    return tuple(row for unit, meant in ranges if meant.any() for row in deadly_rows(unit, partial(_attempt, unit, meant, run), stopped))
 
 
 def _attempt(unit: Unit, meant: Mask, run: Run, rows: range) -> partial[None]:

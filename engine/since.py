@@ -88,7 +88,7 @@ def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
     leaving = list(_leaving(old, gone))
     renewed = list(_renewed(inputs, np.where(of_row != NOWHERE, old.place[of_row], NOWHERE)))
     if old.lasting:
-        renewed, leaving = _side_by_side(renewed, leaving, _stand_ins(of_row, old.portfolio.rows))
+        renewed, leaving = _side_by_side(renewed, leaving, _stand_ins(of_row, np.array([one.first for one in leaving], np.int64)))
     apart = _together((one.unit, one.rows, (one.unit, one.meant)) for one in leaving)
     tasks: list[Renewed | Gone] = [*renewed, *map(Gone, apart, count(len(inputs.tasks)))]
     renewal = Renewal(inputs.run, old.run, old.earlier, old.lasting)
@@ -231,24 +231,23 @@ def _leaving(old: Old, gone: Mask) -> Iterator[_Leaving]:
         first += unit.rows
 
 
-def _stand_ins(of_row: Longs, rows: int) -> Longs:
-    """(rows,) for each earlier row about where the row that stands in for it would be: behind the row that takes over the last one before it."""
+def _stand_ins(of_row: Longs, firsts: Longs) -> Longs:
+    """(n,) for each of some earlier rows about where the row that stands in for it would be: behind the row that takes over the last one before it."""
     taken = np.flatnonzero(of_row != NOWHERE)
-    here = np.zeros(rows, np.int64)
-    here[of_row[taken]] = taken
-    before = np.zeros(rows, np.int64)
-    before[of_row[taken]] = of_row[taken]
-    return here[np.maximum.accumulate(before)]
+    theirs = of_row[taken]
+    order = np.argsort(theirs, kind="stable")
+    before = np.searchsorted(theirs, firsts, side="right", sorter=order) - 1
+    return np.where(before >= 0, taken[order[before]], 0)
 
 
 def _side_by_side(renewed: list[Renewed], leaving: list[_Leaving], stand_ins: Longs) -> tuple[list[Renewed], list[_Leaving]]:
-    """The parts with what is taken out of the sums beside the rows that most likely stand in for it, and what is left of it."""
+    """The parts with what is taken out of the sums beside the rows that most likely stand in for it (`stand_ins`, one of each), and what is left of it."""
     ends = np.cumsum([sum(piece.unit.rows for piece in one.pieces) for one in renewed])
     room = [sum(int(piece.fresh.sum()) for piece in one.pieces) for one in renewed]
     beside: list[list[_Leaving]] = [[] for _ in renewed]
     rest = []
-    for one in leaving:
-        at = int(np.searchsorted(ends, stand_ins[one.first], side="right"))
+    for one, stand_in in zip(leaving, stand_ins, strict=True):
+        at = int(np.searchsorted(ends, stand_in, side="right"))
         if at < len(room) and one.rows <= room[at] and (not beside[at] or beside[at][0].unit.display == one.unit.display):
             beside[at].append(one)
             room[at] -= one.rows

@@ -11,6 +11,7 @@ from functools import cached_property, partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ipvalue.backend import kernels
 from ipvalue.beside import Range, clean_rows, value_beside
@@ -67,6 +68,15 @@ class Earlier:
         if number == NOWHERE or first[number] != places[0] or first[number + 1] != places[0] + len(places) or (np.diff(places) != 1).any():
             return None
         return self.parts[number]
+
+    def under(self, source: Longs) -> Written | None:
+        """The part whose rows stand where these do, if one is: of NOWHERE those in whose place others come."""
+        here = np.flatnonzero(source != NOWHERE)
+        if not len(here):
+            return None
+        number = int(np.searchsorted(self.first, source[here[0]], side="right")) - 1
+        there = self.parts[number].rows == len(source) and (source[here] - self.first[number] == here).all()
+        return self.parts[number] if there else None
 
     def content(self, part: Written) -> bytes:
         """The bytes of a part. Raises RunError where they are not what they were."""
@@ -207,18 +217,46 @@ def _parts(pieces: tuple[Piece, ...], rows: Longs, fresh: pa.Table, renewal: Ren
     earlier, run = renewal.earlier, renewal.run
     inside = [slice(*np.searchsorted(rows, (one.unit.first_row, one.unit.first_row + one.unit.rows))) for one in pieces]
     whole = [earlier.whole(one.source[~one.fresh]) if here.start == here.stop else None for one, here in zip(pieces, inside, strict=True)]
-    mixed = [one.source[~one.fresh] for one, part in zip(pieces, whole, strict=True) if part is None]
-    places = np.concatenate([np.zeros(0, np.int64), *mixed])
-    tables, index = earlier.pool(places)
-    pool, at = pa.concat_tables([fresh, *(table.cast(fresh.schema) for table in tables)]).combine_chunks(), 0
-    for piece, here, part in zip(pieces, inside, whole, strict=True):
-        if part is not None:
-            yield run.store.write_bytes(part_name(piece.number), earlier.content(part), part.rows)
+    under = [earlier.under(one.source) if here.stop - here.start == one.fresh.sum() else None for one, here in zip(pieces, inside, strict=True)]
+    mixed = [here for here in zip(pieces, inside, whole, under, strict=True) if here[2:] == (None, None)]
+    others = _put_together([here[:2] for here in mixed], rows, fresh, renewal)
+    for piece, here, copied, part in zip(pieces, inside, whole, under, strict=True):
+        if copied is not None:
+            yield run.store.write_bytes(part_name(piece.number), earlier.content(copied), copied.rows)
+        elif part is not None:
+            table = table_of(earlier.content(part), REPEATED).cast(fresh.schema).combine_chunks()
+            yield write_assets(run, piece.number, _with(table, piece.fresh, fresh.slice(here.start, here.stop - here.start)))
+        else:
+            yield next(others)
+
+
+def _with(table: pa.Table, where: Mask, rows: pa.Table) -> pa.Table:
+    """A table with other rows in the places of `where` (n,); texts that are the same there, as most are, stay as they are."""
+    mask = pa.array(where)
+    index = np.arange(len(where))
+    index[where] = len(where) + np.arange(len(rows))
+    for place, (name, new) in enumerate(zip(rows.schema.names, rows.columns, strict=True)):
+        old = table.column(place)
+        if pa.types.is_primitive(new.type):
+            both = pc.replace_with_mask(old.combine_chunks(), mask, new.combine_chunks())
+        elif pa.types.is_string(new.type) and old.filter(mask).equals(new):
             continue
+        else:
+            both = pa.chunked_array([*old.chunks, *new.chunks], new.type).combine_chunks().take(pa.array(index))
+        table = table.set_column(place, name, both)
+    return table
+
+
+def _put_together(pieces: Sequence[tuple[Piece, slice]], rows: Longs, fresh: pa.Table, renewal: Renewal) -> Iterator[Written]:
+    """Writes parts of which others than the same rows stand in the places of the earlier result's; with each its slice of `rows`."""
+    places = np.concatenate([piece.source[~piece.fresh] for piece, _ in pieces])
+    tables, index = renewal.earlier.pool(places)
+    pool, at = pa.concat_tables([fresh, *(table.cast(fresh.schema) for table in tables)]).combine_chunks(), 0
+    for piece, here in pieces:
         old = piece.unit.first_row + np.flatnonzero(~piece.fresh)
         found = np.concatenate([len(fresh) + index[at : at + len(old)], np.arange(here.start, here.stop)])
         order = np.argsort(np.concatenate([old, rows[here]]), kind="stable")
-        yield write_assets(run, piece.number, pool.take(pa.array(found[order])))
+        yield write_assets(renewal.run, piece.number, pool.take(pa.array(found[order])))
         at += len(old)
 
 

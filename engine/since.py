@@ -232,7 +232,7 @@ def _leaving(old: Old, gone: Mask) -> Iterator[_Leaving]:
 
 
 def _stand_ins(of_row: Longs, firsts: Longs) -> Longs:
-    """(n,) for each of some earlier rows about where the row that stands in for it would be: behind the row that takes over the last one before it."""
+    """(n,) for each of some earlier rows about where what stands in for it would be: behind the row that takes over the last one before it."""
     taken = np.flatnonzero(of_row != NOWHERE)
     theirs = of_row[taken]
     order = np.argsort(theirs, kind="stable")
@@ -241,7 +241,8 @@ def _stand_ins(of_row: Longs, firsts: Longs) -> Longs:
 
 
 def _side_by_side(renewed: list[Renewed], leaving: list[_Leaving], stand_ins: Longs) -> tuple[list[Renewed], list[_Leaving]]:
-    """The parts with what is taken out of the sums beside the rows that most likely stand in for it (`stand_ins`, one of each), and what is left of it."""
+    """The parts with what is taken out of the sums beside the rows that most likely stand in for it, and what is left of it. stand_ins: about where
+    these are, by range of `leaving`."""
     ends = np.cumsum([sum(piece.unit.rows for piece in one.pieces) for one in renewed])
     room = [sum(int(piece.fresh.sum()) for piece in one.pieces) for one in renewed]
     beside: list[list[_Leaving]] = [[] for _ in renewed]

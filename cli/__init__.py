@@ -6,7 +6,7 @@ import typer
 
 from ipvalue.cli import assumptions, bench, calibrate, check, explain, plan, run, scenarios, schema, show, synthesize, value, verify
 from ipvalue.cli.common import Command
-from ipvalue.cli.light import arrow_without_pandas
+from ipvalue.cli.light import arrow_without_pandas, collect_nothing_loaded
 
 app = typer.Typer(
     name="ipvalue",
@@ -24,4 +24,5 @@ app.add_typer(calibrate.app, name=calibrate.NAME)
 def main() -> None:
     """Entry point of the console script."""
     arrow_without_pandas()
+    collect_nothing_loaded()
     app()

@@ -1,7 +1,8 @@
-"""A light start: what a command has no use for is not loaded."""
+"""A light start: what a command has no use for is not loaded, and what is loaded is not gone through again and again."""
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -18,6 +19,11 @@ def arrow_without_pandas() -> None:
     sys.meta_path.insert(0, finder)
     pa.array([0])  # the first conversion is when it looks
     finder.hides = False
+
+
+def collect_nothing_loaded() -> None:
+    """Lets Python's collector pass over what stands now: modules and what is in them stay to the end, and are most of all that it would look at."""
+    gc.freeze()
 
 
 class _Pandas(MetaPathFinder):

@@ -63,6 +63,10 @@ def _steps(name: str, meaning: str, kind: Kind = "string", unit: str = "", group
     return Column(name, kind, meaning, group, unit, source="interface: explain")
 
 
+def _scenarios(name: str, meaning: str, unit: str = _MONEY, kind: Kind = "float", group: str = "scenarios.parquet") -> Column:
+    return Column(name, kind, meaning, group, unit, source="model §10")
+
+
 _QUANTILE = "quantile; q05 is the 5 % one, q99_9 the 99.9 % one: a column for each asked for"
 
 _ASSETS = (
@@ -117,6 +121,40 @@ _REJECTS = (
     _rejects("message", "what is wrong and what to do"),
 )
 
+
+_SCENARIO = ("scenario", "its name, `base` where nothing is shocked", "", "string")
+
+_SCENARIOS = (
+    _scenarios(*_SCENARIO),
+    _scenarios("(group columns)", "the columns of --group-by; blank in the rows of the whole", "", "string"),
+    _scenarios("assets", "rights in the group, the same under every scenario", "", "int"),
+    _scenarios("value", "sum of the rights' value"),
+    _scenarios("mean", "mean of the sum on each path"),
+    _scenarios("standard_error", "standard error of mean"),
+    _scenarios("standard_deviation", "of the sum on each path"),
+    _scenarios("q…", _QUANTILE + ", of the sum on each path"),
+    _scenarios("expected_shortfall", "of the sum on each path"),
+    _scenarios("difference", "mean less that of the base"),
+    _scenarios("difference_error", "standard error of difference, of the sums paired path by path"),
+)
+
+_SCENARIO_ASSETS_FILE = "assets/part-*.parquet of scenarios, beside those of `value` (with --statistics mean without quantiles, shortfall and probability_of_loss)"
+
+_SCENARIO_ASSETS = (
+    _scenarios(*_SCENARIO, group=_SCENARIO_ASSETS_FILE),
+    _scenarios("difference", "mean less that of the base", group=_SCENARIO_ASSETS_FILE),
+    _scenarios("difference_error", "standard error of difference, of the paths paired one by one", group=_SCENARIO_ASSETS_FILE),
+)
+
+_SCENARIO_TOTALS_FILE = "totals.arrow of scenarios"
+
+_SCENARIO_TOTALS = (
+    _scenarios(*_SCENARIO, group=_SCENARIO_TOTALS_FILE),
+    _scenarios("(group columns)", "the columns of --group-by", "", "string", _SCENARIO_TOTALS_FILE),
+    _scenarios("path", "number of the path, from 0", "", "int", _SCENARIO_TOTALS_FILE),
+    _scenarios("value", "sum of the group's rights on that path, exact", _MONEY, "decimal", _SCENARIO_TOTALS_FILE),
+)
+
 _OF_RIGHTS = "assets/part-*.parquet of an explanation"
 
 _EXPLAIN = (
@@ -143,6 +181,9 @@ RESULTS: dict[str, dict[str, Column]] = {
         "groups": _GROUPS,
         "totals": _TOTALS,
         "rejects": _REJECTS,
+        "scenarios": _SCENARIOS,
+        "scenario_assets": _SCENARIO_ASSETS,
+        "scenario_totals": _SCENARIO_TOTALS,
         "explain": _EXPLAIN,
         "explain_assets": _EXPLAIN_ASSETS,
     }.items()

@@ -21,7 +21,11 @@ FLAGS = {
         "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--since", "--resume", "--overwrite", "--strict", "--log-json",
     },
     "check": {"--market", "--assumptions", "--rule", "--limit", "--strict"},
-    "scenarios": {"--list", "--show"},
+    "scenarios": {
+        "--list", "--show", "--library", "--statistics", "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler", "--precision",
+        "--quantiles", "--tail", "--group-by", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--resume", "--overwrite",
+        "--log-json",
+    },
     "schema": {"--format"},
     "assumptions": {"--assumptions", "--right-type", "--jurisdiction", "--sector", "--format"},
     "synthesize": {"--assets", "--out", "--profile", "--seed"},

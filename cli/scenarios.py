@@ -12,13 +12,14 @@ from rich.text import Text
 
 from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress, quantile_list, warn
 from ipvalue.execute import Outcome
-from ipvalue.report.scenarios import whole_by_scenario
-from ipvalue.report.terminal import money
-from ipvalue.scenario_run import open_scenarios, scenarios_into
+from ipvalue.report.scenarios import HEADS, by_scenario, farthest
+from ipvalue.scenario_run import ScenarioResult, open_scenarios, scenarios_into
 from ipvalue.scenarios import Scenario, as_toml, listing, load_scenarios, shipped
 from ipvalue.schema import InputError, did_you_mean
 
 NAME = "scenarios"
+MOST_SHOWN = 50
+"""Scenarios printed beside the base: of more, those that are farthest from it."""
 
 
 def command(
@@ -52,7 +53,7 @@ def command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in --out.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Progress and warnings as JSON lines on stderr.")] = False,
 ) -> None:
-    """Value a portfolio under scenarios, all in one pass; or list and check them.
+    """Value a portfolio under scenarios, all in one pass.
 
     Shocks that are impossible for a right (a royalty above 100 %) are refused before anything is computed. With --list or --show nothing is
     valued: the file is checked, and what it makes is listed, each scenario with its shocks, the reasoning behind it, and the source of its size.
@@ -90,19 +91,24 @@ def command(
             _print_result(out_dir, outcome)
 
 
-def _print_result(out_dir: str, outcome: Outcome) -> None:
-    """The whole under each scenario, and how far that is from the base."""
-    result = open_scenarios(out_dir)
-    currency = result.manifest["inputs"]["market"]["content"]["currency"]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+def print_scenarios(result: ScenarioResult, group: str | None = None) -> None:
+    """The whole, or a group, under each scenario, and how far that is from the base."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("scenario", overflow="fold")
-    for name in (f"mean, {currency}", "difference", "± error", "%"):
+    for name in (f"mean, {result.manifest['inputs']['market']['content']['currency']}", *HEADS):
         table.add_column(name, justify="right", no_wrap=True)
-    for line in whole_by_scenario(result):
-        table.add_row(
-            Text(line.scenario), money(line.mean), *([money(line.difference), money(line.error), line.percent] if line.of_base else [""] * 3)
-        )
+    lines = by_scenario(result, group)
+    shown = farthest(lines, MOST_SHOWN)
+    for line in shown:
+        table.add_row(Text(line.scenario), *line.cells)
     out.print(table)
+    if left := len(lines) - len(shown):
+        out.print(f"and {count(left, 'more scenario')}, nearer to the base: {result.location.rstrip('/')}/scenarios.parquet holds all", markup=False)
+
+
+def _print_result(out_dir: str, outcome: Outcome) -> None:
+    """What came of the run."""
+    print_scenarios(open_scenarios(out_dir))
     out.print(f"{count(outcome.valued, 'right')} valued in {outcome.seconds:,.1f} s")
     if outcome.rejected:
         out.print(f"{count(outcome.rejected, 'row')} rejected: {out_dir.rstrip('/')}/rejects.parquet says why", markup=False)

@@ -12,7 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ipvalue.cli.common import count, errors_as_sentences, out
-from ipvalue.report.terminal import Bars, GroupView, Overview, bar, group_view, money, overview, quantile_columns, rest
+from ipvalue.cli.scenarios import print_scenarios
+from ipvalue.report.scenarios import by_scenario
+from ipvalue.report.terminal import Bars, GroupView, Overview, bar, facts, group_view, money, overview, quantile_columns, rest
+from ipvalue.scenario_run import ScenarioResult, open_scenarios
+from ipvalue.store import Store, made_by
 from ipvalue.valuation import open_result
 
 NAME = "show"
@@ -30,11 +34,14 @@ def command(
 ) -> None:
     """Show a result: its distribution, its top rights, its groups.
 
-    Also by which methods rights were valued, and what the assumptions filled.
+    Also by which methods rights were valued, and what the assumptions filled. Of scenarios: the whole under each, and its difference to the base.
 
     Example: ipvalue show results --group software,trademark
     """
     with errors_as_sentences():
+        if made_by(Store(directory).manifest()) == "scenarios":
+            _show_scenarios(open_scenarios(directory), group, as_json)
+            return
         result = open_result(directory)
         found = overview(result, top) if group is None else group_view(result, group)
         if as_json:
@@ -43,6 +50,19 @@ def command(
             _print_overview(found, top)
         else:
             _print_group(found)
+
+
+def _show_scenarios(result: ScenarioResult, group: str | None, as_json: bool) -> None:
+    """A result of scenarios: the whole or a group under each of them."""
+    described = facts(result.manifest)
+    if as_json:
+        rows = result.scenarios.to_pylist() if group is None else [asdict(line) for line in by_scenario(result, group)]
+        typer.echo(json.dumps({"facts": dict(described), "scenarios": rows}, indent=2))
+        return
+    for name, text in described if group is None else [("group", group)]:
+        out.print(f"{name:>14}  {text}", markup=False)
+    out.print()
+    print_scenarios(result, group)
 
 
 # ------------------------------------------------------------------------------------------------ for machines

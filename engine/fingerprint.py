@@ -14,13 +14,15 @@ HOW = ("workers", "scheduler", "memory", "backend")
 """Options that say how a run is made; no byte of a result depends on them."""
 VERSIONS = ("ipvalue", "numerics_version", "pyarrow")
 """What wrote a result: another pyarrow writes other bytes of the same figures."""
+BESIDES = ("scenarios", "statistics")
+"""What a run of scenarios is of beside the inputs that all runs have."""
 _BLANK = "nothing"
 _LONGEST = 60
 _MOST_NAMED = 8
 
 
 def fingerprint(terms: Terms) -> str:
-    """A SHA-256 of versions, options, assumptions, market, rule and the files of the portfolio, as they are named and as they are."""
+    """A SHA-256 of versions, options, assumptions, market, rule, scenarios and the files of the portfolio, as they are named and as they are."""
     return hashlib.sha256(json.dumps(_essence(terms), sort_keys=True).encode()).hexdigest()
 
 
@@ -32,7 +34,9 @@ def differences(old: Terms, new: Terms) -> list[str]:
     files = _by_name(before.pop("portfolio")), _by_name(after.pop("portfolio"))
     market = before.pop("market"), after.pop("market")
     assumptions = before.pop("assumptions"), after.pop("assumptions")
+    scenarios = before.pop("scenarios", None), after.pop("scenarios", None)
     found = [f"{name} was {_shown(was)} and is {_shown(now)}" for name, was, now in changed(before, after)]
+    found += _of_scenarios(*scenarios)
     found += _of_files(*files)
     found += [f"market: {name} was {_shown(was)} and is {_shown(now)}" for name, was, now in changed(*market)]
     if assumptions[0] != assumptions[1]:
@@ -65,11 +69,29 @@ def _essence(terms: Terms) -> dict[str, Any]:
         "market": inputs["market"]["content"],
         "assumptions": inputs["assumptions"]["sha256"],
         "rule": inputs.get("rule"),
+        **{name: inputs[name] for name in BESIDES if name in inputs},
     }
 
 
 def _versions(terms: Terms) -> dict[str, Any]:
     return {name: terms.get(name) for name in VERSIONS}
+
+
+def _of_scenarios(old: list[dict[str, Any]] | None, new: list[dict[str, Any]] | None) -> Iterator[str]:
+    """None: the run is of none."""
+    if old is None or new is None:
+        if old is not new:
+            yield "it was a run of scenarios and is not" if new is None else "it was not a run of scenarios and is"
+        return
+    before, after = ({one["name"]: one for one in scenarios} for scenarios in (old, new))
+    found = [f"the scenario {name!r} was there and is not" for name in before if name not in after]
+    found += [f"the scenario {name!r} is new" for name in after if name not in before]
+    found += [f"the scenario {name!r} is another" for name in after if name in before and before[name] != after[name]]
+    if not found and list(before) != list(after):
+        found.append("the scenarios were in another order")
+    yield from found[:_MOST_NAMED]
+    if len(found) > _MOST_NAMED:
+        yield f"and {len(found) - _MOST_NAMED:,} more scenarios differ"
 
 
 def _by_name(files: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -91,9 +91,9 @@ class Job(Numbers, Groups, Kept, Place):
         """Bytes that a run may take beside the program itself: those asked for, or what this process may still take."""
         return parse_memory(self.memory) if self.memory else available_memory()
 
-    def check_memory(self, groups: int, methods: int, kept: int = 0) -> int:
-        """What groups × paths, the paths of a right's several `methods` (0: no right has any) and those of the rights `kept` at a time leave of the
-        memory to each worker, in bytes.
+    def check_memory(self, groups: int, methods: int, kept: int = 0, versions: int = 1) -> int:
+        """What groups × paths under so many `versions` (scenarios and the base), the paths of a right's several `methods` (0: no right has any) and
+        those of the rights `kept` at a time leave of the memory to each worker, in bytes.
 
         Raises InputError where they would not fit, before anything is computed.
         """
@@ -103,7 +103,7 @@ class Job(Numbers, Groups, Kept, Place):
         # NumPy's in part, copies of them
         wide = self.precision == "double" or self.most_paths > RANGE_PATHS
         a_path = 130 if self.backend == "numba" else 28 if wide else 16
-        need = totals_bytes(groups + bool(self.group_by), self.paths, workers) + workers * self.most_paths * a_path
+        need = totals_bytes(versions * (groups + bool(self.group_by)), self.paths, workers) + workers * self.most_paths * a_path
         if self.sampler == "sobol":
             need += workers * sampler_bytes(self.most_paths)
         need += workers * kept * self.paths * 8
@@ -111,9 +111,12 @@ class Job(Numbers, Groups, Kept, Place):
             need += workers * max(MOST_BYTES, row_bytes(methods, self.most_paths, self.precision))
         if need > limit:
             more, remedy = ("", "") if self.tolerance is None else (f" and up to {self.most_paths:,} of a right", "lower --max-paths, ")
+            if versions > 1:
+                remedy = f"take fewer scenarios, {remedy}"
+            scenarios = f"{versions:,} scenarios with the base × " if versions > 1 else ""
             held = f" and the paths of {kept:,} rights, which are kept," if kept else ""
             raise InputError(
-                f"{groups:,} {'group' if groups == 1 else 'groups'} × {self.paths:,} paths{more} on {workers:,} "
+                f"{scenarios}{groups:,} {'group' if groups == 1 else 'groups'} × {self.paths:,} paths{more} on {workers:,} "
                 f"{'worker' if workers == 1 else 'workers'}{held} need about {size(need)} of memory, and {size(limit)} may be used: "
                 f"{remedy}group by fewer columns, use fewer paths or workers, or allow more with --memory"
             )

@@ -21,7 +21,7 @@ from ipvalue.manifest import terms_of
 from ipvalue.options import Groups, Numbers
 from ipvalue.schema import InputError, IpvalueError
 from ipvalue.since import fault_of, work_beside
-from ipvalue.store import Store
+from ipvalue.store import Store, made_by
 from ipvalue.valuation import Result, job_and_rule, open_result
 from ipvalue.work import Work, whole_work
 
@@ -119,7 +119,7 @@ def _latest(store: Store, options: Mapping[str, Any]) -> list[str]:
     root, own = store.root.rpartition("/")[0], store.root.rstrip("/")
     places = [path.rstrip("/") for path in store.fs.ls(root, detail=False)] if store.fs.isdir(root) else []
     others = [Store(store.location_of(place)) for place in places if place != own]
-    others = [other for other in others if other.found == "finished" or _has_lost_its_manifest(other)]
+    others = [other for other in others if _is_of_value(other) or _has_lost_its_manifest(other)]
     return [place for _, place in sorted(((_begun(other, options), other.location) for other in others), reverse=True)[:MOST_TRIED]]
 
 
@@ -131,6 +131,14 @@ def _begun(store: Store, options: Mapping[str, Any]) -> tuple[bool, bool, str]:
         return False, alike, str(manifest["time"]["started"])
     except (InputError, KeyError, TypeError):
         return True, False, ""
+
+
+def _is_of_value(store: Store) -> bool:
+    """Whether it is a finished result, and not known to be another command's."""
+    try:
+        return store.found == "finished" and made_by(store.manifest()) == "value"
+    except InputError:
+        return True
 
 
 def _has_lost_its_manifest(store: Store) -> bool:

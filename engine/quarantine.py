@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -35,6 +35,8 @@ MOST_VAIN = 3
 _LOOK = 0.1
 _START = "from ipvalue.quarantine import serve; serve(*map(int, __import__('sys').argv[1:]))"
 
+T = TypeVar("T")
+
 Stopped = Callable[[], bool]
 Call = Callable[[], object]
 
@@ -44,8 +46,15 @@ def run_apart(task: Task, run: Run, stopped: Stopped) -> Receipt:
 
     Raises RunError where too many do, or where none is found to and the task ends its process still; kernel.Stopped where the run was stopped.
     """
-    deadly = deadly_rows(task.unit, lambda rows: partial(try_task, replace(task, unit=task.unit.part(rows)), run), stopped)
-    return run_alone(partial(run_task, replace(task, quarantined=deadly), run), task.unit, stopped)
+    return run_without_deadly(task, run, stopped, try_task, run_task)
+
+
+def run_without_deadly(
+    task: Task, shared: T, stopped: Stopped, attempt: Callable[[Task, T], None], function: Callable[[Task, T], Receipt]
+) -> Receipt:
+    """What `function` gives of a task without its deadly rows. attempt: values a task's rows as `function` does, and writes nothing."""
+    deadly = deadly_rows(task.unit, lambda rows: partial(attempt, replace(task, unit=task.unit.part(rows)), shared), stopped)
+    return run_alone(partial(function, replace(task, quarantined=deadly), shared), task.unit, stopped)
 
 
 def run_alone(call: Call, unit: Unit, stopped: Stopped) -> Receipt:

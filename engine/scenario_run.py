@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from ipvalue import spread
@@ -22,7 +23,7 @@ from ipvalue.intake import read
 from ipvalue.job import Job
 from ipvalue.receipt import Receipt
 from ipvalue.scenario_work import Scenes, scenario_work, scene_rows
-from ipvalue.scenarios import Problem, Scenario, Study, check_rows, load_scenarios, markets, merged, terms
+from ipvalue.scenarios import Problem, Scenario, Study, check_names, check_rows, load_scenarios, markets, merged, terms
 from ipvalue.schema import InputError, did_you_mean
 from ipvalue.store import Store
 from ipvalue.task import Task, prepared
@@ -30,6 +31,9 @@ from ipvalue.valuation import Result, job_and_rule
 
 STATISTICS = ("all", "mean")
 """How assets are described: by all statistics, or by mean, standard error, standard deviation and difference alone, which cost far less."""
+
+KEPT_BYTES = 64 * 1024 * 1024
+"""Most memory of a worker for the path values that are laid beside each other."""
 
 
 class ScenarioResult(Result):
@@ -40,9 +44,21 @@ class ScenarioResult(Result):
         """A row for each scenario, the base first, and group: the distribution of its sum, and the mean's difference to the base with its error."""
         return self._store.read_parquet("scenarios.parquet")
 
-    def __repr__(self) -> str:
-        counts, names = self.manifest["counts"], self.manifest["inputs"]["scenarios"]
-        return f"<ipvalue scenarios: {counts['valued']:,} of {counts['rows']:,} rights, {len(names):,} scenarios, {self.location}>"
+    @property
+    def groups_each(self) -> int:
+        """The rows that each scenario has in `scenarios`: the whole, then its groups."""
+        return int(self.scenarios.num_rows) // (1 + len(self.manifest["inputs"]["scenarios"]))
+
+    def of_group(self, place: int = 0) -> list[dict[str, Any]]:
+        """The rows of one group, by its place among the groups of a scenario (0: the whole), the base first."""
+        rows = self.scenarios.take(np.arange(place, self.scenarios.num_rows, self.groups_each))
+        found: list[dict[str, Any]] = rows.to_pylist()
+        return found
+
+    @property
+    def groups(self) -> pa.Table:
+        """Results of scenarios have none: raises InputError."""
+        raise InputError(f"{self.location}: has the groups of every scenario in `scenarios`, the base's first")
 
 
 def scenarios(
@@ -82,10 +98,9 @@ def scenarios(
 
 def open_scenarios(location: str | Path) -> ScenarioResult:
     """A finished results directory of scenarios. Raises InputError where it is none."""
-    result = ScenarioResult(str(location))
-    if "scenarios" not in result.manifest["inputs"]:
-        raise InputError(f"{location}: is a result of ipvalue {result.manifest.get('command', 'value')}, not of scenarios")
-    return result
+    store = Store(str(location))
+    store.manifest_of("scenarios")
+    return ScenarioResult(str(location), store)
 
 
 def scenarios_into(
@@ -129,7 +144,9 @@ def _refuse_options(job: Job) -> None:
 def _loaded(source: str | Path | Mapping[str, Any] | Sequence[Scenario] | None, library: Sequence[str], extra: Any) -> tuple[Scenario, ...]:
     if source is None or isinstance(source, str | Path | Mapping):
         return load_scenarios(source, library, extra)
-    return (*(load_scenarios(None, library, extra) if library else ()), *source)
+    found = (*(load_scenarios(None, library, extra) if library else ()), *source)
+    check_names([one.name for one in found], "scenarios")
+    return found
 
 
 def _planned(inputs: Inputs, found: tuple[Scenario, ...], moments: bool) -> tuple[Inputs, Study]:
@@ -137,15 +154,15 @@ def _planned(inputs: Inputs, found: tuple[Scenario, ...], moments: bool) -> tupl
     job, base, versions = inputs.run.job, inputs.run.appraiser, 1 + len(found)
     rows = scene_rows(inputs, found)
     tasks = [Task(unit, number) for number, unit in enumerate(inputs.portfolio.units(rows))]
-    groups = versions * inputs.groups * inputs.assumptions.ways_to_fill(job.group_by)
-    left = job.check_memory(groups, inputs.assumptions.most_methods)
-    base = replace(base, sampling=replace(base.sampling, threads=job.threads_of_task(len(tasks))), chunk_bytes=left // versions)
+    groups = inputs.groups * inputs.assumptions.ways_to_fill(job.group_by)
+    left = job.check_memory(groups, inputs.assumptions.most_methods, versions=versions)
+    base = replace(base, sampling=replace(base.sampling, threads=job.threads_of_task(len(tasks))), chunk_bytes=left // (2 * versions))
     shocked = markets(found, inputs.market)
     others = [
         base if market is inputs.market else make_appraiser(market, inputs.assumptions, base.sampling, job.premise, False, base.tables.rule)
         for market in shocked
     ]
-    study = Study(found, (base, *others), moments)
+    study = Study(found, (base, *others), moments, min(KEPT_BYTES, left // 4))
     besides = {"scenarios": terms(found), "statistics": "mean" if moments else "all"}
     return replace(inputs, run=replace(inputs.run, appraiser=base), tasks=tasks, besides=besides), study
 
@@ -170,6 +187,9 @@ def _problems(task: Task, scenes: Scenes) -> Iterable[Problem]:
     found: list[Problem] = []
     receipt = Receipt(run.appraiser.new_totals(()))
     for rows in chain.from_iterable(prepared(read(task.unit, run.duplicates, extra=run.extra, streams=run.streams), task.unit.display, run, receipt)):
-        compile_rows(rows, run.appraiser.tables)
-        found += check_rows(scenes.study.scenarios, rows)
+        problems = check_rows(scenes.study.scenarios, rows)
+        if problems:  # of rows that the base rejects nothing is asked
+            compile_rows(rows, run.appraiser.tables)
+            problems = check_rows(scenes.study.scenarios, rows)
+        found += problems
     return merged(found)

@@ -18,8 +18,8 @@ from ipvalue.backend import kernels
 from ipvalue.constants import REPLICATES
 from ipvalue.heap import keep_freed_memory
 from ipvalue.inputs import Inputs
-from ipvalue.intake import read
 from ipvalue.job import Job
+from ipvalue.quarantine import Stopped, run_without_deadly
 from ipvalue.receipt import Receipt
 from ipvalue.replicates import standard_error
 from ipvalue.rows import Rows
@@ -37,7 +37,7 @@ from ipvalue.summary import (
     reject_unusable,
     with_method_shown,
 )
-from ipvalue.task import Run, Task, part_name, prepared
+from ipvalue.task import Run, Task, clean_rows, part_name, prepared
 from ipvalue.totals import Key, Totals, Words, minus
 from ipvalue.work import Work
 
@@ -70,7 +70,7 @@ def scenario_work(inputs: Inputs, study: Study) -> Work:
     """All rows valued under every scenario. Raises InputError where the sums of all do not fit the memory."""
     scenes = Scenes(inputs.run, study)
     begun, tables = Receipt(_new_totals(scenes)), partial(_write_tables, scenes)
-    return Work(inputs.tasks, run_scenes, scenes, begun, (inputs.portfolio,), (inputs.first_file,), tables=tables)
+    return Work(inputs.tasks, run_scenes, scenes, begun, (inputs.portfolio,), (inputs.first_file,), apart=run_scenes_apart, tables=tables)
 
 
 def _new_totals(scenes: Scenes) -> Totals:
@@ -90,12 +90,23 @@ def run_scenes(task: Task, scenes: Scenes) -> Receipt:
         return _value_task(task, scenes)
 
 
+def try_scenes(task: Task, scenes: Scenes) -> None:
+    """Values one range of rows as run_scenes does, and writes nothing."""
+    with kernels(scenes.run.job.backend).DefaultArithmetic():
+        for _ in _valued(task, scenes, Receipt(_new_totals(scenes))):
+            pass
+
+
+def run_scenes_apart(task: Task, scenes: Scenes, stopped: Stopped) -> Receipt:
+    """What run_scenes does and gives, without the rows that end the process which values them (quarantine.run_apart)."""
+    return run_without_deadly(task, scenes, stopped, try_scenes, run_scenes)
+
+
 def _value_task(task: Task, scenes: Scenes) -> Receipt:
     run, receipt = scenes.run, Receipt(_new_totals(scenes))
     parts: list[list[pa.RecordBatch]] = [[] for _ in scenes.names]
-    clean = read(task.unit, run.duplicates, extra=run.extra, streams=run.streams)
-    for rows in chain.from_iterable(prepared(clean, task.unit.display, run, receipt)):
-        for part, batch in zip(parts, _described(rows, scenes, receipt), strict=False):
+    for batches in _valued(task, scenes, receipt):
+        for part, batch in zip(parts, batches, strict=True):
             part.append(batch)
     schema = scene_schema(scenes.study)
     table = pa.Table.from_batches(list(chain.from_iterable(parts)), schema).combine_chunks()
@@ -104,6 +115,13 @@ def _value_task(task: Task, scenes: Scenes) -> Receipt:
     receipt.rows = task.unit.rows
     receipt.rejected = len(receipt.rejects.rows(task.unit.display))
     return receipt
+
+
+def _valued(task: Task, scenes: Scenes, receipt: Receipt) -> Iterator[list[pa.RecordBatch]]:
+    """Values rows piece by piece into the receipt; yields (v,) the result rows of each version."""
+    for rows in chain.from_iterable(prepared(clean_rows(task, scenes.run), task.unit.display, scenes.run, receipt)):
+        if batches := list(_described(rows, scenes, receipt)):
+            yield batches
 
 
 def _described(rows: Rows, scenes: Scenes, receipt: Receipt) -> Iterator[pa.RecordBatch]:

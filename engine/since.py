@@ -115,7 +115,7 @@ def fault_of(inputs: Inputs, location: str) -> str | None:
 
 def _manifest(inputs: Inputs, store: Store) -> dict[str, Any]:
     """That of an earlier result. Raises InputError where it was made otherwise, or does not agree with itself any more."""
-    manifest = store.manifest()
+    manifest = store.manifest_of("value")
     try:
         _refuse_others(manifest, terms_of(inputs), store.location)
         files = _files(manifest)

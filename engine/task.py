@@ -65,7 +65,7 @@ class Loaded:
 
 def run_task(task: Task, run: Run) -> Receipt:
     """Values one range of rows and writes its part. Running it twice changes nothing."""
-    return run_loaded(Loaded(task, _clean(task, run)), run)
+    return run_loaded(Loaded(task, clean_rows(task, run)), run)
 
 
 def run_loaded(loaded: Loaded, run: Run) -> Receipt:
@@ -78,7 +78,7 @@ def run_loaded(loaded: Loaded, run: Run) -> Receipt:
 def try_task(task: Task, run: Run) -> None:
     """Values one range of rows as run_task does, and writes nothing."""
     with kernels(run.job.backend).DefaultArithmetic():
-        for _ in _values(Loaded(task, _clean(task, run)), run, Receipt(run.appraiser.new_totals(run.job.group_by)), []):
+        for _ in _values(Loaded(task, clean_rows(task, run)), run, Receipt(run.appraiser.new_totals(run.job.group_by)), []):
             pass
 
 
@@ -145,7 +145,7 @@ def _valued(pieces: Iterable[Rows], run: Run, receipt: Receipt) -> Iterator[tupl
             yield rows, assets, values
 
 
-def _clean(task: Task, run: Run) -> Iterator[Clean]:
+def clean_rows(task: Task, run: Run) -> Iterator[Clean]:
     """The task's rows but for the quarantined ones, which go to the rejects."""
     for batch, row, rejects in read(task.unit, run.duplicates, extra=run.extra, streams=run.streams):
         yield (*without(task.quarantined, task.unit.display, batch, row, rejects), rejects)
@@ -184,7 +184,7 @@ def paths_schema(job: Job) -> pa.Schema:
 def check_task(task: Task, run: Run, keep: int | None = None) -> Receipt:
     """Validates one range of rows as far as a run would, without simulating; the receipt has the first `keep` problems of each rule."""
     receipt = Receipt(run.appraiser.new_totals(()))
-    for rows in chain.from_iterable(prepared(_clean(task, run), task.unit.display, run, receipt)):
+    for rows in chain.from_iterable(prepared(clean_rows(task, run), task.unit.display, run, receipt)):
         run.appraiser.check(rows)
         receipt.doubts += run.appraiser.doubts(rows)
         receipt.valued += len(rows)

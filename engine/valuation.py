@@ -86,10 +86,10 @@ class Result(Shown):
 
 
 def open_result(location: str | Path) -> Result:
-    """A finished results directory. Raises InputError where it is none."""
-    result = Result(str(location))
-    _ = result.manifest
-    return result
+    """A finished results directory of `value`. Raises InputError where it is none."""
+    store = Store(str(location))
+    store.manifest_of("value")
+    return Result(str(location), store)
 
 
 def value(

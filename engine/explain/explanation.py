@@ -145,7 +145,7 @@ class _Result:
 @contextmanager
 def _both(old: Store, new: Store, given: Mapping[str, Any]) -> Iterator[tuple[_Result, _Result]]:
     """Both results' inputs, opened again with the same groups and kernels. Raises InputError where that cannot be."""
-    manifests = old.manifest(), new.manifest()
+    manifests = old.manifest_of("value"), new.manifest_of("value")
     currencies = [one["inputs"]["market"]["content"]["currency"] for one in manifests]
     if currencies[0] != currencies[1]:
         raise InputError(f"{old.location} is in {currencies[0]} and {new.location} in {currencies[1]}: value one of them in the other's currency")

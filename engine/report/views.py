@@ -11,15 +11,18 @@ import pyarrow as pa
 from ipvalue.explain import Explanation
 from ipvalue.planning import Plan
 from ipvalue.report.planned import duration, plan_lines, sampled
+from ipvalue.report.scenarios import HEADS, by_scenario, farthest
 from ipvalue.report.table import Sheet, Table
 from ipvalue.report.terminal import count, facts, group_name, largest_groups, money, overview, quantile_columns
 from ipvalue.report.waterfall import Line, groups, lines, of_whole
+from ipvalue.scenario_run import ScenarioResult
 from ipvalue.shown import view_of
 from ipvalue.valuation import Result
 from ipvalue.verify import Verified
 
 BRIEF, FULL = 5, 10
 """Rows of groups and rights in a terminal and in a notebook."""
+MOST_SCENARIOS = 30
 MOST_RIGHTS = 100_000
 """Up to so many rights a notebook looks for the most valuable ones; of more, it would be a wait."""
 
@@ -74,6 +77,20 @@ def _amounts(row: dict[str, Any], columns: Sequence[str]) -> list[str]:
 
 def _currency(result: Result) -> str:
     return str(result.manifest["inputs"]["market"]["content"]["currency"])
+
+
+@view_of.register
+def _of_scenarios(result: ScenarioResult) -> Sheet:
+    counts, names = result.manifest["counts"], result.manifest["inputs"]["scenarios"]
+    head = f"scenarios: {len(names):,} beside the base, {counts['valued']:,} of {counts['rows']:,} rights valued, {result.location}"
+    return Sheet(head, partial(_by_scenario, result), partial(_by_scenario, result))
+
+
+def _by_scenario(result: ScenarioResult) -> list[Table]:
+    lines = by_scenario(result)
+    shown = farthest(lines, MOST_SCENARIOS)
+    left = f"; {len(lines) - len(shown):,} scenarios nearer to the base are left out" if len(shown) < len(lines) else ""
+    return [Table(f"{_currency(result)}{left}", ("scenario", "mean", *HEADS), [(line.scenario, *line.cells) for line in shown], "lrrrr")]
 
 
 @view_of.register

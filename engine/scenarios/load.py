@@ -8,6 +8,7 @@ from itertools import product
 from operator import mul
 from pathlib import Path
 from typing import Annotated, Any
+from unicodedata import category
 
 from pydantic import Field, field_validator
 
@@ -32,6 +33,8 @@ DISCOUNT = "discount"
 
 BASIS_POINTS = 10_000.0
 MOST_SCENARIOS = 10_000
+_NO_LINE = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of what is no part of a line of text: control characters, halves of characters, separators of lines."""
 LIBRARY = Path(__file__).with_name("library.toml")
 
 _Texts = Annotated[tuple[Name, ...], Field(strict=False)]
@@ -82,6 +85,20 @@ def load_scenarios(
     return _File(where, file, {**PORTFOLIO, **{column.name: column for column in extra}}).scenarios(library)
 
 
+def check_names(names: Sequence[str], where: str) -> None:
+    """Raises InputError unless there are names, each a line of text, and all of them different."""
+    if not names:
+        raise InputError(f"{where}: there is no scenario: add [[scenario]] or [[grid]], or name one of the library")
+    for name in names:
+        if not name or any(category(letter) in _NO_LINE for letter in name):
+            raise InputError(f"{where}: the name {name!r} is no line of text: leave out line ends and what a terminal takes for commands")
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1] if len(set(names)) < len(names) else []
+    if repeated:
+        raise InputError(f"{where}: two scenarios are called {repeated[0]!r}: names must differ")
+    if BASE in names:
+        raise InputError(f"{where}: the name {BASE!r} is that of what is not shocked: give another")
+
+
 @cache
 def shipped() -> Mapping[str, Scenario]:
     """The shipped scenarios by name."""
@@ -104,17 +121,8 @@ class _File:
         found += [Scenario(table.name, self._shocks(table, ()), table.reasoning, table.source) for table in self._tables]
         for number, content in enumerate(self._file.grid):
             found += self._grid(f"{self._where}: grid[{number}]", content, MOST_SCENARIOS - len(found))
-        self._check_names([one.name for one in found])
+        check_names([one.name for one in found], self._where)
         return tuple(found)
-
-    def _check_names(self, names: list[str]) -> None:
-        if not names:
-            raise InputError(f"{self._where}: there is no scenario: add [[scenario]] or [[grid]], or name one of the library")
-        repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1] if len(set(names)) < len(names) else []
-        if repeated:
-            raise InputError(f"{self._where}: two scenarios are called {repeated[0]!r}: names must differ")
-        if BASE in names:
-            raise InputError(f"{self._where}: the name {BASE!r} is that of what is not shocked: give another")
 
     def _of_library(self, name: str) -> Scenario:
         if name not in self._shipped:

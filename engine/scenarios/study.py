@@ -19,11 +19,13 @@ from ipvalue.schema import Rejects
 @dataclass(frozen=True)
 class Study:
     """Scenarios and what values them; picklable. appraisers (v,): under the base's market and each scenario's. moments: whether assets are described
-    by mean, standard error and difference alone."""
+    by mean, standard error and difference alone. kept_bytes: most memory of a worker for path values of rows under the base, beside which those of a
+    scenario are laid."""
 
     scenarios: tuple[Scenario, ...]
     appraisers: tuple[Appraiser, ...]
     moments: bool
+    kept_bytes: int
 
     @property
     def base(self) -> Appraiser:

@@ -5,7 +5,7 @@ a = rows, v = versions, the base first; p = paths
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -27,9 +27,6 @@ from ipvalue.summary import Figures, estimated_by_replicate, evidence_of, figure
 from ipvalue.totals import Totals
 
 Groups = npt.NDArray[np.int32]
-
-KEPT_BYTES = 64 * 1024 * 1024
-"""Most memory for the path values of rows under the base, beside which those of a scenario on other paths are laid."""
 
 _PATHS = ("hash", "volatility", "loading", "uncertainty", "factor", "step", "royalty_low", "royalty_high")
 """What the random levels of a right follow from, beside the factors (docs/numerics.md §16)."""
@@ -128,10 +125,8 @@ def _apart(vectors: Sequence[Vectors], numbers: list[int], base: Figures, study:
     a, sampling = len(vectors[0].hash), study.base.sampling
     for number in (0, *numbers):
         add_boundaries(vectors[number], sampling.backend)
-    step = max(1, KEPT_BYTES // (sampling.paths * (8 if sampling.precision == "double" else 4)))
     found: dict[int, list[Valued]] = {number: [] for number in numbers}
-    for start in range(0, a, step):
-        some = np.arange(start, min(start + step, a))
+    for some in _shares(a, study):
         of_base = _simulated(take(vectors[0], some), study.base, study, groups[0][some], None, keep_paths=True)
         for number in numbers:
             own, appraiser = take(vectors[number], some), study.appraisers[number]
@@ -140,6 +135,13 @@ def _apart(vectors: Sequence[Vectors], numbers: list[int], base: Figures, study:
             good = (simulated.status == 0) & (of_base.status == 0)
             found[number].append(_valued(replace(figures, values=None), _laid_beside(simulated.values, of_base.values, good, sampling)))
     return {number: _joined(parts) for number, parts in found.items()}
+
+
+def _shares(rows: int, study: Study) -> Iterator[Longs]:
+    """The places of rows, so many at a time as have their path values kept."""
+    sampling = study.base.sampling
+    step = max(1, study.kept_bytes // (sampling.paths * (8 if sampling.precision == "double" else 4)))
+    return (np.arange(start, min(start + step, rows)) for start in range(0, rows, step))
 
 
 def _laid_beside(values: Reals | None, first: Reals | None, good: Mask, sampling: Sampling) -> Floats:
@@ -181,7 +183,15 @@ def _joined(parts: list[Valued]) -> Valued:
 
 
 def _of_several(versions: Sequence[Version], study: Study, groups: Groups, totals: Totals) -> list[Valued]:
-    """Rows whose value is reconciled from that of several methods, on the paths of all of them."""
+    """Rows whose value is reconciled from that of several methods, on the paths of all of them, some rows at a time."""
+    parts = []
+    for some in _shares(groups.shape[1], study):
+        wanted = np.isin(np.arange(groups.shape[1]), some)
+        parts.append(_reconciled([one.only(wanted) for one in versions], study, groups[:, some], totals))
+    return [_joined(list(of_version)) for of_version in zip(*parts, strict=True)]
+
+
+def _reconciled(versions: Sequence[Version], study: Study, groups: Groups, totals: Totals) -> list[Valued]:
     found, first = [], None
     sampling = study.base.sampling
     for version, appraiser, group in zip(versions, study.appraisers, groups, strict=True):

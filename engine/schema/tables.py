@@ -122,10 +122,10 @@ _REJECTS = (
 )
 
 
-_SCENARIO = ("scenario", "its name, `base` where nothing is shocked", "", "string")
+_NAME = "its name, `base` where nothing is shocked"
 
 _SCENARIOS = (
-    _scenarios(*_SCENARIO),
+    _scenarios("scenario", _NAME, "", "string"),
     _scenarios("(group columns)", "the columns of --group-by; blank in the rows of the whole", "", "string"),
     _scenarios("assets", "rights in the group, the same under every scenario", "", "int"),
     _scenarios("value", "sum of the rights' value"),
@@ -138,10 +138,10 @@ _SCENARIOS = (
     _scenarios("difference_error", "standard error of difference, of the sums paired path by path"),
 )
 
-_SCENARIO_ASSETS_FILE = "assets/part-*.parquet of scenarios, beside those of `value` (with --statistics mean without quantiles, shortfall and probability_of_loss)"
+_SCENARIO_ASSETS_FILE = "assets/part-*.parquet of scenarios, beside those of `value` (with --statistics mean but what needs an order)"
 
 _SCENARIO_ASSETS = (
-    _scenarios(*_SCENARIO, group=_SCENARIO_ASSETS_FILE),
+    _scenarios("scenario", _NAME, "", "string", _SCENARIO_ASSETS_FILE),
     _scenarios("difference", "mean less that of the base", group=_SCENARIO_ASSETS_FILE),
     _scenarios("difference_error", "standard error of difference, of the paths paired one by one", group=_SCENARIO_ASSETS_FILE),
 )
@@ -149,7 +149,7 @@ _SCENARIO_ASSETS = (
 _SCENARIO_TOTALS_FILE = "totals.arrow of scenarios"
 
 _SCENARIO_TOTALS = (
-    _scenarios(*_SCENARIO, group=_SCENARIO_TOTALS_FILE),
+    _scenarios("scenario", _NAME, "", "string", _SCENARIO_TOTALS_FILE),
     _scenarios("(group columns)", "the columns of --group-by", "", "string", _SCENARIO_TOTALS_FILE),
     _scenarios("path", "number of the path, from 0", "", "int", _SCENARIO_TOTALS_FILE),
     _scenarios("value", "sum of the group's rights on that path, exact", _MONEY, "decimal", _SCENARIO_TOTALS_FILE),

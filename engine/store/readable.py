@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -16,6 +16,17 @@ from ipvalue.schema import InputError, nearest
 from ipvalue.storage import Written, digest_of, reading, writing
 from ipvalue.store.names import JOURNAL, LAYOUT, MANIFEST, names_under
 from ipvalue.store.place import Place
+
+_READ_BY = {
+    "scenarios": ": ipvalue show prints it, and ipvalue.open_scenarios reads it",
+    "value": ": ipvalue show prints it, and ipvalue.open_result reads it",
+}
+"""How the results of a command are read, as a clause."""
+
+
+def made_by(manifest: Mapping[str, Any]) -> str:
+    """The command that made a result."""
+    return str(manifest.get("command", "value"))
 
 
 class Readable(Place):
@@ -33,6 +44,13 @@ class Readable(Place):
                 raise InputError(f"{self.location}: is no results directory (it has no {MANIFEST}){self._near()}") from None
         if not _is_manifest(content):
             raise InputError(f"{self.location}/{MANIFEST}: was not written by ipvalue value")
+        return content
+
+    def manifest_of(self, command: str) -> dict[str, Any]:
+        """The manifest of a result of one command. Raises InputError where it is another's."""
+        content = self.manifest()
+        if (made := made_by(content)) != command:
+            raise InputError(f"{self.location}: is a result of ipvalue {made}, not of ipvalue {command}{_READ_BY.get(made, '')}")
         return content
 
     def _near(self) -> str:

@@ -99,7 +99,7 @@ class Opened:
 def open_to_verify(location: str, workers: int | None = None, backend: str | None = None) -> Opened:
     """Raises InputError where this is no finished result, or one of another numerics_version."""
     store = Store(location)
-    manifest = store.manifest()
+    manifest = store.manifest_of("value")
     if manifest["numerics_version"] != NUMERICS_VERSION:
         made = f"was made under numerics_version {manifest['numerics_version']}, and this is {NUMERICS_VERSION}"
         raise InputError(f"{location}: {made}: verify it with ipvalue {manifest.get('ipvalue')}, or value it again")

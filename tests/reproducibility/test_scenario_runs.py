@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
+from commandline import contents
 from portfolios import ASSUMPTIONS, MARKET, random_methods
 
 import ipvalue
@@ -147,3 +149,15 @@ def test_differences_are_of_the_paths(sampler: str, portfolio: pa.Table, book: P
 def pick(result: Any, name: str) -> Any:
     totals = result.totals
     return np.array([float(one) for one in totals.filter(pc.equal(totals["scenario"], name))["value"].to_pylist()])
+
+
+@pytest.mark.slow
+def test_a_cluster_moves_no_bit(portfolio: pa.Table, book: Path, tmp_path: Path, cluster: str) -> None:
+    pq.write_table(portfolio, tmp_path / "p.parquet")
+    options: dict[str, Any] = {"market": MARKET, "assumptions": book, "paths": PATHS, "seed": 3, "group_by": ("right_type",), "rows_per_task": 7}
+    ipvalue.scenarios(tmp_path / "p.parquet", SCENARIOS, out=tmp_path / "one", workers=1, **options)
+    ipvalue.scenarios(tmp_path / "p.parquet", SCENARIOS, out=tmp_path / "many", scheduler=cluster, **options)
+    one, many = contents(tmp_path / "one"), contents(tmp_path / "many")
+    for files in (one, many):
+        del files["manifest.json"]
+    assert one == many

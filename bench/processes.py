@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 """As a command is run: Python keeps what it has compiled, else each start would compile it all again."""
@@ -32,6 +32,22 @@ def usage_of(*arguments: object) -> Usage:
     if done.returncode:
         raise RuntimeError(f"ipvalue {' '.join(map(str, arguments))} ended with {done.returncode}: {done.stderr[-500:]}")
     return Usage(**json.loads(done.stdout))
+
+
+@dataclass
+class Command:
+    """A command that writes a result, in a process of its own with one worker, and the seconds of each turn."""
+
+    name: str
+    arguments: tuple[object, ...]
+    cpu: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)
+
+    def turn(self, paths: int) -> None:
+        """Runs it once."""
+        used = usage_of(self.name, *self.arguments, "--paths", paths, "--workers", 1, "--overwrite")
+        self.cpu.append(used.cpu)
+        self.wall.append(used.seconds)
 
 
 def main() -> int:

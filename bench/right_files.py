@@ -6,6 +6,7 @@ whose lives differ.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +44,18 @@ def written(kind: Kind, assets: int, folder: Path) -> Path:
         pq.write_table(speed.made_up(assets), path)
     else:
         ipvalue.synthesize(assets, path, kind)
+    return path
+
+
+def market_file(kind: Kind, folder: Path) -> Path:
+    """The market of a kind of rights as a file."""
+    if kind != "reference":
+        return MARKET_FILE
+    market, path = MARKETS[kind], folder / "market.toml"
+    lines = [f'currency = "{market["currency"]}"', f"valuation_date = {market['valuation_date']}"]
+    for name, content in (("curves.CNY", market["curves"]["CNY"]), ("factors", market["factors"])):
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(entries)}" for key, entries in content.items())]
+    path.write_text("\n".join(lines) + "\n")
     return path
 
 

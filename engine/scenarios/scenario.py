@@ -116,11 +116,11 @@ class Scenario:
             if isinstance(shock.change, FieldChange) and shock.change.needs_life:
                 problems += at.nothing_to_change(touched)
             cells = shock.change.cells(batch, touched)
-            converted = {}
             for column in shock.columns:
-                converted[column.name], faults = convert(column, cells[column.name])
+                converted, faults = convert(column, cells[column.name])
                 problems += [at.problem(column.name, fault, batch[column.name], cells[column.name]) for fault in faults]
-            batch = pa.RecordBatch.from_arrays([converted.get(name, batch[name]) for name in batch.schema.names], schema=batch.schema)
+                place = batch.schema.get_field_index(column.name)
+                batch = batch.set_column(place, batch.schema.field(place), converted)
         return batch, problems
 
 

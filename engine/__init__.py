@@ -11,6 +11,7 @@ from ipvalue.overnight import run
 from ipvalue.planning import Plan, plan
 from ipvalue.scenario_run import ScenarioResult, open_scenarios, scenarios
 from ipvalue.schema import InputError, IpvalueError, RunError
+from ipvalue.sensitivities import SensitivityResult, open_sensitivities, sensitivities
 from ipvalue.synthesize import synthesize
 from ipvalue.valuation import Result, check, open_result, value
 from ipvalue.verify import Verified, verify
@@ -28,6 +29,7 @@ __all__ = [
     "Result",
     "RunError",
     "ScenarioResult",
+    "SensitivityResult",
     "Verified",
     "calibrate",
     "cash_rule",
@@ -37,10 +39,12 @@ __all__ = [
     "load_market",
     "open_result",
     "open_scenarios",
+    "open_sensitivities",
     "plan",
     "report",
     "run",
     "scenarios",
+    "sensitivities",
     "synthesize",
     "value",
     "verify",

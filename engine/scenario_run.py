@@ -22,7 +22,7 @@ from ipvalue.inputs import Inputs, opened
 from ipvalue.intake import read
 from ipvalue.job import Job
 from ipvalue.receipt import Receipt
-from ipvalue.scenario_work import Scenes, scenario_work, scene_rows
+from ipvalue.scenario_work import Scenes, kept_bytes, scenario_work, with_versions
 from ipvalue.scenarios import Problem, Scenario, Study, check_names, check_rows, load_scenarios, markets, merged, terms
 from ipvalue.schema import InputError, did_you_mean
 from ipvalue.store import Store
@@ -31,9 +31,6 @@ from ipvalue.valuation import Result, job_and_rule
 
 STATISTICS = ("all", "mean")
 """How assets are described: by all statistics, or by mean, standard error, standard deviation and difference alone, which cost far less."""
-
-KEPT_BYTES = 64 * 1024 * 1024
-"""Most memory of a worker for the path values that are laid beside each other."""
 
 
 class ScenarioResult(Result):
@@ -150,21 +147,17 @@ def _loaded(source: str | Path | Mapping[str, Any] | Sequence[Scenario] | None, 
 
 
 def _planned(inputs: Inputs, found: tuple[Scenario, ...], moments: bool) -> tuple[Inputs, Study]:
-    """The inputs with tasks as large as all versions of their rows allow. Raises InputError where the sums of all do not fit the memory."""
-    job, base, versions = inputs.run.job, inputs.run.appraiser, 1 + len(found)
-    rows = scene_rows(inputs, found)
-    tasks = [Task(unit, number) for number, unit in enumerate(inputs.portfolio.units(rows))]
-    groups = inputs.groups * inputs.assumptions.ways_to_fill(job.group_by)
-    left = job.check_memory(groups, inputs.assumptions.most_methods, versions=versions)
-    base = replace(base, sampling=replace(base.sampling, threads=job.threads_of_task(len(tasks))), chunk_bytes=left // (2 * versions))
+    """The inputs for all versions, and what values those. Raises InputError where the sums of all do not fit the memory."""
+    inputs = with_versions(inputs, 1 + len(found))
+    job, base = inputs.run.job, inputs.run.appraiser
     shocked = markets(found, inputs.market)
     others = [
         base if market is inputs.market else make_appraiser(market, inputs.assumptions, base.sampling, job.premise, False, base.tables.rule)
         for market in shocked
     ]
-    study = Study(found, (base, *others), moments, min(KEPT_BYTES, left // 4))
+    study = Study(found, (base, *others), moments, kept_bytes(inputs, 1 + len(found)))
     besides = {"scenarios": terms(found), "statistics": "mean" if moments else "all"}
-    return replace(inputs, run=replace(inputs.run, appraiser=base), tasks=tasks, besides=besides), study
+    return replace(inputs, besides=besides), study
 
 
 def _check_rows(inputs: Inputs, study: Study) -> None:

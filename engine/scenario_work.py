@@ -23,7 +23,7 @@ from ipvalue.quarantine import Stopped, run_without_deadly
 from ipvalue.receipt import Receipt
 from ipvalue.replicates import standard_error
 from ipvalue.rows import Rows
-from ipvalue.scenarios import BASE, Scenario, Study, Valued, Version, value_versions, versions_of
+from ipvalue.scenarios import BASE, Study, Valued, Version, value_versions, versions_of
 from ipvalue.simulate import Sampling
 from ipvalue.storage import Written
 from ipvalue.store import Store
@@ -45,6 +45,8 @@ SCENARIO = "scenario"
 """The column of the results that names it; it groups the sums, too."""
 DIFFERENCE, ERROR = "difference", "difference_error"
 
+KEPT_BYTES = 64 * 1024 * 1024
+"""Most memory of a worker for the path values that are laid beside each other."""
 ROWS_A_PART = 262_144
 """Rows of results that a task writes at most: of all scenarios."""
 
@@ -130,12 +132,7 @@ def _described(rows: Rows, scenes: Scenes, receipt: Receipt) -> Iterator[pa.Reco
     versions = versions_of(study, rows)
     if not len(versions[0].rows):
         return
-    groups = _groups(versions[0].rows, scenes, totals)
-    valued = value_versions(versions, study, groups, totals)
-    good = np.logical_and.reduce([one.figures.status == 0 for one in valued])
-    if not good.all():
-        _take_out([one.only(~good) for one in versions], study, groups[:, ~good], totals)
-        versions, valued, groups = _usable(versions, valued, groups, scenes)
+    versions, valued, groups = value_usable(versions, study, scenes.names, totals)
     receipt.doubts += study.base.doubts(versions[0].rows)
     receipt.valued += len(versions[0].rows)
     for name, version, one, group in zip(scenes.names, versions, valued, groups, strict=True):
@@ -143,11 +140,23 @@ def _described(rows: Rows, scenes: Scenes, receipt: Receipt) -> Iterator[pa.Reco
         yield _described_one(name, version, one, valued[0], scenes)
 
 
-def _groups(rows: Rows, scenes: Scenes, totals: Totals) -> Any:
+def value_usable(versions: list[Version], study: Study, names: Sequence[str], totals: Totals) -> tuple[list[Version], list[Valued], Any]:
+    """The versions valued, of the rows that can be summed under all of their `names`, and (v, a) int32 the groups in `totals`, which takes their path
+    values in. The other rows go to the base's rejects."""
+    groups = _groups(versions[0].rows, names, totals)
+    valued = value_versions(versions, study, groups, totals)
+    good = np.logical_and.reduce([one.figures.status == 0 for one in valued])
+    if good.all():
+        return versions, valued, groups
+    _take_out([one.only(~good) for one in versions], study, groups[:, ~good], totals)
+    return _usable(versions, valued, groups, names)
+
+
+def _groups(rows: Rows, names: Sequence[str], totals: Totals) -> Any:
     """(v, a) int32: the groups of rows under each scenario, by what they are under the base."""
     batch = with_method_shown(rows.batch)
     named = batch.append_column(SCENARIO, pa.repeat(BASE, batch.num_rows))
-    return totals.beside(totals.groups_of(named), scenes.names)
+    return totals.beside(totals.groups_of(named), names)
 
 
 def _take_out(versions: list[Version], study: Study, groups: Any, totals: Totals) -> None:
@@ -158,11 +167,11 @@ def _take_out(versions: list[Version], study: Study, groups: Any, totals: Totals
     totals.merge(once)
 
 
-def _usable(versions: list[Version], valued: list[Valued], groups: Any, scenes: Scenes) -> tuple[list[Version], list[Valued], Any]:
+def _usable(versions: list[Version], valued: list[Valued], groups: Any, names: Sequence[str]) -> tuple[list[Version], list[Valued], Any]:
     """What is left where rows whose values cannot be summed go to the base's rejects, with the scenario's name."""
     good = np.logical_and.reduce([one.figures.status == 0 for one in valued])
     base = versions[0].rows
-    for name, version, one in zip(scenes.names, versions, valued, strict=True):
+    for name, version, one in zip(names, versions, valued, strict=True):
         reject_unusable(version.rows, one.figures)
         if version.rows.rejects is not base.rejects:
             base.rejects.merge(version.rows.rejects.under(f"scenario {name!r}"))
@@ -231,16 +240,16 @@ def _records(scenes: Scenes, job: Job, of_scenario: Mapping[str | None, Totals])
                 "assets": count,
                 "value": extras[0],
                 "mean": found[0],
-                "standard_error": _error(sums, sampling),
+                "standard_error": error_of_mean(sums, sampling),
                 "standard_deviation": found[1],
                 **{quantile_name(q): number for q, number in zip(sampling.quantiles, found[5:], strict=True)},
                 "expected_shortfall": found[2],
                 DIFFERENCE: found[0] - means[key],
-                ERROR: _error(minus(sums, base[key]), sampling),
+                ERROR: error_of_mean(minus(sums, base[key]), sampling),
             }
 
 
-def _error(sums: Words, sampling: Sampling) -> float:
+def error_of_mean(sums: Words, sampling: Sampling) -> float:
     """The standard error of the mean of exact sums on each path (p, 2)."""
     kernel = kernels(sampling.backend)
     on_paths = kernel.exact_as_float(sums)
@@ -267,7 +276,23 @@ def _totals_batches(scenes: Scenes, job: Job, of_scenario: Mapping[str | None, T
 # ------------------------------------------------------------------------------------------------ before anything is computed
 
 
-def scene_rows(inputs: Inputs, scenarios: Sequence[Scenario]) -> int:
-    """Rows of a task: so many that all their versions make one part."""
+def kept_bytes(inputs: Inputs, versions: int) -> int:
+    """Most memory of a worker for path values of rows under the base."""
+    return min(KEPT_BYTES, _left(inputs, versions) // 4)
+
+
+def _left(inputs: Inputs, versions: int) -> int:
+    """Memory of a worker beside the sums of all versions. Raises InputError where these do not fit."""
+    groups = inputs.groups * inputs.assumptions.ways_to_fill(inputs.run.job.group_by)
+    return inputs.run.job.check_memory(groups, inputs.assumptions.most_methods, versions=versions)
+
+
+def with_versions(inputs: Inputs, versions: int) -> Inputs:
+    """The inputs with tasks so large that all versions of their rows make one part, and pieces that fit the memory. Raises InputError where the sums
+    of all do not."""
     job, steps = inputs.run.job, inputs.market.steps_per_year
-    return max(1, min(job.task_rows(inputs.portfolio.rows, steps), ROWS_A_PART // (1 + len(scenarios))))
+    rows = max(1, min(job.task_rows(inputs.portfolio.rows, steps), ROWS_A_PART // versions))
+    tasks = [Task(unit, number) for number, unit in enumerate(inputs.portfolio.units(rows))]
+    base, left = inputs.run.appraiser, _left(inputs, versions)
+    base = replace(base, sampling=replace(base.sampling, threads=job.threads_of_task(len(tasks))), chunk_bytes=left // (2 * versions))
+    return replace(inputs, run=replace(inputs.run, appraiser=base), tasks=tasks)

@@ -9,6 +9,7 @@ from ipvalue.explain import Explanation
 from ipvalue.report.terminal import floats, group_place
 from ipvalue.report.waterfall import lines, steps_of
 from ipvalue.schema import InputError
+from ipvalue.sensitivities import SensitivityResult
 from ipvalue.shown import plots_of
 from ipvalue.valuation import Result
 
@@ -59,6 +60,20 @@ class ChartsOfResult:
         return charts.convergence(asset, settling(self._result, asset), self._currency)
 
 
+class ChartsOfSensitivities:
+    """`SensitivityResult.plot`."""
+
+    def __init__(self, result: SensitivityResult) -> None:
+        self._result = result
+
+    def tornado(self, *group: str, top: int = 15) -> figure:
+        """How far each driver moves the value of the whole, or of one group by its texts."""
+        bars, currency = self._result.bars(*group), self._result.manifest["inputs"]["market"]["content"]["currency"]
+        if not bars.num_rows:
+            raise InputError(f"there is no group {', '.join(group)}")
+        return _charts().tornado(", ".join(group) or "All rights", bars, bars["base"][0].as_py(), currency, top)
+
+
 class ChartsOfExplanation:
     """`Explanation.plot` (ipvalue.shown.ExplanationPlots)."""
 
@@ -74,4 +89,5 @@ class ChartsOfExplanation:
 
 
 plots_of.register(Result, ChartsOfResult)
+plots_of.register(SensitivityResult, ChartsOfSensitivities)
 plots_of.register(Explanation, ChartsOfExplanation)

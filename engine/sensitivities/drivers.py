@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ipvalue.schema import PORTFOLIO, InputError, did_you_mean
@@ -109,9 +109,10 @@ def chosen(names: Sequence[str] | None, swings: Mapping[str, float] | None) -> t
 def _with_swing(driver: Driver, swing: Any) -> Driver:
     if swing is None:
         return driver
-    if isinstance(swing, bool) or not isinstance(swing, int | float) or not 0.0 < swing < float("inf"):
-        raise InputError(f"swings: {driver.name} is {swing!r}: it must be a number above 0")
-    return Driver(driver.name, driver.step, driver.share, float(swing), driver.adds, driver.in_periods)
+    most, beside = (float("inf"), "") if driver.adds else (1.0, " and below 1, a part of the driver")
+    if isinstance(swing, bool) or not isinstance(swing, int | float) or not 0.0 < swing < most:
+        raise InputError(f"swings: {driver.name} is {swing!r}: it must be a number above 0{beside}")
+    return replace(driver, swing=float(swing))
 
 
 def pairs_of(drivers: Iterable[Driver], period: float) -> tuple[Pair, ...]:

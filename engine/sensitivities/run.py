@@ -22,6 +22,7 @@ from ipvalue.schema import InputError, did_you_mean
 from ipvalue.sensitivities.drivers import Driver, Pair, chosen, pairs_of
 from ipvalue.sensitivities.ends import appraisers_of
 from ipvalue.sensitivities.work import FINE, Bench, sensitivity_work
+from ipvalue.shown import plots_of
 from ipvalue.store import Store
 from ipvalue.valuation import Result, job_and_rule
 
@@ -42,9 +43,16 @@ class SensitivityResult(Result):
         """A row for each group, the whole first, and driver, the widest first: the value with the driver at its low and at its high end."""
         return self._store.read_parquet("tornado.parquet")
 
+    @property
+    def plot(self) -> Any:
+        """Charts of it: `.tornado()` of the whole, or of a group by its texts."""
+        return plots_of(self)
+
     def bars(self, *group: str) -> pa.Table:
         """The tornado of one group, by its texts in the order of the group columns, or of the whole: what `plot.tornado` of a result takes."""
         columns = self.manifest["options"]["group_by"]
+        if group and len(group) != len(columns):
+            raise InputError(f"the group {', '.join(group)} has {len(group)} texts: give one for each of {', '.join(columns) or 'no group columns'}")
         found = self.tornado
         for name, text in zip(columns, group or (None,) * len(columns), strict=True):
             found = found.filter(pc.is_null(found[name]) if text is None else pc.equal(found[name], text))

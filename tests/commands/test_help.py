@@ -26,6 +26,10 @@ FLAGS = {
         "--quantiles", "--tail", "--group-by", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--resume", "--overwrite",
         "--log-json",
     },
+    "sensitivities": {
+        "--drivers", "--swing", "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler", "--precision", "--group-by", "--workers",
+        "--scheduler", "--memory", "--backend", "--rule", "--premise", "--resume", "--overwrite", "--log-json",
+    },
     "schema": {"--format"},
     "assumptions": {"--assumptions", "--right-type", "--jurisdiction", "--sector", "--format"},
     "synthesize": {"--assets", "--out", "--profile", "--seed"},

@@ -1,0 +1,89 @@
+"""ipvalue sensitivities"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress, warn
+from ipvalue.execute import Outcome
+from ipvalue.report.sensitivities import swings_of, whole_by_driver
+from ipvalue.sensitivities import open_sensitivities, sensitivities_into
+
+NAME = "sensitivities"
+
+
+def command(
+    portfolio: Annotated[str, typer.Argument(help="As for value.", show_default=False)],
+    drivers: Annotated[str | None, typer.Option(help="Drivers, as growth,discount; by default all.", show_default=False)] = None,
+    swing: Annotated[
+        list[str] | None, typer.Option(help="How far the tornado moves a driver, as discount=0.02; may be given several times.", show_default=False)
+    ] = None,
+    market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
+    assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
+    out_dir: Annotated[str, typer.Option("--out", help="Results directory; must be empty or not exist.")] = "results",
+    paths: Annotated[int, typer.Option(help="Simulated paths a right.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
+    sampler: Annotated[str, typer.Option(help="random or sobol.")] = "random",
+    precision: Annotated[str, typer.Option(help="single or double.")] = "single",
+    group_by: Annotated[str | None, typer.Option(help="Columns to group by, as sector,right_type.", show_default=False)] = None,
+    workers: Annotated[int | None, typer.Option(help="Threads or processes; by default the cores.", show_default=False)] = None,
+    scheduler: Annotated[str, typer.Option(help="threads, processes, or tcp://HOST:PORT (tls://) of a Dask scheduler.")] = "threads",
+    memory: Annotated[str | None, typer.Option(help="Memory the run may use, as 8GiB; by default what is free.", show_default=False)] = None,
+    backend: Annotated[str | None, typer.Option(help="native (C) or numba; by default native where built.", show_default=False)] = None,
+    rule: Annotated[str | None, typer.Option(help="The run's rule, as module:function or file.py:function.", show_default=False)] = None,
+    premise: Annotated[str, typer.Option(help="going_concern, orderly or forced.")] = "going_concern",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the same run that was stopped in --out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in --out.")] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Progress and warnings as JSON lines on stderr.")] = False,
+) -> None:
+    """Say how far each driver moves the value.
+
+    Every driver (growth, royalty rate, discount rates, tax, hazard, …) is moved a little to either side, all on the same random numbers; where a
+    value has a closed form, on that. Derivatives, elasticities and a tornado of each group and the whole, and of each right, with standard errors.
+
+    Example: ipvalue sensitivities rights.parquet --market market.toml --group-by sector --swing discount=0.02 --out moved
+    """
+    with errors_as_sentences(log_json):
+        options = {
+            "paths": paths,
+            "seed": seed,
+            "sampler": sampler,
+            "precision": precision,
+            "group_by": comma_list(group_by),
+            "workers": workers,
+            "scheduler": scheduler,
+            "memory": memory,
+            "backend": backend,
+            "premise": premise,
+        }
+        asked, swings = comma_list(drivers) or None, swings_of(swing or ())
+        with progress(log_json, "moving drivers") as bar:
+            into = partial(sensitivities_into, portfolio, asked, swings, market, assumptions, options=options)
+            outcome = into(out=out_dir, overwrite=overwrite, resume=resume, progress=bar, rule=rule)
+        warn(outcome.warnings, log_json)
+        if log_json:
+            log_line("done", rows=outcome.rows, valued=outcome.valued, rejected=outcome.rejected, seconds=round(outcome.seconds, 3), out=out_dir)
+        else:
+            _print_result(out_dir, outcome)
+
+
+def _print_result(out_dir: str, outcome: Outcome) -> None:
+    """What moves the whole, the widest swing first."""
+    result = open_sensitivities(out_dir)
+    currency = result.manifest["inputs"]["market"]["content"]["currency"]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("driver", overflow="fold")
+    for name in ("elasticity", "± error", "swing", f"low, {currency}", "high"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in whole_by_driver(result):
+        table.add_row(Text(line.driver), line.elasticity, line.error, line.swing, line.low, line.high)
+    out.print(table)
+    out.print(f"{count(outcome.valued, 'right')} moved in {outcome.seconds:,.1f} s")
+    if outcome.rejected:
+        out.print(f"{count(outcome.rejected, 'row')} rejected: {out_dir.rstrip('/')}/rejects.parquet says why", markup=False)
+    out.print(f"Results are in {out_dir}: sensitivities.parquet holds every driver and group, tornado.parquet the swings", markup=False)

@@ -71,13 +71,13 @@ def _named(key: tuple[str, ...], job: Job) -> dict[str, str | None]:
 def _slopes(key: tuple[str, ...], pairs: Sequence[Pair], versions: Mapping[str, Mapping[Any, Group]], job: Job) -> Iterator[dict[str, object]]:
     """A group's row for each driver, in their order."""
     count, sums, (_, closed, linear, *_) = versions[BASE][key]
-    exact = linear == count
-    mean = float(closed) if exact else _mean(sums, job.sampling)
+    mean = float(closed) if linear == count else _mean(sums, job.sampling)
     for driver in dict.fromkeys(pair.driver for pair in pairs):
-        row: dict[str, object] = {**_named(key, job), "driver": driver.name, "assets": count, "mean": mean, "how": EXACT if exact else SIMULATED}
+        row: dict[str, object] = {**_named(key, job), "driver": driver.name, "assets": count, "mean": mean}
         for pair in (one for one in pairs if one.driver is driver and one.kind != "swing"):
             low, high = (versions[name][key] for name in pair.names)
-            if exact:
+            in_closed_form = high[2][2] == count
+            if in_closed_form:
                 slope, error = float(high[2][1]), 0.0
             else:
                 apart, wide = minus(high[1], low[1]), 2.0 * pair.amount
@@ -86,6 +86,7 @@ def _slopes(key: tuple[str, ...], pairs: Sequence[Pair], versions: Mapping[str, 
                 row |= {"derivative": slope, "derivative_error": error}
             elif mean != 0.0:
                 row |= {"elasticity": slope / mean, "elasticity_error": error / abs(mean)}
+            row.setdefault("how", EXACT if in_closed_form else SIMULATED)
             row.setdefault("moved", round(high[2][3]))
             row.setdefault("one_sided", round(high[2][4]))
         yield row

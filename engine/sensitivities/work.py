@@ -27,7 +27,7 @@ from ipvalue.scenario_work import SCENARIO, value_usable
 from ipvalue.scenarios import BASE, Study, Valued, Version
 from ipvalue.schema import Rejects
 from ipvalue.sensitivities.drivers import Pair
-from ipvalue.sensitivities.ends import NEITHER, SIDES, Ends, ends_of
+from ipvalue.sensitivities.ends import NEITHER, SIDES, Codes, Ends, ends_of
 from ipvalue.sensitivities.tables import ASSETS, EXACT, SIMULATED, write_tables
 from ipvalue.summary import closed_forms
 from ipvalue.task import Run, Task, part_name, prepared
@@ -117,19 +117,18 @@ def _described(rows: Rows, bench: Bench, receipt: Receipt) -> pa.RecordBatch | N
     closed = valued[0].figures.closed_form
     exact = ~np.isnan(closed)
     values = [_value(version, one, exact, bench) for version, one in zip(versions, valued, strict=True)]
-    add = partial(_add, receipt.totals, exact)
-    add(groups[0], values[0], closed)
+    _add(receipt.totals, groups[0], values[0], exact, closed)
     found: dict[str, dict[str, Slope]] = {}
     for number, pair in enumerate(bench.pairs):
         low, high, moved = valued[1 + 2 * number], valued[2 + 2 * number], ends[number].only(kept)
-        slope = _slope(pair, low, high, moved, exact, _closed(bench, number, versions[0].rows, exact))
+        slope = _slope(pair, low, high, moved, _closed(bench, number, versions[0].rows, exact))
         found.setdefault(pair.driver.name, {})[pair.kind] = slope
-        add(groups[1 + 2 * number], values[1 + 2 * number])
-        add(groups[2 + 2 * number], values[2 + 2 * number], slope.slope, moved)
-    return _batch(versions[0].rows, np.where(exact, closed, valued[0].figures.mean), exact, found)
+        _add(receipt.totals, groups[1 + 2 * number], values[1 + 2 * number], slope.exact)
+        _add(receipt.totals, groups[2 + 2 * number], values[2 + 2 * number], slope.exact, slope.slope, moved)
+    return _batch(versions[0].rows, np.where(exact, closed, valued[0].figures.mean), found)
 
 
-def _add(totals: Totals, exact: Mask, group: Any, value: Floats, closed: Floats | None = None, moved: Ends | None = None) -> None:
+def _add(totals: Totals, group: Any, value: Floats, exact: Mask, closed: Floats | None = None, moved: Ends | None = None) -> None:
     """Adds what rights (a,) add once to their `group` (a,)."""
     nothing = np.zeros(len(exact))
     contributed = nothing if closed is None else np.where(exact, closed, 0.0)
@@ -178,7 +177,7 @@ def _value(version: Version, valued: Valued, exact: Mask, bench: Bench) -> Float
     compiled, vectors = version.compiled, version.compiled.vectors
     closed, _ = closed_forms(vectors, bench.study.base.sampling.backend)
     value = weighted(np.where(closed > 0.0, closed * vectors.tab_factor, closed) * vectors.premise_factor, compiled)
-    return np.where(exact, value, valued.figures.value)
+    return np.where(exact & np.isfinite(value), value, valued.figures.value)
 
 
 # ------------------------------------------------------------------------------------------------ what the results say of rights
@@ -186,35 +185,37 @@ def _value(version: Version, valued: Valued, exact: Mask, bench: Bench) -> Float
 
 @dataclass(frozen=True)
 class Slope:
-    """(a,) the slope of the mean by a pair's amount, its standard error (0 in closed form), and what makes a derivative by the driver of it."""
+    """(a,) the slope of the mean by a pair's amount, its standard error, whether it is `exact`: in closed form, with an error of 0; what makes a
+    derivative by the driver of it, and to which sides rights were moved."""
 
     slope: Floats
     error: Floats
+    exact: Mask
     by_unit: Floats
-    sides: Any
+    sides: Codes
 
 
-def _slope(pair: Pair, low: Valued, high: Valued, moved: Ends, exact: Mask, closed: Floats) -> Slope:
+def _slope(pair: Pair, low: Valued, high: Valued, moved: Ends, closed: Floats) -> Slope:
     """The error of a difference between both ends is at most the sum of those to the base, and that where the ends move each path alike."""
-    wide = 2.0 * pair.amount
+    wide, exact = 2.0 * pair.amount, ~np.isnan(closed)
     slope = np.where(exact, closed, (high.figures.mean - low.figures.mean) / wide)
     error = np.where(exact, 0.0, (high.error + low.error) / wide)
     by_unit = np.where(np.isnan(moved.apart), np.nan, 1.0 if pair.adds else wide / moved.apart)
-    return Slope(slope, error, by_unit, moved.sides)
+    return Slope(slope, error, exact, by_unit, moved.sides)
 
 
-def _batch(rows: Rows, mean: Floats, exact: Mask, found: dict[str, dict[str, Slope]]) -> pa.RecordBatch:
+def _batch(rows: Rows, mean: Floats, found: dict[str, dict[str, Slope]]) -> pa.RecordBatch:
     """A row for each right and driver, those of one right together."""
     drivers, rights = list(found), len(rows)
     by = [slopes["derivative"] if "derivative" in slopes else slopes["elasticity"] for slopes in found.values()]
-    none = Slope(np.full(rights, np.nan), np.full(rights, np.nan), mean, NEITHER)
-    elastic = [slopes.get("elasticity", none) for slopes in found.values()]
+    elastic = [slopes.get("elasticity") for slopes in found.values()]
+    none = np.full(rights, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         numbers = {
             "derivative": [one.slope * one.by_unit for one in by],
             "derivative_error": [one.error * np.abs(one.by_unit) for one in by],
-            "elasticity": [one.slope / mean for one in elastic],
-            "elasticity_error": [one.error / np.abs(mean) for one in elastic],
+            "elasticity": [one.slope / mean if one else none for one in elastic],
+            "elasticity_error": [one.error / np.abs(mean) if one else none for one in elastic],
         }
     sides = np.stack([one.sides for one in by]).T.reshape(-1)
     columns: dict[str, pa.Array] = {
@@ -222,13 +223,13 @@ def _batch(rows: Rows, mean: Floats, exact: Mask, found: dict[str, dict[str, Slo
         "driver": pa.array(drivers * rights, pa.string()),
         "mean": pa.array(np.repeat(mean, len(drivers))),
         **{name: _flat(each, sides) for name, each in numbers.items()},
-        "how": pa.array([SIMULATED, EXACT]).take(pa.array(np.repeat(exact, len(drivers)).astype(np.int8))),
+        "how": pa.array([SIMULATED, EXACT]).take(pa.array(np.stack([one.exact for one in by]).T.reshape(-1).astype(np.int8))),
         "sides": pa.array(SIDES).take(pa.array(sides)),
     }
     return pa.RecordBatch.from_arrays([columns[field.name] for field in ASSETS], schema=ASSETS)
 
 
-def _flat(each: Sequence[Floats], sides: Any) -> pa.Array:
+def _flat(each: Sequence[Floats], sides: Codes) -> pa.Array:
     """Numbers (d, a) right by right, blank where there is none or nothing was moved."""
     flat = np.stack(each).T.reshape(-1)
     return pa.array(flat, mask=~np.isfinite(flat) | (sides == NEITHER))

@@ -43,5 +43,11 @@ def test_what_cannot_be_is_refused_in_one_sentence(here: Path, words: tuple[str,
 
 def test_another_result_is_none_of_sensitivities(here: Path) -> None:
     assert run("value", "portfolio.parquet", "--paths", 16, "--out", "valued").code == 0
-    with pytest.raises(ipvalue.InputError, match="valued: is a result of ipvalue value, not of sensitivities"):
+    with pytest.raises(ipvalue.InputError, match="valued: is a result of ipvalue value, not of ipvalue sensitivities"):
         ipvalue.open_sensitivities("valued")
+
+
+def test_what_shows_valuations_says_whose_result_it_is(here: Path) -> None:
+    assert run("sensitivities", "portfolio.parquet", "--paths", 16, "--drivers", "growth", "--out", "moved").code == 0
+    ran = run("show", "moved")
+    assert (ran.code, ran.sentence) == (2, "moved: is a result of ipvalue sensitivities, not of ipvalue value: ipvalue.open_sensitivities reads it")

@@ -220,3 +220,13 @@ def test_every_driver_has_a_meaning_and_is_in_the_results() -> None:
     assert found.assets["driver"].to_pylist() == list(DRIVERS)
     assert all(one.meaning for one in DRIVERS.values())
     assert isinstance(found.tornado, pa.Table)
+
+
+def test_a_row_that_moved_curves_make_impossible_is_set_aside_with_the_reason() -> None:
+    """A trademark for ever that grows as fast as it is discounted has no value."""
+    forever = {**ROW, "asset_id": "forever", "indefinite": True, "life": None, "growth": 0.112}
+    found = moved([LINEAR, forever], drivers=["discount", "growth"])
+    assert found.assets["asset_id"].unique().to_pylist() == ["r0"]
+    assert found.rejects["asset_id"].unique().to_pylist() == ["forever"]
+    assert found.rejects["message"][0].as_py().startswith("discount, swing -: ")
+    assert found.sensitivities["assets"].to_pylist() == [1, 1]

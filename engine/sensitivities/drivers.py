@@ -21,7 +21,7 @@ class Driver:
     tornado, added (`adds`) or as a part of itself."""
 
     name: str
-    step: float | None = 1e-3
+    step: float | None = 1e-4
     share: float | None = 0.01
     swing: float = 0.1
     adds: bool = False
@@ -57,8 +57,8 @@ DRIVERS: Mapping[str, Driver] = {
         Driver("volatility"),
         Driver("factor_loading", 0.01),
         Driver("revenue_uncertainty"),
-        Driver("hazard", 5e-3, 0.1),
-        Driver("entry_hazard", 5e-3, 0.1),
+        Driver("hazard", 1e-3, 0.1),
+        Driver("entry_hazard", 1e-3, 0.1),
         Driver("entry_loss"),
         Driver("grant_probability", 0.01),
         Driver("grant_lag", 1.0, None, swing=1.0, adds=True, in_periods=True),
@@ -70,7 +70,7 @@ DRIVERS: Mapping[str, Driver] = {
         Driver("comparable_price", None),
     )
 }
-"""All drivers by name. What ends rights or lets rivals in moves single paths from one fate to another, so its steps are larger, and those of lags are
+"""All drivers by name. What ends rights or lets rivals in moves single paths from one fate to another, so its steps are larger; those of lags are
 whole periods: within one nothing changes, or all at once."""
 
 

@@ -38,7 +38,7 @@ EXTRAS = 5
 """What each right adds once to its group under a version: its value, what it contributes in closed form, whether it has one, whether its driver was
 moved, and whether to one side alone."""
 
-FINE = 1e-3
+FINE = 0.01
 """The part of a step by which drivers move for a closed form, which no noise hides."""
 
 TwoAppraisers = tuple[Appraiser, Appraiser]

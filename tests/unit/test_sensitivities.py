@@ -120,7 +120,7 @@ def test_life_is_moved_where_it_follows_from_a_date() -> None:
     assert found["derivative"] > 0.0
 
 
-CELLS = [("growth", 1e-3), ("volatility", 1e-3), ("hazard", 5e-3), ("tax_rate", 1e-3), ("factor_loading", 0.01), ("royalty_rate", 1e-3)]
+CELLS = [("growth", 1e-4), ("volatility", 1e-4), ("hazard", 1e-3), ("tax_rate", 1e-4), ("factor_loading", 0.01), ("royalty_rate", 1e-4)]
 
 
 @pytest.mark.parametrize(("driver", "step"), CELLS)
@@ -146,9 +146,9 @@ def test_the_discount_rate_is_all_curves_together() -> None:
     found = moved([LICENCE], drivers=["discount"])
     means = []
     for sign in (-1, 1):
-        curves = {name: {**curve, "rates": [rate + sign * 1e-3 for rate in curve["rates"]]} for name, curve in MARKET_TABLE["curves"].items()}
+        curves = {name: {**curve, "rates": [rate + sign * 1e-4 for rate in curve["rates"]]} for name, curve in MARKET_TABLE["curves"].items()}
         means.append(valued([LICENCE], {**MARKET_TABLE, "curves": curves}).assets["mean"][0].as_py())
-    assert of(found, "capped")["discount"]["derivative"] == pytest.approx((means[1] - means[0]) / 2e-3, rel=1e-9)
+    assert of(found, "capped")["discount"]["derivative"] == pytest.approx((means[1] - means[0]) / 2e-4, rel=1e-9)
 
 
 def test_the_tornado_is_the_value_of_runs_of_its_own() -> None:

@@ -32,7 +32,7 @@ def command(
     group: Annotated[str | None, typer.Option(help="One group only, by its values with commas between.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same for machines, with all groups.")] = False,
 ) -> None:
-    """Show a result: its distribution, its top rights, its groups.
+    """Show a result: its distribution, top rights and groups.
 
     Also by which methods rights were valued, and what the assumptions filled. Of scenarios: the whole under each, and its difference to the base.
 

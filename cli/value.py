@@ -52,7 +52,7 @@ def command(
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any row was rejected.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Progress and warnings as JSON lines on stderr.")] = False,
 ) -> None:
-    """Value a portfolio: each right's distribution and the whole's.
+    """Value a portfolio: each right's distribution and the sum's.
 
     Example: ipvalue value rights.parquet --market market.toml --group-by sector --out results
     """

@@ -15,7 +15,6 @@ from ipvalue.cash_rule import CashRule, find_rule
 from ipvalue.execute import Outcome, Progress, check_portfolio, value_portfolio
 from ipvalue.inputs import opened
 from ipvalue.job import Job, make_job
-from ipvalue.schema import InputError
 from ipvalue.shown import ResultPlots, Shown, plots_of
 from ipvalue.since import refuse_to_remove, work_beside
 from ipvalue.store import Store

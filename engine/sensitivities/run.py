@@ -97,9 +97,10 @@ def sensitivities(
 
 def open_sensitivities(location: str | Path) -> SensitivityResult:
     """A finished results directory of sensitivities. Raises InputError where it is none."""
-    result = SensitivityResult(str(location))
-    if "sensitivities" not in result.manifest["inputs"]:
-        raise InputError(f"{location}: is a result of ipvalue {result.manifest.get('command', 'value')}, not of sensitivities")
+    store = Store(str(location))
+    store.manifest_of("sensitivities")
+    result = SensitivityResult(str(location), store)
+    _ = result.manifest
     return result
 
 

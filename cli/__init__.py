@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import typer
 
-from ipvalue.cli import assumptions, bench, calibrate, check, explain, plan, run, scenarios, schema, sensitivities, show, synthesize, value, verify
+from ipvalue.cli import (
+    assumptions,
+    bench,
+    calibrate,
+    check,
+    explain,
+    plan,
+    reverse,
+    run,
+    scenarios,
+    schema,
+    sensitivities,
+    show,
+    synthesize,
+    value,
+    verify,
+)
 from ipvalue.cli.common import Command
 from ipvalue.cli.light import arrow_without_pandas, collect_nothing_loaded
 
@@ -16,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (value, run, plan, scenarios, sensitivities, check, schema, assumptions, synthesize, show, explain, verify, bench):
+for module in (value, run, plan, scenarios, sensitivities, reverse, check, schema, assumptions, synthesize, show, explain, verify, bench):
     app.command(name=module.NAME, cls=Command)(module.command)
 app.add_typer(calibrate.app, name=calibrate.NAME)
 

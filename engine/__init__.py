@@ -9,6 +9,7 @@ from ipvalue.explain import Explanation, explain
 from ipvalue.market import Market, load_market
 from ipvalue.overnight import run
 from ipvalue.planning import Plan, plan
+from ipvalue.reverse import ReverseStress, reverse_stress
 from ipvalue.scenario_run import ScenarioResult, open_scenarios, scenarios
 from ipvalue.schema import InputError, IpvalueError, RunError
 from ipvalue.sensitivities import SensitivityResult, open_sensitivities, sensitivities
@@ -27,6 +28,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Result",
+    "ReverseStress",
     "RunError",
     "ScenarioResult",
     "SensitivityResult",
@@ -42,6 +44,7 @@ __all__ = [
     "open_sensitivities",
     "plan",
     "report",
+    "reverse_stress",
     "run",
     "scenarios",
     "sensitivities",

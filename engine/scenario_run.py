@@ -87,7 +87,7 @@ def scenarios(
     with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
         into(out=folder, overwrite=False, resume=False, keep=False)
         result = open_scenarios(folder)
-        for name in ("assets", "scenarios", "totals", "rejects"):
+        for name in ("manifest", "assets", "scenarios", "totals", "rejects"):
             getattr(result, name)
         result.location = "in memory"
         return result

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from ipvalue.market import Market
-from ipvalue.schema import Finite, InputError, Strict, did_you_mean
+from ipvalue.schema import Finite, InputError, Strict, did_you_mean, validate
 
 ALL = "all"
 
@@ -48,6 +48,19 @@ class Change(Strict):
     def terms(self) -> dict[str, Any]:
         """The keys that are given, what is shocked first, as JSON can hold them."""
         return self.model_dump(mode="json", exclude_none=True)
+
+    def scaled(self, scale: float, where: str) -> Self:
+        """The same change at another size: 0 changes nothing, 1 is this one. What is multiplied is scaled by what the factor is off 1, the rest
+        as it is. Raises InputError where it sets something, so that it has no size, or where the scaled one cannot be."""
+        given = self.terms
+        if "set" in given:
+            raise InputError(f"{where}: sets what it shocks, so it has no size to scale: multiply or add")
+        for name in ("add", "short", "long", "toward_one"):
+            if name in given:
+                given[name] = [scale * one for one in given[name]] if isinstance(given[name], list) else scale * given[name]
+        if "multiply" in given:
+            given["multiply"] = 1.0 + scale * (given["multiply"] - 1.0)
+        return validate(type(self), given, where)
 
     def content(self, market: Market) -> dict[str, Any] | None:
         """The tables of the market that it changes; None where it changes none. Raises InputError where it names what the market lacks."""

@@ -98,6 +98,12 @@ class Scenario:
         """What the shocks make of filled rows and cannot be."""
         return self._shocked(rows)[1]
 
+    def scaled(self, scale: float) -> Scenario:
+        """The scenario with all its shocks at another size (Change.scaled). Raises InputError where one has no size, or cannot be so large."""
+        name = f"{self.name} at {scale!r}"
+        shocks = tuple(replace(shock, change=shock.change.scaled(scale, label(name, number))) for number, shock in enumerate(self.shocks, 1))
+        return Scenario(name, shocks, self.reasoning, self.source)
+
     @property
     def terms(self) -> dict[str, Any]:
         """The scenario as its file could hold it, as JSON."""

@@ -30,6 +30,10 @@ FLAGS = {
         "--drivers", "--swing", "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler", "--precision", "--group-by", "--workers",
         "--scheduler", "--memory", "--backend", "--rule", "--premise", "--resume", "--overwrite", "--log-json",
     },
+    "reverse": {
+        "--until", "--scenario", "--group", "--most", "--market", "--assumptions", "--paths", "--seed", "--sampler", "--precision", "--tail",
+        "--group-by", "--workers", "--memory", "--premise", "--json",
+    },
     "schema": {"--format"},
     "assumptions": {"--assumptions", "--right-type", "--jurisdiction", "--sector", "--format"},
     "synthesize": {"--assets", "--out", "--profile", "--seed"},

@@ -52,7 +52,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("execute",),
     ("valuation",),
     ("scenario_run",),
-    ("overnight", "calibration"),
+    ("overnight", "calibration", "reverse"),
     ("planning",),
     ("sensitivities", "explain", "speed", "verify", "calibrate"),
     ("evidence", "course"),

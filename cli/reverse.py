@@ -1,0 +1,87 @@
+"""ipvalue reverse"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from ipvalue.cli.common import comma_list, count, errors_as_sentences, out
+from ipvalue.report.terminal import money
+from ipvalue.reverse import MOST, ReverseStress, reverse_stress
+from ipvalue.scenarios import as_toml
+from ipvalue.schema import InputError
+
+NAME = "reverse"
+
+
+def command(
+    portfolio: Annotated[str, typer.Argument(help="As for value.", show_default=False)],
+    scenarios: Annotated[str | None, typer.Argument(help="scenarios.toml; leave it out for a shipped one by --scenario.", show_default=False)] = None,
+    until: Annotated[str, typer.Option(help="The limit: a statistic, < or >, and an amount, as 'q05 < 1e9'.", show_default=False)] = ...,  # type: ignore[assignment]
+    scenario: Annotated[str | None, typer.Option(help="Which scenario is scaled, by name.", show_default=False)] = None,
+    group: Annotated[str | None, typer.Option(help="Of one group, by its values with commas between.", show_default=False)] = None,
+    most: Annotated[float, typer.Option(help="The largest size looked at, in sizes of the scenario.")] = MOST,
+    market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
+    assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
+    paths: Annotated[int, typer.Option(help="Simulated paths a right.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
+    sampler: Annotated[str, typer.Option(help="random or sobol.")] = "random",
+    precision: Annotated[str, typer.Option(help="single or double.")] = "single",
+    tail: Annotated[float, typer.Option(help="Share of the lowest paths that the expected shortfall averages.")] = 0.05,
+    group_by: Annotated[str | None, typer.Option(help="Columns to group by, as sector,right_type.", show_default=False)] = None,
+    workers: Annotated[int | None, typer.Option(help="Threads; by default the cores.", show_default=False)] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory the run may use, as 8GiB; by default what is free.", show_default=False)] = None,
+    premise: Annotated[str, typer.Option(help="going_concern, orderly or forced.")] = "going_concern",
+    as_json: Annotated[bool, typer.Option("--json", help="The same for machines.")] = False,
+) -> None:
+    """Find how large a shock must be to bring a value to a limit.
+
+    The shocks of a scenario are scaled together, until a statistic of the whole or of a group meets the limit. All sizes are valued on the same
+    random numbers, so that a run of the scenario that is printed meets it too.
+
+    Example: ipvalue reverse rights.parquet scenarios.toml --scenario "royalties fall" --until "q05 < 1e9"
+    """
+    with errors_as_sentences():
+        if scenarios is None and scenario is None:
+            raise InputError("no scenario is given: name a scenarios.toml, or a shipped scenario by --scenario (ipvalue scenarios --list)")
+        source = scenarios if scenarios is not None else {"library": [scenario]}
+        options = {
+            "paths": paths,
+            "seed": seed,
+            "sampler": sampler,
+            "precision": precision,
+            "tail": tail,
+            "group_by": comma_list(group_by),
+            "workers": workers,
+            "memory": memory,
+            "premise": premise,
+        }
+        found = reverse_stress(portfolio, source, until, scenario=scenario, group=group, most=most, market=market, assumptions=assumptions, **options)
+        if as_json:
+            typer.echo(json.dumps(_json(found), indent=2))
+        else:
+            _print(found)
+
+
+def _print(found: ReverseStress) -> None:
+    out.print(str(found), markup=False)
+    out.print(f"{count(len(found.trials), 'size')} tried, from {money(found.base)} at 0", markup=False)
+    if found.scenario is not None:
+        out.print(f"\n{as_toml(found.scenario)}", markup=False, end="")
+
+
+def _json(found: ReverseStress) -> dict[str, object]:
+    return {
+        "reached": found.reached,
+        "size": found.size,
+        "below": found.below,
+        "figure": found.figure,
+        "base": found.base,
+        "limit": str(found.limit),
+        "group": found.group,
+        "impossible": found.impossible,
+        "scenario": found.scenario and found.scenario.terms,
+        "trials": [[trial.size, trial.figure] for trial in found.trials],
+    }

@@ -61,7 +61,7 @@ def command(
     Example: ipvalue scenarios rights.parquet scenarios.toml --market market.toml --statistics mean --out stressed
     """
     with errors_as_sentences(log_json):
-        names = [one for name in library or () for one in (shipped() if name == "all" else (name,))]
+        names = library or []
         if lists or show is not None:
             print_if_asked(load_scenarios(scenarios, names) if scenarios or names else tuple(shipped().values()), lists, show)
             return

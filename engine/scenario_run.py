@@ -75,8 +75,8 @@ def scenarios(
 ) -> ScenarioResult:
     """Values a portfolio under scenarios, all of them on the same random numbers and, where they move no paths, on the same paths.
 
-    scenarios: a scenarios.toml, a mapping like one, or Scenario objects; library: shipped scenarios by name. statistics: "all", or "mean" where
-    assets need no quantiles. The rest is as for `value`, without tolerance and keep_paths.
+    scenarios: a scenarios.toml, a mapping like one, or Scenario objects; library: shipped scenarios by name, "all" for every one. statistics: "all",
+    or "mean" where assets need no quantiles. The rest is as for `value`, without tolerance and keep_paths.
     Each scenario's figures are those of a run of its own, to the bit. Raises InputError, before anything is computed where a shock makes a value
     impossible, and RunError.
     """

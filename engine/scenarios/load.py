@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 
 from ipvalue.scenarios.describe import OPERATIONS, signed
 from ipvalue.scenarios.grammar import parse
-from ipvalue.scenarios.market_changes import Change, CorrelationChange, CurveChange, FxChange, Name
+from ipvalue.scenarios.market_changes import ALL, Change, CorrelationChange, CurveChange, FxChange, Name
 from ipvalue.scenarios.row_changes import FactorChange, FieldChange, RowChange, numeric
 from ipvalue.scenarios.scenario import BASE, Scenario, Shock, label
 from ipvalue.schema import PORTFOLIO, Column, InputError, Strict, did_you_mean, read_toml, validate
@@ -62,7 +62,7 @@ class GridTable(Strict):
 class ScenariosFile(Strict):
     """A scenarios.toml as written."""
 
-    library: Annotated[_Texts, Field(description="shipped scenarios by name; they come first")] = ()
+    library: Annotated[_Texts, Field(description="shipped scenarios by name, `all` for every one; they come first")] = ()
     scenario: Annotated[_Tables, Field(description="scenarios")] = ()
     grid: Annotated[_Tables, Field(description="grids; `grid = {royalty_rate = [0.8, 1.2]}` is one of these axes without a name")] = ()
 
@@ -117,7 +117,8 @@ class _File:
 
     def scenarios(self, library: Sequence[str]) -> tuple[Scenario, ...]:
         """All of them, in order."""
-        found = [self._of_library(name) for name in dict.fromkeys((*library, *self._file.library))]
+        asked = [one for name in (*library, *self._file.library) for one in (self._shipped if name == ALL else (name,))]
+        found = [self._of_library(name) for name in dict.fromkeys(asked)]
         found += [Scenario(table.name, self._shocks(table, ()), table.reasoning, table.source) for table in self._tables]
         for number, content in enumerate(self._file.grid):
             found += self._grid(f"{self._where}: grid[{number}]", content, MOST_SCENARIOS - len(found))

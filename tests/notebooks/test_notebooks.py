@@ -15,6 +15,7 @@ NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
 
 SHOWN = {
     "first_valuation": ["486 of 486", "is whole", "diversification", "cardiovascular"],
+    "stress_study": ["royalty compression", "combined crisis at ", "paired", "cardiovascular royalties fall"],
     "own_rule": ["1 of 1 rights valued", "volatility 60%"],
 }
 """What must be read in what a notebook gave."""

@@ -22,7 +22,7 @@ from ipvalue.cli import (
     verify,
 )
 from ipvalue.cli.common import Command
-from ipvalue.cli.light import arrow_without_pandas, collect_nothing_loaded
+from ipvalue.cli.light import arrow_in_the_common_heap, arrow_without_pandas, collect_nothing_loaded
 
 app = typer.Typer(
     name="ipvalue",
@@ -39,6 +39,7 @@ app.add_typer(calibrate.app, name=calibrate.NAME)
 
 def main() -> None:
     """Entry point of the console script."""
+    arrow_in_the_common_heap()
     arrow_without_pandas()
     collect_nothing_loaded()
     app()

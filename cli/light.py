@@ -12,6 +12,11 @@ from types import ModuleType
 import pyarrow as pa
 
 
+def arrow_in_the_common_heap() -> None:
+    """Lets Arrow take its memory where the rest of the process does: its own allocator would hold free memory of its own beside that."""
+    pa.set_memory_pool(pa.system_memory_pool())
+
+
 def arrow_without_pandas() -> None:
     """Lets Arrow look for pandas while it cannot be found: it loads it to know a Series or DataFrame, and no command has one. Where a user's own
     rule imports pandas, Arrow is told then."""

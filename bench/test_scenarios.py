@@ -16,9 +16,9 @@ from measuring import FULL, table
 from processes import Command
 from right_files import Kind, market_file, written
 
-RIGHTS = 100_000 if FULL else 4_000
+RIGHTS = 100_000 if FULL else 500
 PATHS = 10_000
-TURNS = 3
+TURNS = 3 if FULL else 1
 SCENARIOS = 100
 GRID = """\
 [[grid]]

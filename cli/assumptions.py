@@ -11,12 +11,13 @@ from rich.text import Text
 
 from ipvalue.assumptions import TITLES, Listing, as_text, jurisdictions, listing, load_assumptions
 from ipvalue.cli.common import errors_as_sentences, out, warn
+from ipvalue.cli.flags import Assumptions
 
 NAME = "assumptions"
 
 
 def command(
-    assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
+    assumptions: Assumptions = "default",
     right_type: Annotated[str | None, typer.Option(help="Only what a right of this type may meet.", show_default=False)] = None,
     jurisdiction: Annotated[str | None, typer.Option(help="Only what a right in this jurisdiction may meet.", show_default=False)] = None,
     sector: Annotated[str | None, typer.Option(help="Only what a right in this sector may meet.", show_default=False)] = None,

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ipvalue.cli.common import errors_as_sentences, out, progress
+from ipvalue.cli.flags import AsJson
 from ipvalue.speed import NIGHT_HOURS, REGISTER, Run, Speed, measure
 
 NAME = "bench"
@@ -18,7 +19,7 @@ NAME = "bench"
 
 def command(
     full: Annotated[bool, typer.Option("--full", help="Four minutes instead of one, for figures to quote.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The same for machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure what this machine can do overnight.
 

@@ -10,6 +10,7 @@ import typer
 
 from ipvalue.calibrate import Calibrated, factors, history, implied, survival
 from ipvalue.cli.common import Command, errors_as_sentences, number_list, out, progress
+from ipvalue.cli.flags import Assumptions, Backend, Market, Rule
 
 NAME = "calibrate"
 app = typer.Typer(help="Find parameters in prices, revenue, sectors and renewals.", no_args_is_help=True, rich_markup_mode=None)
@@ -38,16 +39,16 @@ def of_prices(
     prices: Annotated[str, typer.Argument(help="A table asset_id, price.", show_default=False)],
     driver: Annotated[str, typer.Option(help="What the price implies: any column that holds one number.")] = "revenue",
     search: Annotated[str | None, typer.Option(help="Where to look for it, as 0.01,0.2; by default all that is allowed.", show_default=False)] = None,
-    market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
-    assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
+    market: Market = None,
+    assumptions: Assumptions = "default",
     paths: Annotated[int | None, typer.Option(help="Simulated paths a right; 10000 by default.", show_default=False)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the random numbers; 1 by default.", show_default=False)] = None,
     sampler: Annotated[str | None, typer.Option(help="random (the default) or sobol.", show_default=False)] = None,
     precision: Annotated[str | None, typer.Option(help="single (the default) or double.", show_default=False)] = None,
-    rule: Annotated[str | None, typer.Option(help="The run's rule, as module:function or file.py:function.", show_default=False)] = None,
+    rule: Rule = None,
     premise: Annotated[str | None, typer.Option(help="going_concern (the default), orderly or forced.", show_default=False)] = None,
     workers: Annotated[int | None, typer.Option(help="Threads; by default the cores.", show_default=False)] = None,
-    backend: Annotated[str | None, typer.Option(help="native (C) or numba; by default native where built.", show_default=False)] = None,
+    backend: Backend = None,
     out_file: Out = None,
     as_json: AsJson = False,
 ) -> None:

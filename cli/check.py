@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ipvalue.cli.common import count, errors_as_sentences, out, progress, warn
+from ipvalue.cli.flags import Assumptions, Market, Rule
 from ipvalue.execute import Outcome
 from ipvalue.valuation import check
 
@@ -16,9 +17,9 @@ LONGEST_VALUE = 60
 
 def command(
     portfolio: Annotated[str, typer.Argument(help="Parquet, Arrow IPC, a directory of either, or CSV; a path or URL.", show_default=False)],
-    market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
-    assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
-    rule: Annotated[str | None, typer.Option(help="The run's rule, as module:function or file.py:function.", show_default=False)] = None,
+    market: Market = None,
+    assumptions: Assumptions = "default",
+    rule: Rule = None,
     limit: Annotated[int, typer.Option(min=0, help="Problems to print of each rule.")] = 5,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any row would be rejected.")] = False,
 ) -> None:

@@ -11,6 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress
+from ipvalue.cli.flags import Scheduler, Workers
 from ipvalue.explain import Explanation, explain_into
 from ipvalue.report.terminal import money
 from ipvalue.report.waterfall import ENDS, Line, Moved, bar, groups, lines, of_whole, scale
@@ -30,8 +31,8 @@ def command(
         str | None, typer.Option(help="Columns to group by; by default those of both results, if they are the same.", show_default=False)
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the groups that moved most.")] = 10,
-    workers: Annotated[int | None, typer.Option(help="Threads or processes; by default the cores.", show_default=False)] = None,
-    scheduler: Annotated[str, typer.Option(help="threads, processes, or tcp://HOST:PORT (tls://) of a Dask scheduler.")] = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = "threads",
     memory: Annotated[str | None, typer.Option(help="Memory it may use, as 8GiB; by default what is free.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same for machines, with all groups.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Progress and errors as JSON lines on stderr.")] = False,

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ipvalue.cli.common import comma_list, errors_as_sentences, out, quantile_list, warn
+from ipvalue.cli.flags import AsJson, Assumptions, Backend, GroupBy, KeepPaths, Market, Memory, Rule, Workers
 from ipvalue.planning import Plan, plan
 from ipvalue.report.planned import plan_lines, sampled
 
@@ -19,8 +20,8 @@ NAME = "plan"
 
 def command(
     source: Annotated[str, typer.Argument(metavar="PORTFOLIO|JOB", help="As for value, or a job file (.toml).", show_default=False)],
-    market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
-    assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
+    market: Market = None,
+    assumptions: Assumptions = "default",
     out_dir: Annotated[str | None, typer.Option("--out", help="Where results would go, to see what is free there.", show_default=False)] = None,
     paths: Annotated[int | None, typer.Option(help="Simulated paths a right; 10000 by default.", show_default=False)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the random numbers; 1 by default.", show_default=False)] = None,
@@ -30,15 +31,15 @@ def command(
     precision: Annotated[str | None, typer.Option(help="single (the default) or double.", show_default=False)] = None,
     quantiles: Annotated[str | None, typer.Option(help="Quantiles to report; five by default.", show_default=False)] = None,
     tail: Annotated[float | None, typer.Option(help="As value takes it.", show_default=False)] = None,
-    group_by: Annotated[str | None, typer.Option(help="Columns to group by, as sector,right_type.", show_default=False)] = None,
-    keep_paths: Annotated[bool, typer.Option("--keep-paths", help="Keep every path of every right (large).")] = False,
-    workers: Annotated[int | None, typer.Option(help="Threads or processes; by default the cores.", show_default=False)] = None,
+    group_by: GroupBy = None,
+    keep_paths: KeepPaths = False,
+    workers: Workers = None,
     scheduler: Annotated[str | None, typer.Option(help="threads (the default), processes, or tcp://HOST:PORT.", show_default=False)] = None,
-    memory: Annotated[str | None, typer.Option(help="Memory the run may use, as 8GiB; by default what is free.", show_default=False)] = None,
-    backend: Annotated[str | None, typer.Option(help="native (C) or numba; by default native where built.", show_default=False)] = None,
-    rule: Annotated[str | None, typer.Option(help="The run's rule, as module:function or file.py:function.", show_default=False)] = None,
+    memory: Memory = None,
+    backend: Backend = None,
+    rule: Rule = None,
     premise: Annotated[str | None, typer.Option(help="going_concern (the default), orderly or forced.", show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The same for machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what a run will take before it is run.
 

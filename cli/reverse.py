@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ipvalue.cli.common import comma_list, count, errors_as_sentences, out
+from ipvalue.cli.flags import AsJson, Assumptions, GroupBy, Market, Memory, Paths, Precision, Premise, Sampler, Seed, Tail
 from ipvalue.report.terminal import money
 from ipvalue.reverse import MOST, ReverseStress, reverse_stress
 from ipvalue.scenarios import as_toml
@@ -23,18 +24,18 @@ def command(
     scenario: Annotated[str | None, typer.Option(help="Which scenario is scaled, by name.", show_default=False)] = None,
     group: Annotated[str | None, typer.Option(help="Of one group, by its values with commas between.", show_default=False)] = None,
     most: Annotated[float, typer.Option(help="The largest size looked at, in sizes of the scenario.")] = MOST,
-    market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
-    assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
-    paths: Annotated[int, typer.Option(help="Simulated paths a right.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
-    sampler: Annotated[str, typer.Option(help="random or sobol.")] = "random",
-    precision: Annotated[str, typer.Option(help="single or double.")] = "single",
-    tail: Annotated[float, typer.Option(help="Share of the lowest paths that the expected shortfall averages.")] = 0.05,
-    group_by: Annotated[str | None, typer.Option(help="Columns to group by, as sector,right_type.", show_default=False)] = None,
+    market: Market = None,
+    assumptions: Assumptions = "default",
+    paths: Paths = 10_000,
+    seed: Seed = 1,
+    sampler: Sampler = "random",
+    precision: Precision = "single",
+    tail: Tail = 0.05,
+    group_by: GroupBy = None,
     workers: Annotated[int | None, typer.Option(help="Threads; by default the cores.", show_default=False)] = None,
-    memory: Annotated[str | None, typer.Option(help="Memory the run may use, as 8GiB; by default what is free.", show_default=False)] = None,
-    premise: Annotated[str, typer.Option(help="going_concern, orderly or forced.")] = "going_concern",
-    as_json: Annotated[bool, typer.Option("--json", help="The same for machines.")] = False,
+    memory: Memory = None,
+    premise: Premise = "going_concern",
+    as_json: AsJson = False,
 ) -> None:
     """Find how large a shock must be to bring a value to a limit.
 

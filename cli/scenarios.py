@@ -11,6 +11,27 @@ from rich.table import Table
 from rich.text import Text
 
 from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress, quantile_list, warn
+from ipvalue.cli.flags import (
+    Assumptions,
+    Backend,
+    GroupBy,
+    LogJson,
+    Market,
+    Memory,
+    OutDir,
+    Overwrite,
+    Paths,
+    Precision,
+    Premise,
+    Quantiles,
+    Resume,
+    Rule,
+    Sampler,
+    Scheduler,
+    Seed,
+    Tail,
+    Workers,
+)
 from ipvalue.execute import Outcome
 from ipvalue.report.scenarios import HEADS, by_scenario, farthest
 from ipvalue.scenario_run import ScenarioResult, open_scenarios, scenarios_into
@@ -30,28 +51,26 @@ def command(
     library: Annotated[
         list[str] | None, typer.Option(help="A shipped scenario by name; may be given several times; all for every one.", show_default=False)
     ] = None,
-    statistics: Annotated[
-        str, typer.Option(help="Of each right: all, or mean (with errors and differences, without quantiles), which costs far less.")
-    ] = "all",
-    market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
-    assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
-    out_dir: Annotated[str, typer.Option("--out", help="Results directory; must be empty or not exist.")] = "results",
-    paths: Annotated[int, typer.Option(help="Simulated paths a right.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
-    sampler: Annotated[str, typer.Option(help="random or sobol.")] = "random",
-    precision: Annotated[str, typer.Option(help="single or double.")] = "single",
-    quantiles: Annotated[str, typer.Option(help="Quantiles to report.")] = "0.05,0.25,0.5,0.75,0.95",
-    tail: Annotated[float, typer.Option(help="Share of the lowest paths that the expected shortfall averages.")] = 0.05,
-    group_by: Annotated[str | None, typer.Option(help="Columns to group by, as sector,right_type.", show_default=False)] = None,
-    workers: Annotated[int | None, typer.Option(help="Threads or processes; by default the cores.", show_default=False)] = None,
-    scheduler: Annotated[str, typer.Option(help="threads, processes, or tcp://HOST:PORT (tls://) of a Dask scheduler.")] = "threads",
-    memory: Annotated[str | None, typer.Option(help="Memory the run may use, as 8GiB; by default what is free.", show_default=False)] = None,
-    backend: Annotated[str | None, typer.Option(help="native (C) or numba; by default native where built.", show_default=False)] = None,
-    rule: Annotated[str | None, typer.Option(help="The run's rule, as module:function or file.py:function.", show_default=False)] = None,
-    premise: Annotated[str, typer.Option(help="going_concern, orderly or forced.")] = "going_concern",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the same run that was stopped in --out.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in --out.")] = False,
-    log_json: Annotated[bool, typer.Option("--log-json", help="Progress and warnings as JSON lines on stderr.")] = False,
+    statistics: Annotated[str, typer.Option(help="Of each right: all, or mean: with errors and differences, without quantiles.")] = "all",
+    market: Market = None,
+    assumptions: Assumptions = "default",
+    out_dir: OutDir = "results",
+    paths: Paths = 10_000,
+    seed: Seed = 1,
+    sampler: Sampler = "random",
+    precision: Precision = "single",
+    quantiles: Quantiles = "0.05,0.25,0.5,0.75,0.95",
+    tail: Tail = 0.05,
+    group_by: GroupBy = None,
+    workers: Workers = None,
+    scheduler: Scheduler = "threads",
+    memory: Memory = None,
+    backend: Backend = None,
+    rule: Rule = None,
+    premise: Premise = "going_concern",
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    log_json: LogJson = False,
 ) -> None:
     """Value a portfolio under scenarios, all in one pass.
 

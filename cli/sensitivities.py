@@ -10,6 +10,25 @@ from rich.table import Table
 from rich.text import Text
 
 from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress, warn
+from ipvalue.cli.flags import (
+    Assumptions,
+    Backend,
+    GroupBy,
+    LogJson,
+    Market,
+    Memory,
+    OutDir,
+    Overwrite,
+    Paths,
+    Precision,
+    Premise,
+    Resume,
+    Rule,
+    Sampler,
+    Scheduler,
+    Seed,
+    Workers,
+)
 from ipvalue.execute import Outcome
 from ipvalue.report.sensitivities import swings_of, whole_by_driver
 from ipvalue.sensitivities import open_sensitivities, sensitivities_into
@@ -23,23 +42,23 @@ def command(
     swing: Annotated[
         list[str] | None, typer.Option(help="How far the tornado moves a driver, as discount=0.02; may be given several times.", show_default=False)
     ] = None,
-    market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
-    assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
-    out_dir: Annotated[str, typer.Option("--out", help="Results directory; must be empty or not exist.")] = "results",
-    paths: Annotated[int, typer.Option(help="Simulated paths a right.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
-    sampler: Annotated[str, typer.Option(help="random or sobol.")] = "random",
-    precision: Annotated[str, typer.Option(help="single or double.")] = "single",
-    group_by: Annotated[str | None, typer.Option(help="Columns to group by, as sector,right_type.", show_default=False)] = None,
-    workers: Annotated[int | None, typer.Option(help="Threads or processes; by default the cores.", show_default=False)] = None,
-    scheduler: Annotated[str, typer.Option(help="threads, processes, or tcp://HOST:PORT (tls://) of a Dask scheduler.")] = "threads",
-    memory: Annotated[str | None, typer.Option(help="Memory the run may use, as 8GiB; by default what is free.", show_default=False)] = None,
-    backend: Annotated[str | None, typer.Option(help="native (C) or numba; by default native where built.", show_default=False)] = None,
-    rule: Annotated[str | None, typer.Option(help="The run's rule, as module:function or file.py:function.", show_default=False)] = None,
-    premise: Annotated[str, typer.Option(help="going_concern, orderly or forced.")] = "going_concern",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the same run that was stopped in --out.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in --out.")] = False,
-    log_json: Annotated[bool, typer.Option("--log-json", help="Progress and warnings as JSON lines on stderr.")] = False,
+    market: Market = None,
+    assumptions: Assumptions = "default",
+    out_dir: OutDir = "results",
+    paths: Paths = 10_000,
+    seed: Seed = 1,
+    sampler: Sampler = "random",
+    precision: Precision = "single",
+    group_by: GroupBy = None,
+    workers: Workers = None,
+    scheduler: Scheduler = "threads",
+    memory: Memory = None,
+    backend: Backend = None,
+    rule: Rule = None,
+    premise: Premise = "going_concern",
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    log_json: LogJson = False,
 ) -> None:
     """Say how far each driver moves the value.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ipvalue.cli.common import count, errors_as_sentences, out
+from ipvalue.cli.flags import Seed
 from ipvalue.synthesize import PROFILES, synthesize
 
 NAME = "synthesize"
@@ -16,7 +17,7 @@ def command(
     out_file: Annotated[str, typer.Option("--out", help="File to write: .parquet or .arrow.", show_default=False)],
     assets: Annotated[int | None, typer.Option(help="How many rights; by default as many as suit the profile.", show_default=False)] = None,
     profile: Annotated[str, typer.Option(help=f"Which register or book to resemble: {', '.join(PROFILES)}.")] = PROFILES[0],
-    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
+    seed: Seed = 1,
 ) -> None:
     """Write a synthetic portfolio, labelled so in its metadata.
 

@@ -8,6 +8,24 @@ from typing import Annotated
 import typer
 
 from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress, quantile_list, warn
+from ipvalue.cli.flags import (
+    Assumptions,
+    GroupBy,
+    KeepPaths,
+    LogJson,
+    Market,
+    Memory,
+    OutDir,
+    Overwrite,
+    Paths,
+    Precision,
+    Premise,
+    Quantiles,
+    Scheduler,
+    Seed,
+    Tail,
+    Workers,
+)
 from ipvalue.report.terminal import money
 from ipvalue.valuation import open_result, value_into
 
@@ -16,11 +34,11 @@ NAME = "value"
 
 def command(
     portfolio: Annotated[str, typer.Argument(help="Parquet, Arrow IPC, a directory of either, or CSV; a path or URL.", show_default=False)],
-    market: Annotated[str | None, typer.Option(help="market.toml; without it the one beside the portfolio.", show_default=False)] = None,
-    assumptions: Annotated[str, typer.Option(help='assumptions.toml, or "default" for the shipped ones.')] = "default",
-    out_dir: Annotated[str, typer.Option("--out", help="Results directory; must be empty or not exist.")] = "results",
-    paths: Annotated[int, typer.Option(help="Simulated paths a right.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
+    market: Market = None,
+    assumptions: Assumptions = "default",
+    out_dir: OutDir = "results",
+    paths: Paths = 10_000,
+    seed: Seed = 1,
     sampler: Annotated[str, typer.Option(help="random, or sobol: far smaller errors of the means from as many paths, a multiple of 16.")] = "random",
     tolerance: Annotated[
         float | None,
@@ -29,28 +47,28 @@ def command(
     max_paths: Annotated[
         int | None, typer.Option(help="Most paths a right may have under --tolerance; by default 64 times --paths.", show_default=False)
     ] = None,
-    precision: Annotated[str, typer.Option(help="single or double.")] = "single",
-    quantiles: Annotated[str, typer.Option(help="Quantiles to report.")] = "0.05,0.25,0.5,0.75,0.95",
-    tail: Annotated[float, typer.Option(help="Share of the lowest paths that the expected shortfall averages.")] = 0.05,
-    group_by: Annotated[str | None, typer.Option(help="Columns to group by, as sector,right_type.", show_default=False)] = None,
-    keep_paths: Annotated[bool, typer.Option("--keep-paths", help="Keep every path of every right (large).")] = False,
-    workers: Annotated[int | None, typer.Option(help="Threads or processes; by default the cores.", show_default=False)] = None,
-    scheduler: Annotated[str, typer.Option(help="threads, processes, or tcp://HOST:PORT (tls://) of a Dask scheduler.")] = "threads",
-    memory: Annotated[str | None, typer.Option(help="Memory the run may use, as 8GiB; by default what is free.", show_default=False)] = None,
+    precision: Precision = "single",
+    quantiles: Quantiles = "0.05,0.25,0.5,0.75,0.95",
+    tail: Tail = 0.05,
+    group_by: GroupBy = None,
+    keep_paths: KeepPaths = False,
+    workers: Workers = None,
+    scheduler: Scheduler = "threads",
+    memory: Memory = None,
     backend: Annotated[
         str | None, typer.Option(help="native (C) or numba: the same bits; by default native where built.", show_default=False)
     ] = None,
     rule: Annotated[
         str | None, typer.Option(help="module:function or file.py:function that earns the income instead of each right's method.", show_default=False)
     ] = None,
-    premise: Annotated[str, typer.Option(help="going_concern, orderly or forced.")] = "going_concern",
+    premise: Premise = "going_concern",
     since: Annotated[
         str | None, typer.Option(metavar="DIR", help="An earlier result: rows that are the same still are taken over from it.", show_default=False)
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run of the same inputs and options that was stopped in --out.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in --out.")] = False,
+    overwrite: Overwrite = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any row was rejected.")] = False,
-    log_json: Annotated[bool, typer.Option("--log-json", help="Progress and warnings as JSON lines on stderr.")] = False,
+    log_json: LogJson = False,
 ) -> None:
     """Value a portfolio: each right's distribution and the sum's.
 

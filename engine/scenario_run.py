@@ -30,11 +30,13 @@ from ipvalue.task import Task, prepared
 from ipvalue.valuation import Result, job_and_rule
 
 STATISTICS = ("all", "mean")
-"""How assets are described: by all statistics, or by mean, standard error, standard deviation and difference alone, which cost far less."""
+"""How assets are described: by all statistics, or by mean, standard error, standard deviation and difference alone."""
 
 
 class ScenarioResult(Result):
     """A results directory of scenarios."""
+
+    tables = ("assets", "scenarios", "totals", "rejects")
 
     @cached_property
     def scenarios(self) -> pa.Table:
@@ -86,11 +88,7 @@ def scenarios(
         return open_scenarios(out)
     with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
         into(out=folder, overwrite=False, resume=False, keep=False)
-        result = open_scenarios(folder)
-        for name in ("manifest", "assets", "scenarios", "totals", "rejects"):
-            getattr(result, name)
-        result.location = "in memory"
-        return result
+        return open_scenarios(folder).held_in_memory()
 
 
 def open_scenarios(location: str | Path) -> ScenarioResult:

@@ -45,13 +45,13 @@ class ExplanationPlots(Protocol):
 @singledispatch
 def view_of(shown: object) -> View:
     """How an object is shown."""
-    raise NotImplementedError(type(shown).__name__)
+    raise TypeError(f"nothing says how a {type(shown).__name__} is shown: import ipvalue.report")
 
 
 @singledispatch
 def plots_of(shown: object) -> Any:
     """The charts of an object."""
-    raise NotImplementedError(type(shown).__name__)
+    raise TypeError(f"there are no charts of a {type(shown).__name__}")
 
 
 class Shown:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 
@@ -29,10 +29,19 @@ class Result(Shown):
     `location` is the directory, or "in memory"; `given` the portfolio, where it was a table in memory and can be read again from nowhere else.
     """
 
+    tables: tuple[str, ...] = ("assets", "groups", "totals", "rejects")
+
     def __init__(self, location: str, store: Store | None = None, given: object = None) -> None:
         self.location = location
         self.given = given
         self._store = store or Store(location)
+
+    def held_in_memory(self) -> Self:
+        """The same with all of it read, so that its directory may go."""
+        for name in ("manifest", *self.tables, *(("paths",) if self.manifest["options"]["keep_paths"] else ())):
+            getattr(self, name)
+        self.location = "in memory"
+        return self
 
     @property
     def plot(self) -> ResultPlots:
@@ -123,14 +132,7 @@ def value(
         return Result(str(out), given=given)
     with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
         value_into(portfolio, market, assumptions, folder, options, overwrite=False, keep=False, since=since, progress=progress, rule=rule)
-        return _held_in_memory(Result(folder, given=given))
-
-
-def _held_in_memory(result: Result) -> Result:
-    for name in ("manifest", "assets", "groups", "totals", "rejects", *(("paths",) if result.manifest["options"]["keep_paths"] else ())):
-        getattr(result, name)
-    result.location = "in memory"
-    return result
+        return Result(folder, given=given).held_in_memory()
 
 
 def value_into(

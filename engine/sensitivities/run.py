@@ -33,6 +33,8 @@ OPTIONS = ("paths", "seed", "sampler", "precision", "group_by", "premise", "work
 class SensitivityResult(Result):
     """A results directory of sensitivities."""
 
+    tables = ("assets", "sensitivities", "tornado", "rejects")
+
     @cached_property
     def sensitivities(self) -> pa.Table:
         """A row for each group, the whole first, and driver: derivative and elasticity of the mean, each with its standard error."""
@@ -88,20 +90,14 @@ def sensitivities(
         return open_sensitivities(out)
     with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
         into(out=folder, overwrite=False, resume=False, keep=False)
-        result = open_sensitivities(folder)
-        for name in ("assets", "sensitivities", "tornado", "rejects"):
-            getattr(result, name)
-        result.location = "in memory"
-        return result
+        return open_sensitivities(folder).held_in_memory()
 
 
 def open_sensitivities(location: str | Path) -> SensitivityResult:
     """A finished results directory of sensitivities. Raises InputError where it is none."""
     store = Store(str(location))
     store.manifest_of("sensitivities")
-    result = SensitivityResult(str(location), store)
-    _ = result.manifest
-    return result
+    return SensitivityResult(str(location), store)
 
 
 def sensitivities_into(

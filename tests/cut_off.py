@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,3 +49,19 @@ def cut_off_after(operations: int, under: str, sign: signal.Signals | None = Non
         yield
     finally:
         _Watch.left = None
+
+
+def times_killed(command: Sequence[str], seconds: Iterable[float]) -> int:
+    """How often a command was killed, with all its processes, that is started again and again until it ends, each time for so many `seconds`."""
+    killed = 0
+    for limit in seconds:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+        try:
+            _, said = process.communicate(timeout=limit)
+            assert process.returncode == 0, said
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            killed += 1
+    return killed

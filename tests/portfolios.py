@@ -35,6 +35,17 @@ MARKET: dict[str, Any] = {
     "factors": {"names": list(SECTORS), "correlation": [[1.0, 0.3, -0.2], [0.3, 1.0, 0.55], [-0.2, 0.55, 1.0]]},
 }
 
+MARKET_TOML = """\
+currency = "CNY"
+valuation_date = 2026-11-22
+curves.CNY = { tenors = [1, 5, 10, 30], rates = [0.015, 0.017, 0.019, 0.022] }
+curves.USD = { tenors = [0.5, 2, 20], rates = [0.041, 0.036, 0.044] }
+curves.EUR = { tenors = [10], rates = [0.026] }
+fx = { USD = 7.1, EUR = 8.2 }
+factors = { names = ["software", "pharma", "machinery"], correlation = [[1, 0.3, -0.2], [0.3, 1, 0.55], [-0.2, 0.55, 1]] }
+"""
+"""MARKET as a file."""
+
 
 def market(steps_per_year: int = 1, mid_period: bool = True) -> dict[str, Any]:
     """MARKET with other steps a year or discounting from the periods' ends."""

@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 from cut_off import Killed, cut_off_after
+from portfolios import MARKET_TOML
 from resumed import essence, lay_out, value
 
 import ipvalue.journal
@@ -104,7 +105,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     """A folder with inputs and a run that nobody disturbed, and how long that had its directory to itself."""
     folder = tmp_path_factory.mktemp("undisturbed")
     lay_out(folder, 3000)
-    (folder / "m.toml").write_text(MARKET)
+    (folder / "m.toml").write_text(MARKET_TOML)
     with command(folder, "undisturbed") as process:
         begun = begins(process, folder / "undisturbed")
         assert process.wait() == 0
@@ -116,17 +117,6 @@ def begins(process: subprocess.Popen[str], out: Path) -> float:
     while process.poll() is None and not (out / ".lock").exists():
         time.sleep(0.002)
     return time.monotonic()
-
-
-MARKET = """\
-currency = "CNY"
-valuation_date = 2026-11-22
-curves.CNY = { tenors = [1, 5, 10, 30], rates = [0.015, 0.017, 0.019, 0.022] }
-curves.USD = { tenors = [0.5, 2, 20], rates = [0.041, 0.036, 0.044] }
-curves.EUR = { tenors = [10], rates = [0.026] }
-fx = { USD = 7.1, EUR = 8.2 }
-factors = { names = ["software", "pharma", "machinery"], correlation = [[1, 0.3, -0.2], [0.3, 1, 0.55], [-0.2, 0.55, 1]] }
-"""
 
 
 @contextmanager

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from commandline import MARKET, ROW, Ran, contents, installed, run, table
+from cut_off import times_killed
 from portfolios import random_portfolio
 
 import ipvalue
@@ -296,18 +295,7 @@ def test_killed_at_any_instant() -> None:
     whole = done(installed("run", sized("two", "whole", "")))
     usual = time.monotonic() - clock
     command = [sys.executable, "-c", "from ipvalue.cli import main; main()", "run", sized("two")]
-    killed = 0
-    for _ in range(8):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
-        try:
-            _, said = process.communicate(timeout=draw.uniform(0.3, 1.2) * usual)
-            assert process.returncode == 0, said
-            break
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            killed += 1
-    assert killed
+    assert times_killed(command, (draw.uniform(0.3, 1.2) * usual for _ in range(8)))
     directory = done(installed("run", "job.toml"))
     assert files(directory) == files(whole)
     assert [one["result"] for one in manifest(directory)["passed_over"]] == [str(earlier)]

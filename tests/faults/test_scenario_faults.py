@@ -17,7 +17,7 @@ import clusters
 import pyarrow.parquet as pq
 import pytest
 from commandline import contents
-from portfolios import ASSUMPTIONS, market, random_portfolio
+from portfolios import ASSUMPTIONS, MARKET_TOML, market, random_portfolio
 from resumed import Stop, essence, lay_out
 
 import ipvalue
@@ -33,15 +33,6 @@ shock = [{field = "volatility", multiply = 1.5}, {correlation = "all", toward_on
 [[grid]]
 axes = {revenue = [0.9, 1.1], discount = [-50, 50]}
 """
-MARKET = """\
-currency = "CNY"
-valuation_date = 2026-11-22
-curves.CNY = { tenors = [1, 5, 10, 30], rates = [0.015, 0.017, 0.019, 0.022] }
-curves.USD = { tenors = [0.5, 2, 20], rates = [0.041, 0.036, 0.044] }
-curves.EUR = { tenors = [10], rates = [0.026] }
-fx = { USD = 7.1, EUR = 8.2 }
-factors = { names = ["software", "pharma", "machinery"], correlation = [[1, 0.3, -0.2], [0.3, 1, 0.55], [-0.2, 0.55, 1]] }
-"""
 OPTIONS: dict[str, Any] = {"paths": 192, "rows_per_task": 8, "workers": 1, "group_by": ("sector",)}
 
 
@@ -50,7 +41,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current directory, with the inputs."""
     lay_out(tmp_path)
     (tmp_path / "s.toml").write_text(SCENARIOS)
-    (tmp_path / "m.toml").write_text(MARKET)
+    (tmp_path / "m.toml").write_text(MARKET_TOML)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

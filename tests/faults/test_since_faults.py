@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from commandline import ROWS, contents, table, value
+from cut_off import times_killed
 from portfolios import random_portfolio
 
 import ipvalue.execute
@@ -134,17 +133,6 @@ def test_killed_at_any_instant(tmp_path: Path) -> None:
     clock = time.monotonic()
     assert subprocess.run([*command[:-2], "--paths", "2000", "--out", "rehearsal"], check=False, capture_output=True).returncode == 0
     usual = time.monotonic() - clock
-    killed = 0
-    for _ in range(12):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
-        try:
-            _, said = process.communicate(timeout=draw.uniform(0.3, 0.9) * usual)
-            assert process.returncode == 0, said
-            break
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            killed += 1
-    assert killed
+    assert times_killed(command, (draw.uniform(0.3, 0.9) * usual for _ in range(12)))
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
     assert tables("old") == tables("whole")

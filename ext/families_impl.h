@@ -1,0 +1,150 @@
+/* The assets of a batch as families: versions of one, most often one alone. Included by kernel_impl.h only. docs/numerics.md §16. */
+
+/* Whether two versions survive alike. */
+static int FN(survive_alike)(const simulation *job, int64_t a, int64_t b) {
+    const int64_t periods = job->offset[a + 1] - job->offset[a];
+    return periods == job->offset[b + 1] - job->offset[b] &&
+           !memcmp(job->survival + job->offset[a], job->survival + job->offset[b], (size_t)periods * sizeof(double));
+}
+
+/* The w and -f of plain versions that survive alike, next to each other. */
+static void FN(fill_bundle)(const simulation *job, int64_t first, FN(bundle) *bundle, int64_t periods, REAL *cash) {
+    bundle->cash = cash;
+    for (int k = 0; k < bundle->count; k++) {
+        const int64_t offset = job->offset[first + bundle->version[k]];
+        for (int64_t t = 0; t < periods; t++) {
+            cash[2 * bundle->count * t + k] = (REAL)job->w[offset + t];
+            cash[2 * bundle->count * t + bundle->count + k] = -(REAL)job->f[offset + t];
+        }
+    }
+}
+
+/* Puts the plain versions of a family into bundles: those of a leader two by two. */
+static void FN(make_bundles)(const simulation *job, FN(space) *s, FN(family) *family, int64_t first) {
+    const int64_t end = family->first + family->count;
+    FN(bundle) *bundle = s->bundles + family->first_bundle;
+    REAL *cash = s->cash + 2 * s->longest * family->first;
+    int first_leader = 1;
+    for (int64_t lead = family->first; lead < end; lead++) {
+        if (s->leader[lead] != lead || !FN(is_plain)(s->assets + lead)) continue;
+        int64_t last = lead, left = 0;
+        for (int64_t b = lead; b < end; b++) {
+            if (!FN(is_plain)(s->assets + b)) continue;
+            if (!first_leader && s->leader[b] > lead) break; /* those of any but the first stand before the next */
+            if (s->leader[b] != lead) continue;
+            left++;
+            last = b;
+        }
+        const int alone = left == 1;
+        int32_t in = 0;
+        for (int64_t b = lead; b <= last; b++) {
+            if (s->leader[b] != lead) continue;
+            bundle->alone = alone;
+            if (!in) bundle->count = left >= 2 ? 2 : 1;
+            bundle->version[in++] = (int32_t)b;
+            left--;
+            if (in < bundle->count) continue;
+            bundle->leader = (int32_t)lead;
+            FN(fill_bundle)(job, first, bundle, s->assets[lead].periods, cash);
+            cash += 2 * bundle->count * s->assets[lead].periods;
+            bundle++;
+            in = 0;
+        }
+        first_leader = 0;
+    }
+    family->bundles = bundle - s->bundles - family->first_bundle;
+}
+
+/* Versions of one asset: who survives like whom, and what is laid down for all. The first asset of the batch is `first`. */
+static void FN(prepare_versions)(const simulation *job, const FN(source) *source, FN(space) *s, FN(family) *family, int64_t first) {
+    const FN(asset) *one = s->assets + family->first;
+    int64_t lead = -1, latest = -1, periods = 0; /* the first leader and the latest */
+    int contested = 0;
+    for (int64_t b = family->first; b < family->first + family->count; b++) {
+        FN(asset) *asset = s->assets + b;
+        if (asset != one) *asset = *one;
+        asset->period = s->periods + b * s->longest;
+        FN(prepare_version)(job, first + b, asset);
+        contested |= asset->contested;
+        periods = asset->periods > periods ? asset->periods : periods;
+        s->leader[b] = (int32_t)b;
+        if (FN(is_plain)(asset)) {
+            if (lead >= 0 && FN(survive_alike)(job, first + lead, first + b)) s->leader[b] = (int32_t)lead;
+            else if (latest > lead && FN(survive_alike)(job, first + latest, first + b)) s->leader[b] = (int32_t)latest;
+            else latest = b;
+            if (lead < 0) lead = b;
+        }
+        if (s->leader[b] == b) FN(prepare_periods)(job, first + b, asset);
+    }
+    family->laying = *one;
+    family->laying.periods = periods;
+    family->laying.general = one->has_level || one->has_royalty || contested;
+    FN(prepare_points)(job, source, &family->laying, s->shift + family->first * s->dimensions * REPLICATES, s->index + family->first * s->points);
+    FN(make_bundles)(job, s, family, first);
+}
+
+/* The families of a batch, most of them of one asset. Returns how many. */
+static int64_t FN(prepare_families)(const simulation *job, const FN(source) *source, FN(space) *s, int64_t first, int64_t count) {
+    int64_t families = 0, bundles = 0;
+    for (int64_t b = 0; b < count;) {
+        FN(family) *family = s->families + families++;
+        *family = (FN(family)){.first = b, .count = 1, .first_bundle = bundles};
+        while (b + family->count < count && same_paths(job, first + b, first + b + family->count)) family->count++;
+        FN(asset) *asset = s->assets + b;
+        FN(prepare_asset)(job, first + b, asset);
+        if (family->count > 1)
+            FN(prepare_versions)(job, source, s, family, first);
+        else {
+            asset->period = s->periods + b * s->longest;
+            s->leader[b] = (int32_t)b;
+            FN(prepare_version)(job, first + b, asset);
+            FN(prepare_periods)(job, first + b, asset);
+            FN(prepare_points)(job, source, asset, s->shift + b * s->dimensions * REPLICATES, s->index + b * s->points);
+        }
+        bundles += family->bundles;
+        b += family->count;
+    }
+    return families;
+}
+
+/* The first version of a family, whose beginning may have been in an earlier batch. */
+static void FN(find_first)(const simulation *job, FN(space) *s, const FN(family) *family, int64_t first) {
+    const int64_t a = first + family->first, end = a + family->count;
+    if (a == 0 || !same_paths(job, a - 1, a)) {
+        s->one = (FN(moments)){.values = s->values + family->first * s->room};
+        FN(means_of_one)(&s->one, job->paths);
+        s->one_summed = -1;
+    }
+    if (end == job->assets || s->one.values == s->kept || !same_paths(job, end - 1, end)) return;
+    memcpy(s->kept, s->one.values, (size_t)job->paths * sizeof(REAL));
+    s->one.values = s->kept;
+}
+
+/* Statistics of a family; those with sums become shares from `adding` on. Returns how many shares there are then. */
+static int64_t FN(finish_family)(const simulation *job, FN(space) *s, const FN(family) *family, int64_t first, int64_t adding) {
+    const int spread = !job->lived && (job->moments || job->paired);
+    if (spread) FN(find_first)(job, s, family, first);
+    FN(moments) m[FN(SETS)];
+    for (int64_t b = family->first, sets; b < family->first + family->count; b += sets) {
+        sets = spread && family->first + family->count - b >= FN(SETS) ? FN(SETS) : 1;
+        for (int64_t k = 0; k < sets; k++) m[k].values = s->values + (b + k) * s->room;
+        if (spread && sets == 1 && !job->moments && m[0].values == s->one.values)
+            m[0] = s->one; /* it differs from itself by nothing */
+        else if (spread && sets == 1) {
+            FN(means_of_one)(m, job->paths);
+            FN(spreads_of_one)(m, &s->one, job->paths);
+        } else if (spread) {
+            FN(means_of_some)(m, job->paths);
+            FN(spreads_of_some)(m, &s->one, job->paths);
+        }
+        for (int64_t k = 0; k < sets; k++) {
+            const int64_t a = first + b + k, *alive = s->alive + s->leader[b + k] * s->longest;
+            const double greatest = job->moments && !job->lived ? FN(finish_moments)(job, a, &s->assets[b + k], &m[k], alive)
+                                                                : FN(finish)(job, a, &s->assets[b + k], m[k].values, alive, s->keys, s->room);
+            if (s->one_summed < 0) s->one_summed = greatest >= 0.0;
+            if (spread && job->paired) FN(put_paired)(&m[k], &s->one, greatest >= 0.0 && s->one_summed, job->paths, job->paired + 2 * a);
+            if (greatest >= 0.0 && job->totals && job->group[a] >= 0) s->shares[adding++] = (FN(share)){job->group[a], (int32_t)(b + k), greatest};
+        }
+    }
+    return adding;
+}

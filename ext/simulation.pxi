@@ -1,0 +1,170 @@
+# Vectors to path values, their statistics and totals; versions. Included by kernel.pyx only.
+
+
+cdef void for_points(sobol_points *out, object plan, int64_t first, int64_t paths) except *:
+    cdef const uint32_t[:, :, ::1] table = plan.table
+    cdef Py_ssize_t c = plan.bridge.periods
+    places = np.stack([plan.bridge.middle, plan.bridge.left, plan.bridge.right])
+    digits = (plan.points - 1).bit_length()
+    if first % REPLICATES or paths % REPLICATES or first + paths > plan.points * REPLICATES:
+        raise ValueError(f"paths {first} to {first + paths} are not whole points of the {plan.points} of {REPLICATES} replicates")
+    if not 1 <= c <= BRIDGE_MAX_PERIODS or places.min() < 0 or places.max() > c:
+        raise ValueError(f"a bridge of {c} periods")
+    if table.shape[0] < DIMENSION_SHOCKS or table.shape[1] < 2 or table.shape[1] * SOBOL_DIGIT_BITS < digits or table.shape[2] != 1 << SOBOL_DIGIT_BITS:
+        raise ValueError(f"a table of {table.shape[0]} dimensions and {table.shape[1]} digits for {plan.points} points")
+    out.points = plan.points
+    out.dimensions = table.shape[0]
+    out.digits = table.shape[1]
+    out.periods = c
+    out.table = &table[0, 0, 0]
+    out.middle = ints(plan.bridge.middle, c)
+    out.left = ints(plan.bridge.left, c)
+    out.right = ints(plan.bridge.right, c)
+    out.left_weight = doubles(plan.bridge.left_weight, c)
+    out.right_weight = doubles(plan.bridge.right_weight, c)
+    out.scale = doubles(plan.bridge.scale, c)
+
+
+def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double tail, group=None, totals=None,
+             bint keep=False, int64_t table_bytes=0, int64_t first=0, lived=None, sobol=None, sums=None, bint moments=False, paired=None):
+    """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
+
+    v: ipvalue.cashflows.Vectors with boundaries; factors: ipvalue.simulate.Factors (matrix (s, s), hashes (s,)); totals: (g·p, 2) uint64 words
+    of 128-bit sums that are added to, group (a,) int32 its rows (-1: none). The factors' paths are tabled once if `table_bytes` allows, else made tile by tile.
+
+    first: the number of the first path, a multiple of 64: a part of many paths, where several calls share one asset. lived, (offset[a],) int64,
+    takes the number of paths alive in each period; then no statistics are made but of all parts together, by `statistics`.
+
+    sobol: ipvalue.sobol.Plan, None for random words. sums, (2, a, 16) float64, is added to: under sobol the sums of G and K over the paths of each
+    replicate, of assets that are clamped or optional (0 of the others). numerics.md §14.
+
+    Neighbours that differ in nothing that moves their paths are versions of one asset, on the same paths (numerics.md §16): what they share is made
+    once. paired, (a, 2) float64, takes mean and standard deviation of each version's difference to the first, path by path. moments: no order
+    statistics are made, so no quantiles may be asked for, and expected_shortfall and probability_of_loss are not numbers.
+    """
+    cdef sobol_points points
+    cdef simulation job
+    cdef Py_ssize_t n = v.offset.shape[0] - 1, size = v.offset[n], q = len(quantiles), i
+    cdef int result = RUN_OK
+    levels = np.ascontiguousarray(quantiles, dtype=np.float64)
+    matrix = np.ascontiguousarray(factors.matrix, dtype=np.float64)
+    real = np.float32 if single else np.float64
+    statistics, status = np.zeros((n, STAT_QUANTILES + q)), np.zeros(n, np.int8)
+    values = np.empty((n, paths), real) if keep else None
+    job.assets = n
+    if first % TILE_STEP or first < 0 or first + paths > MAX_PATHS:
+        raise ValueError(f"paths {first} to {first + paths}: the first must be a multiple of {TILE_STEP}, the last at most {MAX_PATHS}")
+    if moments and q:
+        raise ValueError("moments are without quantiles")
+    job.paths = paths
+    job.first = first
+    job.moments = moments
+    job.paired = NULL if paired is None else <double *>doubles(paired.reshape(-1), 2 * n)
+    job.lived = <int64_t *>longs(lived, size)
+    job.seed = seed
+    job.sobol = NULL
+    if sobol is not None:
+        for_points(&points, sobol, first, paths)
+        sums = np.zeros((2, n, REPLICATES)) if sums is None else sums
+        points.given = <double *>doubles(sums[0].reshape(-1), n * REPLICATES)
+        points.control = <double *>doubles(sums[1].reshape(-1), n * REPLICATES)
+        job.sobol = &points
+    job.offset = longs(v.offset, n + 1)
+    job.w = doubles(v.w, size)
+    job.f = doubles(v.f, size)
+    job.survival = doubles(v.survival, size)
+    job.rival = doubles(v.rival, size)
+    job.salvage = doubles(v.salvage, size)
+    job.low = doubles(v.low, size)
+    job.high = doubles(v.high, size)
+    job.bound_out = doubles(v.bound_out, size)
+    job.bound_in = doubles(v.bound_in, size)
+    job.hash = words(v.hash, n)
+    job.volatility = doubles(v.volatility, n)
+    job.loading = doubles(v.loading, n)
+    job.uncertainty = doubles(v.uncertainty, n)
+    job.entry_loss = doubles(v.entry_loss, n)
+    job.royalty_low = doubles(v.royalty_low, n)
+    job.royalty_high = doubles(v.royalty_high, n)
+    job.step = doubles(v.step, n)
+    job.last_delta = doubles(v.last_delta, n)
+    job.factor = ints(v.factor, n)
+    job.optional = flags(v.optional, n)
+    job.clamped = flags(v.clamped, n)
+    job.enters = flags(v.enters, n)
+    job.factors = matrix.shape[0]
+    job.factor_matrix = doubles(matrix.reshape(-1), matrix.size)
+    job.factor_hash = words(factors.hashes, matrix.shape[0])
+    job.quantile_count = q
+    job.quantiles = doubles(levels, q)
+    job.tail = tail
+    job.group = ints(group, n)
+    job.totals = wide(totals, 0)
+    job.statistics = <double *>doubles(statistics.reshape(-1), n * (STAT_QUANTILES + q))
+    cdef int8_t[::1] status_view = status
+    cdef float[:, ::1] values32
+    cdef double[:, ::1] values64
+    job.values = NULL
+    job.stop = &stop_flag
+    if n == 0:
+        return statistics, status, values
+    job.status = &status_view[0]
+    if keep and single:
+        values32 = values
+        job.values = &values32[0, 0]
+    elif keep:
+        values64 = values
+        job.values = &values64[0, 0]
+
+    job.table_bytes = table_bytes
+    with nogil:
+        result = table.run_f32(&job) if single else table.run_f64(&job)
+    _check(result)
+    return statistics, status, values
+
+
+def statistics(values, quantiles, double tail):
+    """(5 + q,) the statistics of one set of path values (n,) float64, as STATISTICS (expected_life left 0) and then the quantiles. numerics.md §7."""
+    cdef const double[::1] view = np.ascontiguousarray(values, dtype=np.float64)
+    levels = np.ascontiguousarray(quantiles, dtype=np.float64)
+    out = np.zeros(STAT_QUANTILES + len(levels))
+    cdef int64_t[::1] scratch = np.empty(2 * (view.shape[0] + 64), np.int64)
+    cdef const double *levels_at = doubles(levels, 0)
+    cdef double *out_at = <double *>doubles(out, 0)
+    cdef int64_t count = len(levels)
+    with DefaultArithmetic():
+        with nogil:
+            table.statistics(&view[0], view.shape[0], levels_at, count, tail, out_at, &scratch[0])
+    return out
+
+
+def difference(values, first):
+    """(2,) mean and standard deviation of what values (n,) float64 of a version differ by from those of the first, path by path. numerics.md §16."""
+    cdef const double[::1] of = np.ascontiguousarray(values, dtype=np.float64), one = np.ascontiguousarray(first, dtype=np.float64)
+    if of.shape[0] != one.shape[0] or not of.shape[0]:
+        raise ValueError(f"expected as many values of both, got {of.shape[0]} and {one.shape[0]}")
+    out = np.zeros(2)
+    cdef double *out_at = <double *>doubles(out, 2)
+    with DefaultArithmetic():
+        with nogil:
+            table.difference(&of[0], &one[0], of.shape[0], out_at)
+    return out
+
+
+def first_versions(v):
+    """(a,) int64 of each asset the first of the neighbours that are versions of it. numerics.md §16. v: ipvalue.cashflows.Vectors."""
+    cdef Py_ssize_t n = v.offset.shape[0] - 1, a
+    cdef simulation job
+    job.hash = words(v.hash, n)
+    job.volatility = doubles(v.volatility, n)
+    job.loading = doubles(v.loading, n)
+    job.uncertainty = doubles(v.uncertainty, n)
+    job.royalty_low = doubles(v.royalty_low, n)
+    job.royalty_high = doubles(v.royalty_high, n)
+    job.step = doubles(v.step, n)
+    job.factor = ints(v.factor, n)
+    out = np.zeros(n, np.int64)
+    cdef int64_t[::1] view = out
+    for a in range(1, n):
+        view[a] = view[a - 1] if same_paths(&job, a - 1, a) else a
+    return out

@@ -1,0 +1,118 @@
+/* What a run allocates. Included by kernel_impl.h only. */
+
+/* Everything that a run allocates. */
+typedef struct {
+    int64_t batch, tile, room; /* assets and paths at a time; numbers from an asset's values to the next one's */
+    int64_t longest, tabled;   /* periods of the longest asset; whether `rows` holds all paths */
+    FN(asset) *assets;         /* (batch) */
+    FN(period) *periods;       /* (batch, longest) */
+    int64_t *alive;            /* (batch, longest) */
+    REAL *values;              /* (batch, room) */
+    KEY *keys;                 /* (2, room) */
+    FN(moments) one;           /* the first version of the family at hand; 0: it has no sum, -1: that is not known yet */
+    int one_summed;
+    REAL *kept;                /* (room) its values where the family goes on in the next batch */
+    FN(share) *shares;         /* (batch) */
+    FN(family) *families;      /* (batch) */
+    FN(bundle) *bundles;       /* (batch) */
+    int32_t *leader;           /* (batch) whose paths alive stand for an asset's */
+    REAL *cash;                /* (batch, 2 longest) */
+    FN(laid) laid;
+    int64_t dimensions, points; /* of sobol: of an asset's own; of each replicate, with room for whole groups */
+    uint32_t *shift;           /* (batch, dimensions, REPLICATES) */
+    uint32_t *index;           /* (batch, points) */
+    FN(factors) factors;
+} FN(space);
+
+static void FN(release)(FN(space) *s) {
+    free(s->assets);
+    free(s->periods);
+    free(s->alive);
+    free(s->values);
+    free(s->keys);
+    free(s->kept);
+    free(s->shares);
+    free(s->families);
+    free(s->bundles);
+    free(s->leader);
+    free(s->cash);
+    free(s->laid.level);
+    free(s->laid.survival);
+    free(s->laid.rival);
+    free(s->laid.here);
+    free(s->shift);
+    free(s->index);
+    free(s->factors.shift);
+    free(s->factors.used);
+    free(s->factors.slot);
+    free(s->factors.rows);
+}
+
+/* What versions of one asset need, where there are any. False where there is no memory. */
+static int FN(allocate_versions)(const simulation *job, FN(space) *s) {
+    int64_t a = 1;
+    while (a < job->assets && !same_paths(job, a - 1, a)) a++;
+    if (a >= job->assets) return 1;
+    const size_t marks = (size_t)(s->longest + 1) * (FN(LAID) / OF(LANES)) * sizeof *s->laid.here;
+    s->kept = malloc((size_t)s->room * sizeof *s->kept);
+    s->bundles = malloc((size_t)s->batch * sizeof *s->bundles);
+    s->cash = malloc((size_t)(s->batch * s->longest * 2 + 1) * sizeof *s->cash);
+    s->laid.level = calloc((size_t)(s->longest + 1) * FN(LAID), sizeof *s->laid.level);
+    s->laid.survival = calloc(FN(LAID), sizeof *s->laid.survival);
+    s->laid.rival = calloc(FN(LAID), sizeof *s->laid.rival);
+    s->laid.here = aligned_alloc(64, (marks + 63) & ~(size_t)63);
+    if (!s->kept || !s->bundles || !s->cash || !s->laid.level || !s->laid.survival || !s->laid.rival || !s->laid.here) return 0;
+    memset(s->laid.here, 0, marks);
+    return 1;
+}
+
+static int FN(allocate)(const simulation *job, FN(space) *s) {
+    const int64_t n = job->paths;
+    FN(factors) *f = &s->factors;
+    f->slot = malloc((size_t)(job->factors + 1) * sizeof *f->slot);
+    f->used = malloc((size_t)(job->factors + 1) * sizeof *f->used);
+    if (!f->slot || !f->used) return RUN_NO_MEMORY;
+    for (int64_t j = 0; j < job->factors; j++) f->slot[j] = -1;
+    for (int64_t a = 0; a < job->assets; a++) {
+        const int64_t periods = job->offset[a + 1] - job->offset[a];
+        s->longest = periods > s->longest ? periods : s->longest;
+        if (job->volatility[a] > 0.0 && job->loading[a] != 0.0 && job->factor[a] >= 0) f->slot[job->factor[a]] = 0;
+    }
+    for (int64_t j = 0; j < job->factors; j++)
+        if (f->slot[j] == 0) {
+            f->slot[j] = (int32_t)f->count;
+            f->used[f->count++] = (int32_t)j;
+        }
+    f->periods = s->longest;
+    s->room = FN(rounded_up)(n, TILE_STEP) + TILE_STEP;
+    s->tile = TILE_PATHS;
+    const int64_t row_bytes = f->count * f->periods * (int64_t)sizeof(REAL), whole = FN(rounded_up)(n, TILE_STEP);
+    s->tabled = whole * row_bytes <= job->table_bytes;
+    while (!s->tabled && s->tile > TILE_STEP && s->tile * row_bytes > TILE_BYTES) s->tile -= TILE_STEP;
+    f->stride = s->tabled ? whole : s->tile;
+    int64_t asset_bytes = s->room * (int64_t)sizeof(REAL) + s->longest * (int64_t)(sizeof(FN(period)) + sizeof(int64_t));
+    if (job->sobol) {
+        s->dimensions = FN(dimensions_of)(job->sobol, s->longest);
+        s->points = job->sobol->points + TILE_STEP / REPLICATES;
+        asset_bytes += (s->dimensions * REPLICATES + s->points) * (int64_t)sizeof(uint32_t);
+    }
+    s->batch = BATCH_BYTES / asset_bytes;
+    s->batch = s->batch < 1 ? 1 : s->batch > job->assets ? job->assets : s->batch;
+    s->assets = malloc((size_t)s->batch * sizeof *s->assets);
+    s->periods = malloc((size_t)(s->batch * s->longest + 1) * sizeof *s->periods);
+    s->alive = malloc((size_t)(s->batch * s->longest + 1) * sizeof *s->alive);
+    s->values = malloc((size_t)(s->batch * s->room) * sizeof *s->values);
+    s->keys = malloc((size_t)(2 * s->room) * sizeof *s->keys);
+    s->shares = malloc((size_t)s->batch * sizeof *s->shares);
+    s->families = malloc((size_t)s->batch * sizeof *s->families);
+    s->leader = malloc((size_t)s->batch * sizeof *s->leader);
+    f->rows = malloc((size_t)(f->stride * row_bytes) + sizeof(REAL));
+    if (job->sobol) {
+        s->shift = aligned_alloc(REPLICATES * sizeof(uint32_t), (size_t)(s->batch * s->dimensions) * REPLICATES * sizeof(uint32_t));
+        s->index = calloc((size_t)(s->batch * s->points), sizeof *s->index);
+        f->shift = aligned_alloc(REPLICATES * sizeof(uint32_t), (size_t)job->sobol->dimensions * REPLICATES * sizeof(uint32_t));
+        if (!s->shift || !s->index || !f->shift) return RUN_NO_MEMORY;
+    }
+    if (!FN(allocate_versions)(job, s)) return RUN_NO_MEMORY;
+    return s->assets && s->periods && s->alive && s->values && s->keys && s->shares && s->families && s->leader && f->rows ? RUN_OK : RUN_NO_MEMORY;
+}

@@ -13,8 +13,6 @@ from ipvalue.assumptions import TITLES, Listing, as_text, jurisdictions, listing
 from ipvalue.cli.common import errors_as_sentences, out, warn
 from ipvalue.cli.flags import Assumptions
 
-NAME = "assumptions"
-
 
 def command(
     assumptions: Assumptions = "default",

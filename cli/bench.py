@@ -14,8 +14,6 @@ from ipvalue.cli.common import errors_as_sentences, out, progress
 from ipvalue.cli.flags import AsJson
 from ipvalue.speed import NIGHT_HOURS, REGISTER, Run, Speed, measure
 
-NAME = "bench"
-
 
 def command(
     full: Annotated[bool, typer.Option("--full", help="Four minutes instead of one, for figures to quote.")] = False,

@@ -12,8 +12,7 @@ from ipvalue.calibrate import Calibrated, factors, history, implied, survival
 from ipvalue.cli.common import Command, errors_as_sentences, number_list, out, progress
 from ipvalue.cli.flags import Assumptions, Backend, Market, Rule
 
-NAME = "calibrate"
-app = typer.Typer(help="Find parameters in prices, revenue, sectors and renewals.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Find parameters in prices, revenue, sectors and renewals.", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 _OUT = "File for the table: .parquet, .arrow or .csv; must not be there. Without it: the terminal."
 _OUT_TOML = "File for the table (.parquet, .arrow, .csv) or for what belongs into a TOML file (.toml); must not be there."

@@ -11,7 +11,6 @@ from ipvalue.cli.flags import Assumptions, Market, Rule
 from ipvalue.execute import Outcome
 from ipvalue.valuation import check
 
-NAME = "check"
 LONGEST_VALUE = 60
 
 

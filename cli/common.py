@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from typer.core import TyperCommand
 
-from ipvalue.report.terminal import count as count
+from ipvalue.amounts import count as count
 from ipvalue.schema import InputError, IpvalueError
 
 LOG_SECONDS = 5.0

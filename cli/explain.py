@@ -10,13 +10,12 @@ import typer
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from ipvalue.amounts import money
 from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress
 from ipvalue.cli.flags import Scheduler, Workers
 from ipvalue.explain import Explanation, explain_into
-from ipvalue.report.terminal import money
 from ipvalue.report.waterfall import ENDS, Line, Moved, bar, groups, lines, of_whole, scale
 
-NAME = "explain"
 _NOISE = "noise"
 _LEAST_BAR, _LONGEST_LABEL, _SHORT_LABEL = 10, 28, 14
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 
 import pyarrow as pa
+
+_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 
 
 def arrow_in_the_common_heap() -> None:
@@ -24,6 +29,22 @@ def arrow_without_pandas() -> None:
     sys.meta_path.insert(0, finder)
     pa.array([0])  # the first conversion is when it looks
     finder.hides = False
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """While modules are loaded: nothing that comes is to go, so Python's collector need not look; and pydantic does not go through all that is
+    installed for plug-ins, of which it has none here."""
+    given = os.environ.get(_PLUGINS)
+    os.environ[_PLUGINS] = "__all__"
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        del os.environ[_PLUGINS]
+        if given is not None:
+            os.environ[_PLUGINS] = given
 
 
 def collect_nothing_loaded() -> None:

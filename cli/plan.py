@@ -15,8 +15,6 @@ from ipvalue.cli.flags import AsJson, Assumptions, Backend, GroupBy, KeepPaths, 
 from ipvalue.planning import Plan, plan
 from ipvalue.report.planned import plan_lines, sampled
 
-NAME = "plan"
-
 
 def command(
     source: Annotated[str, typer.Argument(metavar="PORTFOLIO|JOB", help="As for value, or a job file (.toml).", show_default=False)],

@@ -7,14 +7,12 @@ from typing import Annotated
 
 import typer
 
+from ipvalue.amounts import money
 from ipvalue.cli.common import comma_list, count, errors_as_sentences, out
 from ipvalue.cli.flags import AsJson, Assumptions, GroupBy, Market, Memory, Paths, Precision, Premise, Sampler, Seed, Tail
-from ipvalue.report.terminal import money
 from ipvalue.reverse import MOST, ReverseStress, reverse_stress
 from ipvalue.scenarios import as_toml
 from ipvalue.schema import InputError
-
-NAME = "reverse"
 
 
 def command(

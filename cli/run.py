@@ -9,7 +9,6 @@ import typer
 from ipvalue.cli.common import errors_as_sentences, log_line, progress, warn
 from ipvalue.overnight import run_job
 
-NAME = "run"
 SET_ASIDE = 3
 """Exit code of a job that is done, under `strict`, though not with every row."""
 

@@ -38,7 +38,6 @@ from ipvalue.scenario_run import ScenarioResult, open_scenarios, scenarios_into
 from ipvalue.scenarios import Scenario, as_toml, listing, load_scenarios, shipped
 from ipvalue.schema import InputError, did_you_mean
 
-NAME = "scenarios"
 MOST_SHOWN = 50
 """Scenarios printed beside the base: of more, those that are farthest from it."""
 

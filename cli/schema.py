@@ -9,8 +9,6 @@ import typer
 from ipvalue.cli.common import errors_as_sentences
 from ipvalue.schema import describe
 
-NAME = "schema"
-
 
 def command(
     table: Annotated[str, typer.Argument(help="portfolio, market, results or calibration.")] = "portfolio",

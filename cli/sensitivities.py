@@ -33,8 +33,6 @@ from ipvalue.execute import Outcome
 from ipvalue.report.sensitivities import swings_of, whole_by_driver
 from ipvalue.sensitivities import open_sensitivities, sensitivities_into
 
-NAME = "sensitivities"
-
 
 def command(
     portfolio: Annotated[str, typer.Argument(help="As for value.", show_default=False)],

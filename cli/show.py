@@ -11,15 +11,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from ipvalue.amounts import money
 from ipvalue.cli.common import count, errors_as_sentences, out
 from ipvalue.cli.scenarios import print_scenarios
 from ipvalue.report.scenarios import by_scenario
-from ipvalue.report.terminal import Bars, GroupView, Overview, bar, facts, group_view, money, overview, quantile_columns, rest
+from ipvalue.report.terminal import Bars, GroupView, Overview, bar, facts, group_view, overview, quantile_columns, rest
 from ipvalue.scenario_run import ScenarioResult, open_scenarios
 from ipvalue.store import Store, made_by
 from ipvalue.valuation import open_result
 
-NAME = "show"
 BAR_WIDTH = 40
 _TOP_MONEY = ("value", "mean", "q05", "q50", "q95")
 _HEADS = {"diversification": "diversi-\nfication"}

@@ -10,8 +10,6 @@ from ipvalue.cli.common import count, errors_as_sentences, out
 from ipvalue.cli.flags import Seed
 from ipvalue.synthesize import PROFILES, synthesize
 
-NAME = "synthesize"
-
 
 def command(
     out_file: Annotated[str, typer.Option("--out", help="File to write: .parquet or .arrow.", show_default=False)],

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ipvalue.amounts import money
 from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress, quantile_list, warn
 from ipvalue.cli.flags import (
     Assumptions,
@@ -26,10 +27,7 @@ from ipvalue.cli.flags import (
     Tail,
     Workers,
 )
-from ipvalue.report.terminal import money
 from ipvalue.valuation import open_result, value_into
-
-NAME = "value"
 
 
 def command(

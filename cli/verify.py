@@ -11,8 +11,6 @@ from ipvalue.evidence import JSON, PAGE, PERIODS, evidence
 from ipvalue.schema import InputError, RunError
 from ipvalue.verify import Verified, verify
 
-NAME = "verify"
-
 
 def command(
     directory: Annotated[str, typer.Argument(help="A results directory.", show_default=False)],

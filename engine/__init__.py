@@ -1,21 +1,13 @@
+# ruff: noqa: F405
 """ipvalue values intellectual property by the million: values, distributions, portfolio risk."""
 
-from ipvalue import calibrate, report
-from ipvalue.calibrate import Calibrated
-from ipvalue.cash_rule import CashRule, cash_rule
-from ipvalue.evidence import Evidence, evidence
-from ipvalue.execute import Outcome
-from ipvalue.explain import Explanation, explain
-from ipvalue.market import Market, load_market
-from ipvalue.overnight import run
-from ipvalue.planning import Plan, plan
-from ipvalue.reverse import ReverseStress, reverse_stress
-from ipvalue.scenario_run import ScenarioResult, open_scenarios, scenarios
-from ipvalue.schema import InputError, IpvalueError, RunError
-from ipvalue.sensitivities import SensitivityResult, open_sensitivities, sensitivities
-from ipvalue.synthesize import synthesize
-from ipvalue.valuation import Result, check, open_result, value
-from ipvalue.verify import Verified, verify
+import sys
+from typing import TYPE_CHECKING
+
+from ipvalue.package import Package
+
+if TYPE_CHECKING:
+    from ipvalue.public import *  # noqa: F403
 
 __all__ = [
     "Calibrated",
@@ -52,3 +44,5 @@ __all__ = [
     "value",
     "verify",
 ]
+
+sys.modules[__name__].__class__ = Package

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Any
 
-import dask
-
 from ipvalue.files import first_line
 from ipvalue.schema import RunError
 
@@ -29,6 +27,7 @@ def connected(scheduler: str, workers: int, common: Mapping[str, Any] | None = N
     `common` is what every worker and the scheduler of a cluster must share with the run (likeness.py); worker processes of this machine do.
     Raises RunError where a cluster cannot be reached, has no workers, or has some that are not fit.
     """
+    import dask
     from distributed import Client
 
     settings = {

@@ -1,4 +1,4 @@
-"""Spreading tasks with Dask: over threads of this process, over processes of this machine, or over a cluster."""
+"""Spreading tasks: over threads of this process, or with Dask over processes of this machine or a cluster; threads need not wait for it to load."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-import dask.threaded
 import pyarrow as pa
-from dask.callbacks import Callback
 
 from ipvalue.backend import clear_stop, kernel, request_stop
 from ipvalue.cluster import connected
@@ -109,7 +107,7 @@ def alone(work: Callable[[], R]) -> R:
 
 
 def _on_threads(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, workers: int, take: Callable[[R], None]) -> None:
-    waiting = deque(tasks)  # in their order, which Dask's own, by the text of the keys, is not
+    waiting = deque(tasks)
     done: deque[R] = deque()
     running = _Counter()
 
@@ -121,18 +119,22 @@ def _on_threads(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, wo
                 return
             done.append(function(task, shared))
 
-    def drain(*_: Any) -> None:
+    def drain() -> None:
         while done:
             take(done.popleft())
 
     clear_stop()
     cpus = pa.cpu_count()
     pa.set_cpu_count(1)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="ipvalue-task")
     try:
-        graph = {("task", i): (call,) for i in range(len(tasks))}
-        with Callback(posttask=drain):
-            dask.threaded.get(graph, list(graph), num_workers=workers)
-        drain()
+        at_work = {pool.submit(call) for _ in range(min(workers, len(tasks)))}
+        while at_work:
+            ended, at_work = wait(at_work, return_when=FIRST_COMPLETED)
+            drain()
+            for one in ended:
+                one.result()  # raises what the task did
+            at_work |= {pool.submit(call) for _ in range(min(len(ended), len(waiting)))}
     except BaseException as error:
         waiting.clear()  # first: a thread that is between two tasks would begin one as soon as the kernels may run again
         request_stop()
@@ -142,6 +144,7 @@ def _on_threads(function: Callable[[T, S], R], tasks: Sequence[T], shared: S, wo
             raise KeyboardInterrupt from None
         raise
     finally:
+        pool.shutdown(wait=False, cancel_futures=True)
         pa.set_cpu_count(cpus)
 
 

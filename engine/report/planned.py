@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ipvalue.amounts import count
 from ipvalue.memory import size
 from ipvalue.planning import Plan
-from ipvalue.report.terminal import count
 
 
 def plan_lines(plan: Plan) -> list[tuple[str, str, str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ipvalue.report.terminal import money, place_of_group
+from ipvalue.amounts import money
+from ipvalue.report.terminal import place_of_group
 from ipvalue.scenario_run import ScenarioResult
 from ipvalue.schema import InputError
 

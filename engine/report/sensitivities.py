@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ipvalue.report.terminal import money
+from ipvalue.amounts import money
 from ipvalue.schema import InputError
 from ipvalue.sensitivities import SensitivityResult
 

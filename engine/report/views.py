@@ -8,12 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from ipvalue.amounts import count, money
 from ipvalue.explain import Explanation
 from ipvalue.planning import Plan
 from ipvalue.report.planned import duration, plan_lines, sampled
 from ipvalue.report.scenarios import HEADS, by_scenario, farthest
 from ipvalue.report.table import Sheet, Table
-from ipvalue.report.terminal import count, facts, group_name, largest_groups, money, overview, quantile_columns
+from ipvalue.report.terminal import facts, group_name, largest_groups, overview, quantile_columns
 from ipvalue.report.waterfall import Line, groups, lines, of_whole
 from ipvalue.scenario_run import ScenarioResult
 from ipvalue.shown import view_of

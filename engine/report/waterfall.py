@@ -8,8 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from ipvalue.amounts import money
 from ipvalue.explain import Explanation
-from ipvalue.report.terminal import group_name, money, place_of_group
+from ipvalue.report.terminal import group_name, place_of_group
 from ipvalue.schema import InputError
 
 LABELS = {

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 import ipvalue as iv
 from ipvalue import cluster
-from ipvalue.report.terminal import money
+from ipvalue.amounts import money
 from ipvalue.report.waterfall import Line, Scale, bar, scale
 
 pytestmark = pytest.mark.usefixtures("here")

@@ -15,7 +15,8 @@ from commandline import ROW, row_with, run, table, value
 from fsspec.implementations.local import LocalFileSystem
 
 import ipvalue as iv
-from ipvalue.report.terminal import bar, group_view, money, overview
+from ipvalue.amounts import money
+from ipvalue.report.terminal import bar, group_view, overview
 
 pytestmark = pytest.mark.usefixtures("here")
 

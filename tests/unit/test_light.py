@@ -1,11 +1,16 @@
-"""A light start: a command does not load pandas for Arrow, and a user's own code still gets it; what is loaded is not gone through for garbage."""
+"""A light start: a command loads its own modules, not pandas for Arrow, which a user's own code still gets; what is loaded is not gone through for
+garbage."""
 
 from __future__ import annotations
 
+import gc
+import os
 import subprocess
 import sys
 
 import pytest
+
+from ipvalue.cli.light import loading
 
 pytest.importorskip("pandas")
 
@@ -30,3 +35,21 @@ def test_what_is_loaded_is_passed_over_and_what_comes_later_is_collected() -> No
     code = "import gc; from ipvalue.cli.light import collect_nothing_loaded; loaded = len(gc.get_objects()); collect_nothing_loaded(); "
     code += "left = len(gc.get_objects()); later = []; later.append(later); del later; print(left < loaded / 10, gc.collect() > 0)"
     assert _said(code) == "True True"
+
+
+def test_a_command_loads_no_other_and_no_dask() -> None:
+    code = "import sys; sys.argv = ['ipvalue', 'value', '--help']; from ipvalue.cli import main\ntry:\n    main()\nexcept SystemExit:\n    "
+    code += "print([name for name in ('dask', 'jinja2', 'ipvalue.cli.show', 'ipvalue.report', 'ipvalue.cli.value') if name in sys.modules])"
+    assert _said(code).splitlines()[-1] == "['ipvalue.cli.value']"
+
+
+@pytest.mark.parametrize("given", [None, "one,two"])
+def test_after_loading_all_is_as_it_was(monkeypatch: pytest.MonkeyPatch, given: str | None) -> None:
+    name = "PYDANTIC_DISABLE_PLUGINS"
+    if given is None:
+        monkeypatch.delenv(name, raising=False)
+    else:
+        monkeypatch.setenv(name, given)
+    with loading():
+        assert (gc.isenabled(), os.environ[name]) == (False, "__all__")
+    assert (gc.isenabled(), os.environ.get(name)) == (True, given)

@@ -13,8 +13,8 @@ from commandline import MARKET, ROW, table
 from rich.cells import cell_len
 
 import ipvalue as iv
+from ipvalue.amounts import money
 from ipvalue.report import views
-from ipvalue.report.terminal import money
 
 WORST = "<script>alert('x')</script>&\""
 

@@ -8,8 +8,8 @@ import numpy as np
 from bokeh.models import ColumnDataSource, Range1d
 from bokeh.plotting import figure
 
+from ipvalue.amounts import money
 from ipvalue.report.plots.style import INK, SKY, VERMILLION, Floats, frame, hover, unit_of, words
-from ipvalue.report.terminal import money
 from ipvalue.summary import quantile_name
 
 BINS = 60

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from bokeh.models import HoverTool
 from bokeh.plotting import figure
 
-from ipvalue.report.terminal import money
+from ipvalue.amounts import money
 
 Floats = npt.NDArray[np.float64]
 

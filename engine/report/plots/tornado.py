@@ -9,8 +9,8 @@ import pyarrow as pa
 from bokeh.models import ColumnDataSource, Span
 from bokeh.plotting import figure
 
+from ipvalue.amounts import money
 from ipvalue.report.plots.style import BLUE, INK, ORANGE, Floats, bars_frame, hover, legend_below, unit_of, words
-from ipvalue.report.terminal import money
 from ipvalue.schema import InputError
 
 _ENDS, _SLOPE = ("low", "high"), ("derivative", "bump")

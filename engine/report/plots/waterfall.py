@@ -8,8 +8,8 @@ import numpy as np
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
+from ipvalue.amounts import money
 from ipvalue.report.plots.style import BLUE, GREY, INK, VERMILLION, bars_frame, hover, unit_of
-from ipvalue.report.terminal import money
 from ipvalue.report.waterfall import ENDS, Line, scale
 
 ERRORS = 2.0

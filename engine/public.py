@@ -1,0 +1,35 @@
+"""The public names of ipvalue, loaded when the first of them is asked for (package.py)."""
+
+from ipvalue import calibrate as calibrate
+from ipvalue import report as report
+from ipvalue.calibrate import Calibrated as Calibrated
+from ipvalue.cash_rule import CashRule as CashRule
+from ipvalue.cash_rule import cash_rule as cash_rule
+from ipvalue.evidence import Evidence as Evidence
+from ipvalue.evidence import evidence as evidence
+from ipvalue.execute import Outcome as Outcome
+from ipvalue.explain import Explanation as Explanation
+from ipvalue.explain import explain as explain
+from ipvalue.market import Market as Market
+from ipvalue.market import load_market as load_market
+from ipvalue.overnight import run as run
+from ipvalue.planning import Plan as Plan
+from ipvalue.planning import plan as plan
+from ipvalue.reverse import ReverseStress as ReverseStress
+from ipvalue.reverse import reverse_stress as reverse_stress
+from ipvalue.scenario_run import ScenarioResult as ScenarioResult
+from ipvalue.scenario_run import open_scenarios as open_scenarios
+from ipvalue.scenario_run import scenarios as scenarios
+from ipvalue.schema import InputError as InputError
+from ipvalue.schema import IpvalueError as IpvalueError
+from ipvalue.schema import RunError as RunError
+from ipvalue.sensitivities import SensitivityResult as SensitivityResult
+from ipvalue.sensitivities import open_sensitivities as open_sensitivities
+from ipvalue.sensitivities import sensitivities as sensitivities
+from ipvalue.synthesize import synthesize as synthesize
+from ipvalue.valuation import Result as Result
+from ipvalue.valuation import check as check
+from ipvalue.valuation import open_result as open_result
+from ipvalue.valuation import value as value
+from ipvalue.verify import Verified as Verified
+from ipvalue.verify import verify as verify

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from ipvalue.columns import truth
-from ipvalue.intake import Unit, hash_ids, read_together
+from ipvalue.intake import Alike, Together, Unit, hash_ids, read_together
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Longs, Mask, Rows
 from ipvalue.schema import Rejects
@@ -28,18 +28,22 @@ _LEAVES = "(leaves)"
 
 def clean_rows(ranges: Sequence[Range], run: Run, quarantined: tuple[int, ...] = ()) -> Iterator[Clean]:
     """The clean rows of several ranges of one file, without the quarantined ones, which go to their rejects."""
-    for batch, row, rejects in read_together(ranges, run.duplicates, extra=run.extra, streams=run.streams):
-        yield (*without(quarantined, ranges[0][0].display, batch, row, rejects), rejects)
+    return _clean(read_together(ranges, run.extra, run.streams), run, quarantined)
+
+
+def _clean(some: Together, run: Run, quarantined: tuple[int, ...]) -> Iterator[Clean]:
+    for batch, row, rejects in some.clean(run.duplicates, run.extra):
+        yield (*without(quarantined, some.file, batch, row, rejects), rejects)
 
 
 def value_beside(
-    fresh: Sequence[Range], leaving: Sequence[Range], run: Run, old: Run, receipt: Receipt, quarantined: tuple[int, ...]
+    fresh: Sequence[Range], leaving: Sequence[Range], alike: Alike | None, run: Run, old: Run, receipt: Receipt, quarantined: tuple[int, ...]
 ) -> tuple[Longs, pa.Table]:
     """Values the rows of `fresh`, all of one file, into `receipt` and takes out those of `leaving`, which the same market and assumptions valued:
-    the numbers of the former, ascending, and their result rows."""
+    the numbers of the former, ascending, and their result rows. alike: the columns that the files of both have alike, if any."""
     both = run.appraiser.new_totals((*run.job.group_by, _LEAVES))
     numbers, parts = [np.zeros(0, np.int64)], []
-    for rows in _pieces(fresh, leaving, run, old, receipt, quarantined):
+    for rows in _pieces(fresh, leaving, alike, run, old, receipt, quarantined):
         assets, _ = run.appraiser.value(rows, both)
         leaves = truth(rows.batch[_LEAVES])
         once = run.appraiser.doubts(rows.only(leaves))
@@ -62,11 +66,15 @@ def value_beside(
     return row[order], table.take(pa.array(order))
 
 
-def _pieces(fresh: Sequence[Range], leaving: Sequence[Range], run: Run, old: Run, receipt: Receipt, quarantined: tuple[int, ...]) -> Iterator[Rows]:
+def _pieces(
+    fresh: Sequence[Range], leaving: Sequence[Range], alike: Alike | None, run: Run, old: Run, receipt: Receipt, quarantined: tuple[int, ...]
+) -> Iterator[Rows]:
     """Filled rows of both, those of one asset_id one after the other."""
     batches, numbers, rejects = [], [np.zeros(0, np.int64)], Rejects()
-    for leaves, clean in ((False, clean_rows(fresh, run, quarantined)), (True, clean_rows(leaving, old))):
-        for batch, row, problems in clean:
+    now = read_together(fresh, run.extra, run.streams)
+    before = read_together(leaving, old.extra, old.streams, (now, alike) if alike else None)
+    for leaves, some, of, deadly in ((False, now, run, quarantined), (True, before, old, ())):
+        for batch, row, problems in _clean(some, of, deadly):
             batches.append(batch.append_column(_LEAVES, pa.array(np.full(batch.num_rows, leaves))))
             numbers.append(row)
             if not leaves:

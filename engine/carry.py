@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from ipvalue.backend import kernels
 from ipvalue.beside import Range, clean_rows, value_beside
 from ipvalue.doubts import Doubts
-from ipvalue.intake import NOWHERE, Unit
+from ipvalue.intake import NOWHERE, Editions, Unit
 from ipvalue.quarantine import Stopped, deadly_rows, run_alone
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Longs, Mask, Rows
@@ -95,12 +95,14 @@ def _runs(numbers: Longs) -> Iterator[tuple[int, slice]]:
 
 @dataclass(frozen=True)
 class Renewal:
-    """What the tasks share: the run, the earlier run whose rows leave the sums, and its result. lasting: whether its doubts still hold."""
+    """What the tasks share: the run, the earlier run whose rows leave the sums, and its result. lasting: whether its doubts still hold; editions:
+    which files of their portfolios have columns alike."""
 
     run: Run
     old: Run
     earlier: Earlier
     lasting: bool
+    editions: Editions
 
     def release(self) -> None:
         """Lets go of what is open."""
@@ -202,7 +204,8 @@ def _renew(task: Renewed, renewal: Renewal) -> Receipt:
     receipt = Receipt(run.appraiser.new_totals(run.job.group_by))
     wanted = [(piece.unit, piece.fresh) for piece in task.pieces]
     if task.leaving:
-        rows, fresh = value_beside(wanted, task.leaving, run, renewal.old, receipt, task.quarantined)
+        alike = renewal.editions.get((task.leaving[0][0].path, task.pieces[0].unit.path))
+        rows, fresh = value_beside(wanted, task.leaving, alike, run, renewal.old, receipt, task.quarantined)
     else:
         rows, fresh = _value(wanted, run, receipt, task.quarantined)
     receipt.files[task.number] = list(_parts(task.pieces, rows, fresh, renewal))

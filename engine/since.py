@@ -77,7 +77,7 @@ def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
     store = Store(location)
     manifest = _manifest(inputs, store)
     old, totals = _opened(manifest, inputs, store, spool)
-    of_row, doubts = find_taken(inputs, old)
+    of_row, editions, doubts = find_taken(inputs, old)
     gone = old.gone(of_row)
     taken = int((of_row != NOWHERE).sum())
     known = {"result": store.place("").rstrip("/"), "fingerprint": manifest["fingerprint"]}
@@ -91,7 +91,7 @@ def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
         renewed, leaving = _side_by_side(renewed, leaving, _stand_ins(of_row, np.array([one.first for one in leaving], np.int64)))
     apart = _together((one.unit, one.rows, (one.unit, one.meant)) for one in leaving)
     tasks: list[Renewed | Gone] = [*renewed, *map(Gone, apart, count(len(inputs.tasks)))]
-    renewal = Renewal(inputs.run, old.run, old.earlier, old.lasting)
+    renewal = Renewal(inputs.run, old.run, old.earlier, old.lasting, editions)
     left = (old.portfolio.files[0].path,) if gone.any() else ()
     places = (inputs.first_file, store.place(MANIFEST), *left)
     terms = {SINCE: {**known, "carried": taken}}

@@ -12,7 +12,7 @@ from ipvalue.backend import kernels
 from ipvalue.carry import Earlier, doubts_of
 from ipvalue.doubts import EXAMPLES, Doubts
 from ipvalue.inputs import Inputs
-from ipvalue.intake import NOWHERE, Portfolio, Unit, duplicated, matched, no_duplicates, read
+from ipvalue.intake import NOWHERE, Editions, Portfolio, Unit, duplicated, matched, no_duplicates, read
 from ipvalue.rows import Longs, Mask
 from ipvalue.schema import PORTFOLIO, Rejects
 from ipvalue.spread import run
@@ -40,19 +40,21 @@ class Old:
         return gone
 
 
-def find_taken(inputs: Inputs, old: Old) -> tuple[Longs, Doubts]:
-    """(rows,) the earlier row that each row takes its result from, NOWHERE where it is to be valued; and what is doubtful about those taken over.
+def find_taken(inputs: Inputs, old: Old) -> tuple[Longs, Editions, Doubts]:
+    """(rows,) the earlier row that each row takes its result from, NOWHERE where it is to be valued; which files have columns alike; and what is
+    doubtful about the rows taken over.
 
     Where market and assumptions last, the doubts still count the rows of `old.gone`.
     """
     columns = {**PORTFOLIO, **{column.name: column for column in inputs.run.extra}}
-    of_row = matched(old.portfolio, inputs.portfolio, columns)
+    of_row, editions = matched(old.portfolio, inputs.portfolio, columns)
     stays = (of_row != NOWHERE) & ~duplicated(inputs.portfolio, inputs.run.duplicates)
     stays[stays] = old.place[of_row[stays]] != NOWHERE
     of_row = np.where(stays, of_row, NOWHERE)
     if old.lasting:
-        return of_row, _lasting_doubts(inputs, old, of_row)
-    return _compared(inputs, old, of_row)
+        return of_row, editions, _lasting_doubts(inputs, old, of_row)
+    same, doubts = _compared(inputs, old, of_row)
+    return same, editions, doubts
 
 
 # ------------------------------------------------------------------------------------------------ the same market and assumptions

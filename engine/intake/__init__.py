@@ -4,8 +4,8 @@ from ipvalue.intake.cell_keys import row_keys
 from ipvalue.intake.cells import Fault, convert
 from ipvalue.intake.hashes import hash_ids
 from ipvalue.intake.portfolio import Portfolio, SourceFile
-from ipvalue.intake.rows import read, read_together
-from ipvalue.intake.same_rows import NOWHERE, matched
+from ipvalue.intake.rows import Together, read, read_together
+from ipvalue.intake.same_rows import NOWHERE, Alike, Editions, matched
 from ipvalue.intake.sample import scattered_rows, scattered_units
 from ipvalue.intake.scan import Duplicates, Scan, duplicated, no_duplicates, scan
 from ipvalue.intake.shared import Streams
@@ -15,12 +15,15 @@ from ipvalue.intake.stored import BATCH_ROWS, Unit
 __all__ = [
     "BATCH_ROWS",
     "NOWHERE",
+    "Alike",
     "Duplicates",
+    "Editions",
     "Fault",
     "Portfolio",
     "Scan",
     "SourceFile",
     "Streams",
+    "Together",
     "Unit",
     "convert",
     "duplicated",

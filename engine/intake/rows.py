@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import pyarrow as pa
 from ipvalue.columns import given, packed
 from ipvalue.intake.cells import Fault, converted
 from ipvalue.intake.mends import meant
+from ipvalue.intake.same_rows import Alike
 from ipvalue.intake.scan import Duplicates
 from ipvalue.intake.shared import Streams
 from ipvalue.intake.stored import BATCH_ROWS, Unit, stored_batches
@@ -39,18 +41,43 @@ def read(
         yield _clean(batch, rows, unit.display, known, duplicates)
 
 
+@dataclass(frozen=True)
+class Together:
+    """Rows of several ranges of one file as they are stored, few of each, so that they are looked at together; their numbers within the file,
+    ascending. None of them: no table."""
+
+    file: str
+    table: pa.Table | None
+    rows: Rows
+
+    def clean(self, duplicates: Duplicates, extra: Sequence[Column] = ()) -> Iterator[tuple[pa.RecordBatch, Rows, Rejects]]:
+        """What `read` gives of them."""
+        known, at = {**PORTFOLIO, **{column.name: column for column in extra}}, 0
+        for batch in [] if self.table is None else self.table.combine_chunks().to_batches(BATCH_ROWS):
+            yield _clean(batch, self.rows[at : at + batch.num_rows], self.file, known, duplicates)
+            at += batch.num_rows
+
+
 def read_together(
-    ranges: Sequence[tuple[Unit, npt.NDArray[np.bool_]]], duplicates: Duplicates, extra: Sequence[Column] = (), streams: Streams | None = None
-) -> Iterator[tuple[pa.RecordBatch, Rows, Rejects]]:
-    """What `read` gives of those rows of several ranges of one file that are wanted: few of each, so that they are looked at together."""
-    known = {**PORTFOLIO, **{column.name: column for column in extra}}
-    found = [one for unit, wanted in ranges if wanted.any() for one in _raw(unit, list(known), streams, wanted)]
-    if not found:
-        return
-    rows, at = np.concatenate([numbers for _, numbers in found]), 0
-    for batch in pa.Table.from_batches([one for one, _ in found]).combine_chunks().to_batches(BATCH_ROWS):
-        yield _clean(batch, rows[at : at + batch.num_rows], ranges[0][0].display, known, duplicates)
-        at += batch.num_rows
+    ranges: Sequence[tuple[Unit, npt.NDArray[np.bool_]]],
+    extra: Sequence[Column] = (),
+    streams: Streams | None = None,
+    beside: tuple[Together, Alike] | None = None,
+) -> Together:
+    """Those rows of ranges of one file that are wanted. beside: rows of a later edition of the file, of which columns that are the same there are
+    taken, where all that are wanted are among them: they are not read a second time."""
+    ranges = [(unit, wanted) for unit, wanted in ranges if wanted.any()]
+    if not ranges:
+        return Together("", None, np.zeros(0, np.int64))
+    rows = np.concatenate([unit.first_row + np.flatnonzero(wanted) for unit, wanted in ranges])
+    names, taken = [*PORTFOLIO, *(column.name for column in extra)], None
+    if beside is not None and beside[0].table is not None and np.isin(rows, beside[0].rows).all():
+        later, alike = beside
+        names, taken = list(alike.other), later.table.select(alike.same).take(pa.array(np.searchsorted(later.rows, rows)))
+    table = pa.Table.from_batches([batch for unit, wanted in ranges for batch, _ in _raw(unit, names, streams, wanted)]) if names else pa.table({})
+    for name in taken.column_names if taken else ():
+        table = table.append_column(name, taken[name])
+    return Together(ranges[0][0].display, table, rows)
 
 
 def _raw(unit: Unit, names: list[str], streams: Streams | None, only: npt.NDArray[np.bool_] | None) -> Iterator[tuple[pa.RecordBatch, Rows]]:

@@ -32,20 +32,37 @@ _MOST_ROWS = 2**62
 NOWHERE = -1
 
 
-def matched(old: Portfolio, new: Portfolio, columns: Mapping[str, Column]) -> Longs:
-    """(rows of new,) for each row, counted through the portfolio, the row of `old` with the same cells in `columns`, NOWHERE where there is none.
+@dataclass(frozen=True)
+class Alike:
+    """What two Parquet files with as many rows hold of some columns: `same` those that are in both, in the same bytes; `other` those of either that
+    are not."""
+
+    same: tuple[str, ...]
+    other: tuple[str, ...]
+
+
+Editions = dict[tuple[str, str], Alike]
+"""By the paths of an old file and of the new one that belongs to it, where they have columns alike."""
+
+
+def matched(old: Portfolio, new: Portfolio, columns: Mapping[str, Column]) -> tuple[Longs, Editions]:
+    """(rows of new,) for each row, counted through the portfolio, the row of `old` with the same cells in `columns`, NOWHERE where there is none; and
+    which files have which of the columns alike.
 
     A row with a cell that cannot be read matches none; of rows whose asset_id is there twice, any.
     """
     found = np.full(new.rows, NOWHERE, np.int64)
-    moved, other = _Loose(), _Loose()
+    moved, other, editions = _Loose(), _Loose(), {}
     for before, after in _pairs(old, new):
         if before.file is not None and after.file is not None and before.file.sha256 == after.file.sha256:
             found[after.first : after.first + after.file.rows] = np.arange(before.first, before.first + before.file.rows)
         else:
-            _compare(before, after, columns, found, moved, other)
+            alike = None
+            if before.file is not None and after.file is not None and (alike := _alike_columns(before.file, after.file, list(columns))):
+                editions[before.file.path, after.file.path] = alike
+            _compare(before, after, alike, columns, found, moved, other)
     _find_moved(moved, other, found)
-    return found
+    return found, editions
 
 
 @dataclass(frozen=True)
@@ -118,16 +135,12 @@ class _Cells:
         return array
 
 
-def _compare(before: _Place, after: _Place, columns: Mapping[str, Column], found: Longs, moved: _Loose, other: _Loose) -> None:
+def _compare(before: _Place, after: _Place, alike: Alike | None, columns: Mapping[str, Column], found: Longs, moved: _Loose, other: _Loose) -> None:
     """Notes in `found` the rows that stand at the same place of both files; those that may stand elsewhere go to `moved` and `other`."""
-    names = list(columns)
-    if before.file is not None and after.file is not None:
-        equal = _equal_columns(before.file, after.file, names)
-        if equal.issuperset(names):
-            found[after.first : after.first + after.file.rows] = np.arange(before.first, before.first + before.file.rows)
-            return
-        if _ID in equal:
-            names = [name for name in names if name not in equal]
+    if alike is not None and before.file is not None and not alike.other:
+        found[after.first : after.first + before.file.rows] = np.arange(before.first, before.first + before.file.rows)
+        return
+    names = list(alike.other) if alike is not None and _ID in alike.same else list(columns)
     row, place = before.first, after.first
     for one, two in _in_step(_read(before, names), _read(after, names)):
         theirs, ours = (None if batch is None else _Cells(batch, columns) for batch in (one, two))
@@ -219,21 +232,22 @@ def _find_moved(moved: _Loose, other: _Loose, found: Longs) -> None:
         at[waiting] += 1
 
 
-def _equal_columns(old: SourceFile, new: SourceFile, names: Sequence[str]) -> set[str]:
-    """Columns that two Parquet files hold in the same bytes, row group by row group, so that they need not be decoded to be compared."""
+def _alike_columns(old: SourceFile, new: SourceFile, names: Sequence[str]) -> Alike | None:
+    """Which columns two files hold in the same bytes, row group by row group, so that they need not be decoded to be compared; None where they are no
+    Parquet files, or of other row groups."""
     if old.format != "parquet" or new.format != "parquet" or old.group_rows != new.group_rows:
-        return set()
+        return None
     with reading(new.display), open_binary(old.path) as before, open_binary(new.path) as after:
         one, two = pq.ParquetFile(before), pq.ParquetFile(after)
         leaves = {leaf.path: place for place, leaf in enumerate(_leaves(two))}
-        equal = {name: one.schema_arrow.field(name).equals(two.schema_arrow.field(name)) for name in names if _in_both(name, one, two)}
+        held = [name for name in names if name in one.schema_arrow.names or name in two.schema_arrow.names]
+        equal = {name: _in_both(name, one, two) and one.schema_arrow.field(name).equals(two.schema_arrow.field(name)) for name in held}
         for place, leaf in enumerate(_leaves(one)):
             name = leaf.path.partition(".")[0]
             if equal.get(name):
                 there = leaves.get(leaf.path)
                 equal[name] = there is not None and leaf.equals(two.schema.column(there)) and _same_bytes(one, before, place, two, after, there)
-        both_lack = {name for name in names if name not in one.schema_arrow.names and name not in two.schema_arrow.names}
-        return {name for name, is_equal in equal.items() if is_equal} | both_lack
+    return Alike(tuple(name for name in held if equal[name]), tuple(name for name in held if not equal[name]))
 
 
 def _leaves(file: pq.ParquetFile) -> list[pq.ColumnSchema]:

@@ -54,7 +54,8 @@ def written(rows: list[Row], folder: Path, files: int = 1, **how: Any) -> Path:
 
 
 def found(old: Path, new: Path, spool: Path) -> list[int]:
-    return matched(open_portfolio(old, spool), open_portfolio(new, spool), PORTFOLIO).tolist()
+    rows, _ = matched(open_portfolio(old, spool), open_portfolio(new, spool), PORTFOLIO)
+    return rows.tolist()
 
 
 def expected(old: list[Row], new: list[Row]) -> list[int]:

@@ -58,12 +58,14 @@ class Doubts:
         self._first: dict[str, list[tuple[str, int, str]]] = {}
 
     def add(self, sentence: str, rows: Rows, doubtful: Mask) -> None:
-        """Take in the rows of `doubtful` (a,)."""
+        """Take in the rows of `doubtful` (a,), in whatever order they stand."""
         where = np.flatnonzero(doubtful)
-        if len(where):
-            names = rows.batch["asset_id"].take(pa.array(where[:EXAMPLES])).to_pylist()
-            first = [(rows.file, int(rows.row[i]), name) for i, name in zip(where, names, strict=False)]
-            self._take(sentence, len(where), first)
+        if count := len(where):
+            if count > EXAMPLES:
+                where = where[np.argpartition(rows.row[where], EXAMPLES)[:EXAMPLES]]
+            names = rows.batch["asset_id"].take(pa.array(where)).to_pylist()
+            first = [(rows.file, int(rows.row[i]), name) for i, name in zip(where, names, strict=True)]
+            self._take(sentence, count, first)
 
     def __iadd__(self, other: Doubts) -> Doubts:
         for sentence, count in other._counts.items():

@@ -44,16 +44,16 @@ def read(
 @dataclass(frozen=True)
 class Together:
     """Rows of several ranges of one file as they are stored, few of each, so that they are looked at together; their numbers within the file,
-    ascending. None of them: no table."""
+    ascending."""
 
     file: str
-    table: pa.Table | None
+    table: pa.Table
     rows: Rows
 
     def clean(self, duplicates: Duplicates, extra: Sequence[Column] = ()) -> Iterator[tuple[pa.RecordBatch, Rows, Rejects]]:
         """What `read` gives of them."""
         known, at = {**PORTFOLIO, **{column.name: column for column in extra}}, 0
-        for batch in [] if self.table is None else self.table.combine_chunks().to_batches(BATCH_ROWS):
+        for batch in self.table.combine_chunks().to_batches(BATCH_ROWS):
             yield _clean(batch, self.rows[at : at + batch.num_rows], self.file, known, duplicates)
             at += batch.num_rows
 
@@ -68,14 +68,16 @@ def read_together(
     taken, where all that are wanted are among them: they are not read a second time."""
     ranges = [(unit, wanted) for unit, wanted in ranges if wanted.any()]
     if not ranges:
-        return Together("", None, np.zeros(0, np.int64))
+        return Together("", pa.table({}), np.zeros(0, np.int64))
     rows = np.concatenate([unit.first_row + np.flatnonzero(wanted) for unit, wanted in ranges])
-    names, taken = [*PORTFOLIO, *(column.name for column in extra)], None
-    if beside is not None and beside[0].table is not None and np.isin(rows, beside[0].rows).all():
+    names, taken = [*PORTFOLIO, *(column.name for column in extra)], pa.table({})
+    if beside is not None and np.isin(rows, beside[0].rows).all():
         later, alike = beside
         names, taken = list(alike.other), later.table.select(alike.same).take(pa.array(np.searchsorted(later.rows, rows)))
-    table = pa.Table.from_batches([batch for unit, wanted in ranges for batch, _ in _raw(unit, names, streams, wanted)]) if names else pa.table({})
-    for name in taken.column_names if taken else ():
+    if not names:
+        return Together(ranges[0][0].display, taken, rows)
+    table = pa.Table.from_batches([batch for unit, wanted in ranges for batch, _ in _raw(unit, names, streams, wanted)])
+    for name in taken.column_names:
         table = table.append_column(name, taken[name])
     return Together(ranges[0][0].display, table, rows)
 

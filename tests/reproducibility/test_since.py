@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import random
 import tempfile
 from collections.abc import Callable
@@ -141,8 +142,31 @@ def flip_signs(rows: Rows, _: random.Random) -> Rows:
     return rows
 
 
+def blank(rows: Rows, _: random.Random) -> Rows:
+    """Cells that are blank now, given now, or no numbers."""
+    for place, row in enumerate(rows[::8]):
+        row["tax_rate"] = (None if row["tax_rate"] is not None else 0.2, math.nan)[place % 4 == 3]
+    return rows
+
+
 EDITS: dict[str, Callable[[Rows, random.Random], Rows]] = {
-    edit.__name__: edit for edit in (revise, regroup, remove, add, shuffle, repeat, spoil, flip_signs)
+    edit.__name__: edit for edit in (revise, regroup, remove, add, shuffle, repeat, spoil, flip_signs, blank)
+}
+
+# ------------------------------------------------------------------------------------------------ edits of the file
+
+
+def as_categories(table: pa.Table) -> pa.Table:
+    for place, field in enumerate(table.schema):
+        if field.name in ("sector", "right_type"):
+            table = table.set_column(place, field.name, table[field.name].dictionary_encode())
+    return table
+
+
+FILES: dict[str, Callable[[pa.Table], pa.Table]] = {
+    "texts as categories": as_categories,
+    "columns in another order": lambda table: table.select(table.column_names[::-1]),
+    "a column that nothing follows from": lambda table: table.append_column("remark", pa.array(["none"] * len(table))),
 }
 
 # ------------------------------------------------------------------------------------------------ edits of the market and the assumptions
@@ -176,6 +200,17 @@ BOOKS: dict[str, Callable[[str], str]] = {
 def test_other_rows(name: str, tmp_path: Path) -> None:
     old = Edition(tmp_path, "before", rows_of(), portfolios.MARKET, portfolios.ASSUMPTIONS)
     new = Edition(tmp_path, "after", EDITS[name](rows_of(), random.Random(3)), portfolios.MARKET, portfolios.ASSUMPTIONS)
+    assert same_as_everything(old, new, tmp_path) > ROWS // 2
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("of_both", [False, True])
+def test_other_rows_in_a_file_of_another_form(name: str, of_both: bool, tmp_path: Path) -> None:
+    old = Edition(tmp_path, "before", rows_of(), portfolios.MARKET, portfolios.ASSUMPTIONS)
+    new = Edition(tmp_path, "after", revise(rows_of(), random.Random(3)), portfolios.MARKET, portfolios.ASSUMPTIONS)
+    for edition in (old, new)[not of_both :]:
+        path = edition.portfolio / "0.parquet"
+        pq.write_table(FILES[name](pq.ParquetFile(path).read()), path, row_group_size=100 if of_both else None)
     assert same_as_everything(old, new, tmp_path) > ROWS // 2
 
 

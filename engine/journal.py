@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
+
 from ipvalue.fingerprint import Terms, differences, fingerprint
 from ipvalue.intake import Portfolio
 from ipvalue.receipt import Receipt
 from ipvalue.schema import InputError, RunError
 from ipvalue.storage import Written, uninterrupted
-from ipvalue.store import Store
+from ipvalue.store import LostRecord, Store
 
 _log = logging.getLogger("ipvalue")
 
@@ -29,11 +31,12 @@ BYTES_A_SECOND = 2e8
 
 class Journal:
     """The journal of one run in its store. `done` is what all tasks gave back so far, `kept` how many parts of it the file holds; `started` and
-    `seconds` are those of all sessions together, and `sessions` says how many there were.
+    `seconds` are those of all sessions together, and `sessions` says how many there were; `lost` what was there and could not be gone on with.
     """
 
     def __init__(self, store: Store, terms: Terms, done: Receipt, portfolios: Sequence[Portfolio], anew: bool = False) -> None:
-        """Begins a journal, or goes on with the one that is there, unless `anew`: then `done` takes over what it holds.
+        """Begins a journal, or goes on with the one that is there, unless `anew`: then `done` takes over what it holds. From a damaged one nothing
+        can be gone on, so what is there is removed, which is said.
 
         Raises InputError where it is another run's, with what differs.
         """
@@ -41,23 +44,32 @@ class Journal:
         self.done = done
         self.kept = 0
         self.started, self._before, self.sessions = datetime.now(UTC), 0.0, 1
+        self.lost: list[str] = []
         self._portfolios = portfolios
         self._terms = json.dumps({**terms, "fingerprint": fingerprint(terms)})
         self._clock = time.perf_counter()
         self._damaged: set[int] = set()
         self._torn = False
         self._spent, self._cost, self._bytes = 0.0, 0.0, 0
-        if store.found == "unfinished" and not anew:
-            self._go_on(terms)
+        if store.found == "unfinished":
+            try:
+                written, record = store.read_journal()
+            except LostRecord as error:
+                _log.warning("%s: the run begins again, and makes all of its parts", error)
+                self.lost.append(str(error))
+                store.clear()
+            else:
+                if not anew:
+                    self._go_on(terms, written, record)
         self.write()
 
-    def _go_on(self, terms: Terms) -> None:
-        written, record = self.store.read_journal()
+    def _go_on(self, terms: Terms, written: str, record: pa.RecordBatch) -> None:
         before = json.loads(written)
         refuse_others(before, terms, self.store.location)
         _refuse_mixture(before.get(SINCE), terms.get(SINCE), self.store.location)
         more = self.done.restore(record)
         self.started, self._before, self.sessions = datetime.fromisoformat(more["started"]), more["seconds"], more["sessions"] + 1
+        self.lost = more.get("lost", [])
         self._damaged = {number for number, files in self.done.files.items() if not all(map(self.store.holds, files))}
         again = f", of which {len(self._damaged):,} are damaged and made again" if self._damaged else ""
         _log.info("going on with the run in %s: %s parts are there%s", self.store.location, f"{len(self.done.files):,}", again)
@@ -102,7 +114,7 @@ class Journal:
             return
         for portfolio in self._portfolios:
             portfolio.check()
-        more = {"started": self.started.isoformat(), "seconds": self.seconds, "sessions": self.sessions}
+        more = {"started": self.started.isoformat(), "seconds": self.seconds, "sessions": self.sessions, "lost": self.lost}
         self.store.write_journal(self._terms, self.done.record(more))
         self.kept, self._bytes = len(self.done.files) - len(self._damaged), self.done.bytes
         self._cost = time.perf_counter() - begun

@@ -120,7 +120,12 @@ def manifest_of(inputs: Inputs, terms: dict[str, Any], journal: Journal, files: 
         "files": [asdict(one) for one in files],
         "warnings": list(warnings_of(inputs, done)),
         "doubts": done.doubts.counted(),
-        "time": {"started": journal.started.isoformat(), "seconds": round(journal.seconds, 3), "sessions": journal.sessions},
+        "time": {
+            "started": journal.started.isoformat(),
+            "seconds": round(journal.seconds, 3),
+            "sessions": journal.sessions,
+            **({"lost": journal.lost} if journal.lost else {}),
+        },
         "machine": {
             "host": platform.node(),
             "system": platform.platform(),

@@ -21,7 +21,7 @@ from ipvalue.manifest import terms_of
 from ipvalue.options import Groups, Numbers
 from ipvalue.schema import InputError, IpvalueError
 from ipvalue.since import fault_of, work_beside
-from ipvalue.store import Store, made_by
+from ipvalue.store import LostRecord, Store, made_by
 from ipvalue.valuation import Result, job_and_rule, open_result
 from ipvalue.work import Work, whole_work
 
@@ -82,8 +82,7 @@ def _beside_the_latest(inputs: Inputs, store: Store, value: Callable[..., Outcom
     """Values beside the latest result that rows can be taken over from, or all of them where there is none: the night's run is to be there in the
     morning. What is found at fault with an earlier result, even when the run is half done, is warned of and recorded."""
     passed: list[dict[str, str]] = []
-    if store.found == "unfinished":  # it goes on as it was begun
-        begun = json.loads(store.read_journal()[0])
+    if begun := _unfinished(store):  # it goes on as it was begun
         passed += begun.get(PASSED_OVER, ())
         places = [begun[SINCE]["result"]] if SINCE in begun else []
     else:
@@ -101,6 +100,15 @@ def _beside_the_latest(inputs: Inputs, store: Store, value: Callable[..., Outcom
         instead = f"nothing is taken over from {place}, and {others[0]} is tried" if others else "nothing is taken over, all rows are valued"
         _log.warning("%s: %s", instead, reason.replace("\n ", ";"))
     return value(work_of=_telling(whole_work, passed, bool(places)))
+
+
+def _unfinished(store: Store) -> Mapping[str, Any] | None:
+    """How the run that is there was begun, None where there is none or nobody can say."""
+    try:
+        found: Mapping[str, Any] | None = json.loads(store.read_journal()[0]) if store.found == "unfinished" else None
+    except LostRecord:
+        return None
+    return found
 
 
 def _telling(work_of: Callable[[Inputs], Work], passed: list[dict[str, str]], anew: bool) -> Callable[[Inputs], Work]:

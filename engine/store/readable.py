@@ -30,6 +30,10 @@ def made_by(manifest: Mapping[str, Any]) -> str:
     return str(manifest.get("command", "value"))
 
 
+class LostRecord(InputError):
+    """A journal that is not what was written."""
+
+
 class Readable(Place):
     """What is read of a results directory."""
 
@@ -98,13 +102,13 @@ class Readable(Place):
         return None
 
     def read_journal(self) -> tuple[str, pa.RecordBatch]:
-        """The terms and the record that were written last. Raises InputError where they are not what was written."""
+        """The terms and the record that were written last. Raises LostRecord where they are not what was written, InputError where they cannot be
+        read."""
         with reading(f"{self.location}/{JOURNAL}"):
             content = memoryview(self.fs.cat_file(self._path(JOURNAL)))
         end = max(len(content) - len(LAYOUT) - 2 * hashlib.sha256().digest_size, 0)
         if content[end:] != LAYOUT + hashlib.sha256(content[:end]).hexdigest().encode():
-            reason = "is damaged, cut short or another version's, so there is nothing to go on from"
-            raise InputError(f"{self.location}/{JOURNAL}: {reason}: give --overwrite without --resume to start again, or name another --out")
+            raise LostRecord(f"{self.location}/{JOURNAL}: is damaged, cut short or another version's, so there is nothing to go on from")
         opened = pa.ipc.open_stream(pa.py_buffer(content[:end]))
         return opened.schema.metadata[b"terms"].decode(), opened.read_next_batch()
 

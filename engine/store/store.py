@@ -205,6 +205,12 @@ class Store(Readable, Writable):
         sync(final)
         remove_ours(self.fs, self.root, keep=new)
 
+    def clear(self) -> None:
+        """Removes what an unfinished run left, which cannot be gone on with; one that is to replace a result stays."""
+        with writing(self.location):
+            tops = {path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(self._base, detail=False)}
+            remove_ours(self.fs, self._base, keep=[name for name in tops if name.startswith(".new-")])
+
     def discard(self) -> None:
         """Takes back an unfinished run: removes its files, as far as they can be reached. An earlier result stays."""
         with suppress(*file_errors()):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,23 +53,56 @@ def test_a_damaged_file_of_a_result_is_made_again(name: str, damage: Callable[[s
     assert essence("out") == essence("undisturbed")
 
 
-@pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.9, 0.99])
-def test_a_damaged_journal_is_said(place: float) -> None:
+LOST = "out/.journal: is damaged, cut short or another version's, so there is nothing to go on from"
+
+
+def lost(directory: str = "out") -> list[str]:
+    """What the manifest says could not be gone on with."""
+    found: list[str] = json.loads(Path(directory, "manifest.json").read_text())["time"].get("lost", [])
+    return found
+
+
+@pytest.mark.parametrize("damage", [*(partial(flip, place=place) for place in (0.0, 0.3, 0.6, 0.9, 0.99)), cut, partial(os.truncate, length=0)])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_with_a_damaged_journal_the_run_begins_again(damage: Callable[[str], None], overwrite: bool, caplog: pytest.LogCaptureFixture) -> None:
     stopped()
-    flip("out/.journal", place)
-    sentence = "out/.journal: is damaged, cut short or another version's, so there is nothing to go on from"
-    with pytest.raises(InputError, match=f"^{sentence}: give --overwrite without --resume to start again, or name another --out$"):
+    damage("out/.journal")
+    Path("out/assets/part-00077.parquet").write_bytes(b"of a run with more parts")
+    value(resume=True, overwrite=overwrite)
+    assert overwrite or f"{LOST}: the run begins again, and makes all of its parts" in caplog.text
+    assert essence("out") == essence("undisturbed")
+    assert lost() == ([] if overwrite else [LOST])
+
+
+def test_a_run_that_began_again_and_is_stopped_goes_on_and_says_so_still(caplog: pytest.LogCaptureFixture) -> None:
+    stopped()
+    flip("out/.journal")
+    stopped(resume=True)
+    with caplog.at_level(logging.INFO, "ipvalue"):
         value(resume=True)
+    assert "going on with the run in out: 4 parts are there" in caplog.text
+    assert essence("out") == essence("undisturbed")
+    assert lost() == [LOST]
+
+
+def test_a_damaged_journal_of_a_run_that_was_to_replace_a_result() -> None:
+    value(seed=2)
+    before = essence("out")
+    stopped(overwrite=True)
+    (journal,) = Path("out").glob(".new-*/.journal")
+    flip(journal)
+    assert {name: content for name, content in essence("out").items() if not name.startswith(".new-")} == before
     value(overwrite=True, resume=True)
     assert essence("out") == essence("undisturbed")
+    assert lost() == [LOST]
 
 
-def test_a_journal_that_is_cut_short_is_said() -> None:
+def test_without_resume_a_damaged_journal_is_a_run_that_was_stopped() -> None:
     stopped()
-    for size in (100, 0):
-        os.truncate("out/.journal", size)
-        with pytest.raises(InputError, match="is damaged, cut short or another version's"):
-            value(resume=True)
+    flip("out/.journal")
+    with pytest.raises(InputError, match="holds a run that was stopped: give --resume to go on with it"):
+        value()
+    assert Path("out/assets/part-00000.parquet").exists()
 
 
 def test_a_damaged_manifest_is_said() -> None:

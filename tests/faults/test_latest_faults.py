@@ -205,6 +205,23 @@ def test_damage_that_comes_while_the_run_is_stopped(name: str, earlier: Path) ->
     fell_back(directory, earlier, reason)
 
 
+@pytest.mark.parametrize("fault", [False, True])
+def test_a_job_whose_journal_is_damaged_begins_again(fault: bool, earlier: Path) -> None:
+    """Beside the earlier result, where that is still whole."""
+    directory = stopped_after(2)
+    journal = directory / ".journal"
+    journal.write_bytes(journal.read_bytes()[:-1])
+    if fault:
+        (earlier / "totals.arrow").unlink()
+    ran = run("run", night("two"))
+    assert done(ran) == directory
+    said = f"{journal}: is damaged, cut short or another version's, so there is nothing to go on from"
+    assert f"{said}: the run begins again, and makes all of its parts" in ran.err
+    assert manifest(directory)["time"]["lost"] == [said]
+    assert ("since" in manifest(directory)) is not fault
+    assert files(directory) == files(done(run("run", night("two", "whole", since=""))))
+
+
 def test_a_run_that_fell_back_and_is_stopped_goes_on_as_it_then_was(earlier: Path) -> None:
     """Whatever became of the earlier result meanwhile."""
     directory = stopped_after(2)

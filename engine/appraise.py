@@ -100,7 +100,7 @@ class Appraiser:
             first = self.valued(compiled, self.sampling, group, totals, self.keep_paths)
             figures, of_methods = refined(first, compiled, self.sampling, self.valued)
         assets = describe_assets(rows, figures, of_methods, self.sampling)
-        reject_unusable(rows, figures)
+        reject_unusable(rows, figures.status)
         rows.settle()
         add_to_totals(totals, group, first[0], figures)
         return assets, None if figures.values is None else figures.values[figures.status == 0]

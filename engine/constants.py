@@ -22,6 +22,11 @@ PURPOSE_PATH = 1
 PURPOSE_LEVEL = 2
 PURPOSE_FACTOR = 3
 
+# What is drawn of each path, a bit of `redrawn` each; what is drawn anew takes its words from the purpose that is so much higher. numerics.md §18.
+STREAM_SURVIVAL, STREAM_RIVAL, STREAM_LEVEL, STREAM_ROYALTY, STREAM_SHOCKS, STREAM_FACTOR = range(6)
+STREAMS = 6
+PURPOSE_ANEW = 8
+
 # ARS-5: Weyl increments of its round keys, low and high 64 bits. Salmon et al. (2011), Random123.
 ARS_WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 ARS_ROUNDS = 5

@@ -10,6 +10,9 @@ from ipvalue.evidence import evidence as evidence
 from ipvalue.execute import Outcome as Outcome
 from ipvalue.explain import Explanation as Explanation
 from ipvalue.explain import explain as explain
+from ipvalue.indices import IndexResult as IndexResult
+from ipvalue.indices import indices as indices
+from ipvalue.indices import open_indices as open_indices
 from ipvalue.market import Market as Market
 from ipvalue.market import load_market as load_market
 from ipvalue.overnight import run as run

@@ -172,7 +172,7 @@ def _usable(versions: list[Version], valued: list[Valued], groups: Any, names: S
     good = np.logical_and.reduce([one.figures.status == 0 for one in valued])
     base = versions[0].rows
     for name, version, one in zip(names, versions, valued, strict=True):
-        reject_unusable(version.rows, one.figures)
+        reject_unusable(version.rows, one.figures.status)
         if version.rows.rejects is not base.rejects:
             base.rejects.merge(version.rows.rejects.under(f"scenario {name!r}"))
     return [one.only(good) for one in versions], [one.only(good) for one in valued], groups[:, good]

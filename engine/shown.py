@@ -42,6 +42,13 @@ class ExplanationPlots(Protocol):
         """The steps from the old value to the new, of the whole or of one group by its name."""
 
 
+class IndexPlots(Protocol):
+    """A chart of indices, a figure of Bokeh's."""
+
+    def indices(self, asset: str) -> Any:
+        """How much of the variance of one right's value each of its uncertain inputs brings, with intervals of 95 %."""
+
+
 @singledispatch
 def view_of(shown: object) -> View:
     """How an object is shown."""

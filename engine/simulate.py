@@ -58,7 +58,7 @@ class Tolerance:
 @dataclass(frozen=True)
 class Sampling:
     """How paths are drawn and described; `paths` of every asset where there is no tolerance. threads: among which a task shares an asset's paths
-    where they are very many, whatever the bits."""
+    where they are very many, whatever the bits. redrawn: bits 1 << constants.STREAM_* of what is drawn anew (docs/numerics.md §18)."""
 
     paths: int
     seed: int
@@ -69,6 +69,7 @@ class Sampling:
     sampler: Sampler = "random"
     tolerance: Tolerance | None = None
     threads: int = 1
+    redrawn: int = 0
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def simulate(
         single=single,
         quantiles=quantiles,
         tail=sampling.tail,
+        redrawn=sampling.redrawn,
         **more,
     )
     differences = np.zeros((len(beyond), 2)) if paired else None

@@ -54,10 +54,10 @@ def asset_schema(quantiles: Sequence[float]) -> pa.Schema:
     return pa.schema([*texts, *((name, pa.float64()) for name in numbers), ("paths", pa.int64()), *lists, ("filled", pa.string())])
 
 
-def reject_unusable(rows: Rows, figures: Figures) -> None:
-    """Moves the rows whose path values cannot be described or summed to the rejects (docs/numerics.md §8)."""
+def reject_unusable(rows: Rows, status: npt.NDArray[np.int8]) -> None:
+    """Moves the rows whose path values cannot be described or summed, which have a status (a,) other than 0, to the rejects (docs/numerics.md §8)."""
     rows.reject(
-        figures.status != 0,
+        status != 0,
         "revenue",
         f"path values are finite and below {MONEY_LIMIT:.3g}",
         f"some path values are not numbers or reach {MONEY_LIMIT:.3g}, more than a sum can hold: volatility, growth or revenue is too large",

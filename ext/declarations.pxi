@@ -78,6 +78,7 @@ cdef extern from "simulate.h":
     ctypedef struct simulation:
         int64_t assets, paths, first
         uint64_t seed
+        uint32_t redrawn
         const sobol_points *sobol
         const int64_t *offset
         const double *w

@@ -28,7 +28,7 @@ static void FN(draw_factors)(const simulation *job, const FN(source) *source, co
     if (!f->count) return;
     for (int64_t i = 0; i < n; i += OF(LANES))
         for (int64_t j = 0; j <= f->used[f->count - 1]; j++) {
-            const OF(words) base = FN(at_path)(source, FN(counters)(source, PURPOSE_FACTOR, job->factor_hash[j]), (uint32_t)(path + i));
+            const OF(words) base = FN(at_path)(source, FN(counters)(source, PURPOSE_FACTOR, job->factor_hash[j]), (uint32_t)(path + i)) ^ source->anew[STREAM_FACTOR];
             if (job->sobol) {
                 const FN(feed) feed = {f->shift, j, job->factors, 0};
                 const uint32_t point = (uint32_t)((path + i) / REPLICATES);

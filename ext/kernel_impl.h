@@ -56,7 +56,7 @@ static int64_t FN(batch_from)(const simulation *job, int64_t most, int64_t first
 
 static int FN(run)(const simulation *job) {
     FN(space) s = {0};
-    const FN(source) source = FN(make_source)(job->seed);
+    const FN(source) source = FN(make_source)(job->seed, job->redrawn);
     FN(bridge) bridge;
     FN(make_bridge)(job->sobol, &bridge);
     int result = FN(allocate)(job, &s);

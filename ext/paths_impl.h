@@ -7,6 +7,7 @@ typedef struct {
     OF(words) start;      /* key[0] in every lane's counter */
     OF(words) one, place; /* 1 in the counters' words 0; all bits of their words 1 */
     OF(words) lane;       /* the path's part of the counters of LANES paths from 0 */
+    OF(words) anew[STREAMS]; /* what a stream that is drawn anew adds to its counters; 0 where it is not */
 } FN(source);
 
 /* One period of an asset, rounded to REAL once. */
@@ -58,10 +59,11 @@ INLINE void FN(start)(const FN(asset) *asset, const FN(source) *source, OF(words
     const OF(words) base = FN(at_path)(source, counters, path), two = source->one + source->one;
     if (asset->has_level) {
         OF(reals) first, second;
-        OF(normals)(OF(ars)(base, source->key), OF(ars)(base ^ source->one, source->key), &first, &second);
+        const OF(words) level = base ^ source->anew[STREAM_LEVEL];
+        OF(normals)(OF(ars)(level, source->key), OF(ars)(level ^ source->one, source->key), &first, &second);
         *x = OF(fmas)(OF(all)(asset->level), first, OF(all)(asset->half_level));
     }
-    if (asset->has_royalty) *royalty = FN(royalty_of)(asset, OF(ars)(base ^ two, source->key));
+    if (asset->has_royalty) *royalty = FN(royalty_of)(asset, OF(ars)(base ^ source->anew[STREAM_ROYALTY] ^ two, source->key));
 }
 
 /* GROUP paths on their way, in vectors that stay in registers. */
@@ -180,7 +182,8 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
         const uint32_t first = path + (uint32_t)(u * OF(LANES));
         p.x[u] = p.value[u] = OF(all)((REAL)0);
         p.royalty[u] = OF(all)((REAL)1);
-        p.base[u] = FN(at_path)(source, counters[0], first);
+        const OF(words) base = FN(at_path)(source, counters[0], first);
+        p.base[u] = base ^ source->anew[STREAM_SHOCKS];
         p.live[u] = OF(lanes)(FN(valid_lanes)(&p, u));
         if (sobol) {
             p.given[u] = p.control[u] = OF(all)((REAL)0);
@@ -194,8 +197,8 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
             continue;
         }
         if (general) FN(start)(asset, source, counters[1], first, &p.x[u], &p.royalty[u]);
-        if (lapses) p.survival[u] = OF(ars)(p.base[u], source->key) ^ 0x80000000u;
-        if (general) p.rival[u] = OF(ars)(p.base[u] ^ source->one, source->key) ^ 0x80000000u;
+        if (lapses) p.survival[u] = OF(ars)(base ^ source->anew[STREAM_SURVIVAL], source->key) ^ 0x80000000u;
+        if (general) p.rival[u] = OF(ars)(base ^ source->anew[STREAM_RIVAL] ^ source->one, source->key) ^ 0x80000000u;
     }
     if (lay) {
         memcpy(laid->survival + i, p.survival, sizeof p.survival);

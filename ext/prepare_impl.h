@@ -1,6 +1,6 @@
 /* An asset's numbers, rounded to REAL once, and what all draws share. Included by kernel_impl.h only. */
 
-static FN(source) FN(make_source)(uint64_t seed) {
+static FN(source) FN(make_source)(uint64_t seed, uint32_t redrawn) {
     FN(source) source;
     const uint32_t key[4] = {(uint32_t)seed, (uint32_t)(seed >> 32), 0, 0};
     uint32_t keys[ARS_ROUNDS + 1][4];
@@ -11,6 +11,7 @@ static FN(source) FN(make_source)(uint64_t seed) {
         source.one[i] = i % 4 == 0;
         source.place[i] = i % 4 == 1 ? UINT32_MAX : 0;
         source.lane[i] = i % 4 == 1 ? (uint32_t)i / 4 : 0;
+        for (int s = 0; s < STREAMS; s++) source.anew[s][i] = i % 4 == 0 && redrawn >> s & 1 ? (uint32_t)PURPOSE_ANEW << 28 : 0;
     }
     return source;
 }

@@ -25,6 +25,7 @@ typedef struct {
     int64_t assets, paths;
     int64_t first;                /* number of the first of the paths, a multiple of TILE_STEP */
     uint64_t seed;
+    uint32_t redrawn;             /* bits of STREAM_*: what is drawn anew, numerics.md §18 */
     const sobol_points *sobol;    /* NULL: random words */
     const int64_t *offset;        /* (a + 1) first element of an asset in the period vectors */
     /* (offset[a]) period vectors in present-value money; NULL: none of the batch has the feature */

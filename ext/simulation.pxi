@@ -26,7 +26,8 @@ cdef void for_points(sobol_points *out, object plan, int64_t first, int64_t path
 
 
 def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double tail, group=None, totals=None,
-             bint keep=False, int64_t table_bytes=0, int64_t first=0, lived=None, sobol=None, sums=None, bint moments=False, paired=None):
+             bint keep=False, int64_t table_bytes=0, int64_t first=0, lived=None, sobol=None, sums=None, bint moments=False, paired=None,
+             uint32_t redrawn=0):
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
     v: ipvalue.cashflows.Vectors with boundaries; factors: ipvalue.simulate.Factors (matrix (s, s), hashes (s,)); totals: (g·p, 2) uint64 words
@@ -41,6 +42,8 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
     Neighbours that differ in nothing that moves their paths are versions of one asset, on the same paths (numerics.md §16): what they share is made
     once. paired, (a, 2) float64, takes mean and standard deviation of each version's difference to the first, path by path. moments: no order
     statistics are made, so no quantiles may be asked for, and expected_shortfall and probability_of_loss are not numbers.
+
+    redrawn: bits 1 << STREAM_* (ipvalue.constants) of what is drawn anew, the rest as ever; of random words only (numerics.md §18).
     """
     cdef sobol_points points
     cdef simulation job
@@ -56,12 +59,15 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
         raise ValueError(f"paths {first} to {first + paths}: the first must be a multiple of {TILE_STEP}, the last at most {MAX_PATHS}")
     if moments and q:
         raise ValueError("moments are without quantiles")
+    if redrawn and sobol is not None:
+        raise ValueError("only random words can be drawn anew")
     job.paths = paths
     job.first = first
     job.moments = moments
     job.paired = NULL if paired is None else <double *>doubles(paired.reshape(-1), 2 * n)
     job.lived = <int64_t *>longs(lived, size)
     job.seed = seed
+    job.redrawn = redrawn
     job.sobol = NULL
     if sobol is not None:
         for_points(&points, sobol, first, paths)

@@ -47,6 +47,8 @@ INCOME_METHODS = ("relief_from_royalty", "licence", "excess_earnings", "incremen
 RENEWABLE = ("trademark", "geographical_indication")
 
 PURPOSE_PATH, PURPOSE_LEVEL, PURPOSE_FACTOR = 1, 2, 3
+ANEW = 8  # added to the purpose of what is drawn anew (numerics.md section 18)
+INPUTS = ("survival", "rival", "level", "royalty_rate", "own_shocks", "sector_factor")
 
 
 class Rejected(Exception):
@@ -296,7 +298,7 @@ def threshold(s: float) -> int:
     return min(max(math.ceil(s * 2.0**32 - 0.5), 0), 2**32)
 
 
-def factor_normals(market: Market, sector: str, seed: int, paths: Array, periods: int) -> list[Array]:
+def factor_normals(market: Market, sector: str, seed: int, paths: Array, periods: int, purpose: int = PURPOSE_FACTOR) -> list[Array]:
     """F_{s,t}, t = 1...periods, of one sector, each (p,): Cholesky in the order of the names' bytes."""
     order = sorted(range(len(market.factors)), key=lambda i: market.factors[i].encode())
     names = [market.factors[i] for i in order]
@@ -305,7 +307,7 @@ def factor_normals(market: Market, sector: str, seed: int, paths: Array, periods
     factors = [np.zeros(len(paths)) for _ in range(periods)]
     for weight, name in zip(row, names, strict=True):
         if weight != 0:
-            own = normals(seed, xxh64(name.encode()), PURPOSE_FACTOR, 0, periods, paths)
+            own = normals(seed, xxh64(name.encode()), purpose, 0, periods, paths)
             factors = [f + weight * g for f, g in zip(factors, own, strict=True)]
     return factors
 
@@ -958,16 +960,17 @@ class Draws:
     factors: list[Array]  # F_t of the asset's sector, where it loads on it
 
 
-def random_draws(asset: Asset, market: Market, v: Vectors, seed: int, paths: Array) -> Draws:
-    """The sampler `random` (numerics.md sections 1 and 2)."""
+def random_draws(asset: Asset, market: Market, v: Vectors, seed: int, paths: Array, anew: Iterable[str] = ()) -> Draws:
+    """The sampler `random` (numerics.md sections 1 and 2), some of INPUTS drawn anew (section 18)."""
     own = xxh64(str(asset["asset_id"]).encode())
+    path, level, factor = ({name: purpose + ANEW * (name in anew) for name in INPUTS} for purpose in (PURPOSE_PATH, PURPOSE_LEVEL, PURPOSE_FACTOR))
     return Draws(
-        survival=word(seed, own, PURPOSE_PATH, 0, paths).astype(np.uint64),
-        rival=word(seed, own, PURPOSE_PATH, 1, paths).astype(np.uint64),
-        level=normals(seed, own, PURPOSE_LEVEL, 0, 1, paths)[0] if v.s0 > 0 else None,
-        royalty=word(seed, own, PURPOSE_LEVEL, 2, paths) if v.m_high > v.m_low else None,
-        shocks=normals(seed, own, PURPOSE_PATH, 2, v.periods, paths) if v.sigma > 0 else [],
-        factors=factor_normals(market, str(asset["sector"]), seed, paths, v.periods) if v.sigma > 0 and v.beta != 0 else [],
+        survival=word(seed, own, path["survival"], 0, paths).astype(np.uint64),
+        rival=word(seed, own, path["rival"], 1, paths).astype(np.uint64),
+        level=normals(seed, own, level["level"], 0, 1, paths)[0] if v.s0 > 0 else None,
+        royalty=word(seed, own, level["royalty_rate"], 2, paths) if v.m_high > v.m_low else None,
+        shocks=normals(seed, own, path["own_shocks"], 2, v.periods, paths) if v.sigma > 0 else [],
+        factors=factor_normals(market, str(asset["sector"]), seed, paths, v.periods, factor["sector_factor"]) if v.sigma > 0 and v.beta != 0 else [],
     )
 
 
@@ -1120,6 +1123,25 @@ def paired(values: Array, first: Array) -> tuple[float, float]:
     mean, mean_first = striped_sum(values) / n, striped_sum(first) / n
     apart = (values - mean) - (first - mean_first)
     return mean - mean_first, math.sqrt(striped_sum(apart**2) / (n - 1)) if n > 1 else 0.0
+
+
+def sobol_indices(base: Array, anew: Array, moved: Array) -> tuple[tuple[float, float], tuple[float, float]]:
+    """First-order and total index of an input, each with its standard error (numerics.md section 18), from values (p,): the base, all drawn anew,
+    and the base with that input anew."""
+
+    def index(one: Array) -> tuple[float, float]:
+        mean = (one.mean() + moved.mean()) / 2
+        squares = ((one - mean) ** 2 + (moved - mean) ** 2) / 2
+        correlation = ((one - mean) * (moved - mean)).mean() / squares.mean()
+        parts = ((one - mean) * (moved - mean) - correlation * squares) / squares.mean()
+        control = (base - base.mean()) * (anew - anew.mean())
+        off = control - control.mean()
+        slope = (parts * off).sum() / (off**2).sum() if off.any() else 0.0
+        n = len(base)
+        return float(correlation - slope * control.mean()), float(np.sqrt(((parts - slope * off) ** 2).sum() / (n * (n - 2))))
+
+    first, (shared, error) = index(anew), index(base)
+    return first, (1.0 - shared, error)
 
 
 def can_be_summed(values: Array) -> bool:

@@ -7,7 +7,7 @@ from ipvalue.intake.portfolio import Portfolio, SourceFile
 from ipvalue.intake.rows import Together, read, read_together
 from ipvalue.intake.same_rows import NOWHERE, Alike, Editions, matched
 from ipvalue.intake.sample import scattered_rows, scattered_units
-from ipvalue.intake.scan import Duplicates, Scan, duplicated, no_duplicates, scan
+from ipvalue.intake.scan import Duplicates, Scan, duplicated, ids_of, no_duplicates, scan
 from ipvalue.intake.shared import Streams
 from ipvalue.intake.sources import open_portfolio, reopen_portfolio
 from ipvalue.intake.stored import BATCH_ROWS, Unit
@@ -28,6 +28,7 @@ __all__ = [
     "convert",
     "duplicated",
     "hash_ids",
+    "ids_of",
     "matched",
     "no_duplicates",
     "open_portfolio",

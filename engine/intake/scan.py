@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,6 +99,15 @@ def scan(portfolio: Portfolio, group_by: Sequence[str] = ()) -> Scan:
     over = shared.over()
     warnings = (families.warning(over, _columns(portfolio, [_ID, families.FAMILY])),) if len(over) else ()
     return Scan(_confirmed(portfolio, repeated), groups.count(), methods, warnings)
+
+
+def ids_of(portfolio: Portfolio) -> Iterator[tuple[str, int, pa.StringArray]]:
+    """The ids of all rows batch by batch: the file they are of, as the user calls it, the number of the first within it, and the ids, some blank."""
+    for unit in portfolio.units(_MOST_ROWS):
+        first = unit.first_row
+        for batch in stored_batches(unit, [_ID]):
+            yield unit.display, first, converted(PORTFOLIO[_ID], batch)[0]
+            first += batch.num_rows
 
 
 def _columns(portfolio: Portfolio, names: list[str]) -> Iterable[pa.RecordBatch]:

@@ -10,17 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.constants import BLOCK_PATHS, PURPOSE_FACTOR
+from ipvalue.constants import BLOCK_PATHS, PURPOSE_FACTOR, STREAM_FACTOR
 from ipvalue.numba_kernel.arithmetic import fma, raised
 from ipvalue.numba_kernel.arrays import row
 from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, device, loop
 from ipvalue.numba_kernel.random import draw_normals
+from ipvalue.numba_kernel.records import counter_of
 from ipvalue.numba_kernel.sobol import draw_factor_rises
 from ipvalue.numba_kernel.words import draw_word
 
 u4, u8, i8, f8 = np.uint32, np.uint64, np.int64, np.float64
-
-_FACTOR = u8(PURPOSE_FACTOR) << u8(28)
 
 
 class Factors(NamedTuple):
@@ -28,6 +27,7 @@ class Factors(NamedTuple):
 
     weights: Any  # (s, s) REAL, lower triangle
     hashes: npt.NDArray[np.uint64]  # (s)
+    counter: np.uint64  # of the first word
     used: npt.NDArray[np.int64]  # (c) ascending
     slot: npt.NDArray[np.int64]  # (s) a factor's place in the table, 0 where it has none; of −1 too
     table: Any  # (c, t, p of whole blocks) or (c, t, n) REAL
@@ -36,7 +36,7 @@ class Factors(NamedTuple):
     independent: Any  # (2, n) REAL
 
 
-def factors_of(assets: npt.NDArray[Any], factors: Any, paths: int, real: Any, table_bytes: int) -> Factors:
+def factors_of(assets: npt.NDArray[Any], factors: Any, paths: int, real: Any, table_bytes: int, redrawn: int = 0) -> Factors:
     """Room for the factors that move these assets, for all paths where `table_bytes` allows. factors: matrix (s, s), hashes (s,)."""
     matrix = np.ascontiguousarray(factors.matrix, f8)
     used = np.unique(assets["factor"][assets["has_factor"] & (assets["factor"] >= 0)])
@@ -47,7 +47,8 @@ def factors_of(assets: npt.NDArray[Any], factors: Any, paths: int, real: Any, ta
     tabled = 0 < drawn[0] * drawn[1] * whole * np.dtype(real).itemsize <= table_bytes
     table = np.zeros((max(1, drawn[0]), drawn[1], whole if tabled else BLOCK_PATHS), real)
     word, independent = np.zeros((2, BLOCK_PATHS), u4), np.zeros((2, BLOCK_PATHS), real)
-    return Factors(matrix.astype(real), row(factors.hashes, u8, len(matrix)), used, slot, table, tabled, word, independent)
+    counter = counter_of(STREAM_FACTOR, PURPOSE_FACTOR, 0, redrawn)
+    return Factors(matrix.astype(real), row(factors.hashes, u8, len(matrix)), counter, used, slot, table, tabled, word, independent)
 
 
 @loop
@@ -75,14 +76,14 @@ def draw_factors(factors: Factors, points: Any, path: Whole, seed: Whole, column
     for j in range(factors.used[-1] + 1):
         if points is None:
             for t in range(0, periods, 2):
-                draw_word(_FACTOR + u8(t), path, factors.hashes[j], seed, word[0])
-                draw_word(_FACTOR + u8(t + 1), path, factors.hashes[j], seed, word[1])
+                draw_word(factors.counter + u8(t), path, factors.hashes[j], seed, word[0])
+                draw_word(factors.counter + u8(t + 1), path, factors.hashes[j], seed, word[1])
                 draw_normals(word[0], word[1], factors.independent[0], factors.independent[1])
                 for k in range(min(2, periods - t)):
                     _spread(factors, j, t + k, column, factors.independent[k])
         else:
             for start in range(0, periods, points.periods):
-                draw_factor_rises(points, j, len(factors.weights), start, periods, _FACTOR, path, factors.hashes[j], seed, word[0])
+                draw_factor_rises(points, j, len(factors.weights), start, periods, factors.counter, path, factors.hashes[j], seed, word[0])
                 for t in range(min(points.periods, periods - start)):
                     _spread(factors, j, start + t, column, points.rise[1 + t])
 

@@ -20,8 +20,6 @@ from ipvalue.constants import (
     DIMENSION_RIVAL,
     DIMENSION_ROYALTY,
     DIMENSION_SURVIVAL,
-    PURPOSE_LEVEL,
-    PURPOSE_PATH,
 )
 from ipvalue.numba_kernel.arithmetic import raised
 from ipvalue.numba_kernel.by_rule import DONE, NO_NUMBER, STOPPED, Custom, earn_by_rule
@@ -44,8 +42,6 @@ from ipvalue.numba_kernel.steps import (
 from ipvalue.numba_kernel.words import draw_word
 
 u4, u8, i4 = np.uint32, np.uint64, np.int32
-
-_PATH, _LEVEL = (u8(purpose) << u8(28) for purpose in (PURPOSE_PATH, PURPOSE_LEVEL))
 
 
 class Block(NamedTuple):
@@ -124,13 +120,13 @@ def _walk_plain(
         now = first.w, first.f, first.last
         if points is None:
             if asset.has_volatility:
-                draw_word(_PATH + u8(t + 2), path, asset.hash, seed, s.word[0])
-                draw_word(_PATH + u8(t + 3), path, asset.hash, seed, s.word[1])
+                draw_word(asset.shocks_word + u8(t), path, asset.hash, seed, s.word[0])
+                draw_word(asset.shocks_word + u8(t + 1), path, asset.hash, seed, s.word[1])
             ended = two_periods_of_words(step, now, then, s.word[0], s.word[1], common0, common1, s.survival, s.x, value)
         else:
             at = t % points.periods  # a block of the bridge is of an even number
             if asset.has_volatility and at == 0:
-                draw_own_rises(points, a, t, asset.periods, _PATH, path, asset.hash, seed, s.word[0])
+                draw_own_rises(points, a, t, asset.periods, asset.shocks_word, path, asset.hash, seed, s.word[0])
             one, other = points.rise[1 + at], points.rise[1 + at + u - t]
             ended = two_periods_of_normals(step, now, then, one, other, common0, common1, s.survival, s.x, value)
         lived[t] += n - ended[0]
@@ -160,20 +156,20 @@ def _walk(
     step = (asset.drift, asset.common, asset.own)
     start_general(n, s.royalty, s.alive)
     if asset.has_royalty:
-        _draw(points, a, DIMENSION_ROYALTY, _LEVEL + u8(2), path, asset.hash, seed, s.word[0])
+        _draw(points, a, DIMENSION_ROYALTY, asset.royalty_word, path, asset.hash, seed, s.word[0])
         draw_royalty(s.word[0], asset.range_low, asset.range_high, asset.range_split, asset.range_left, asset.range_right, s.royalty)
-    _draw(points, a, DIMENSION_RIVAL, _PATH + u8(1), path, asset.hash, seed, s.rival)
+    _draw(points, a, DIMENSION_RIVAL, asset.rival_word, path, asset.hash, seed, s.rival)
     for t in range(asset.periods):
         if points is None:
             normal = s.own[t & 1]
             if asset.has_volatility and t & 1 == 0:
-                draw_word(_PATH + u8(t + 2), path, asset.hash, seed, s.word[0])
-                draw_word(_PATH + u8(t + 3), path, asset.hash, seed, s.word[1])
+                draw_word(asset.shocks_word + u8(t), path, asset.hash, seed, s.word[0])
+                draw_word(asset.shocks_word + u8(t + 1), path, asset.hash, seed, s.word[1])
                 draw_normals(s.word[0], s.word[1], s.own[0], s.own[1])
         else:
             normal = points.rise[1 + t % points.periods]
             if asset.has_volatility and t % points.periods == 0:
-                draw_own_rises(points, a, t, asset.periods, _PATH, path, asset.hash, seed, s.word[0])
+                draw_own_rises(points, a, t, asset.periods, asset.shocks_word, path, asset.hash, seed, s.word[0])
         now = periods[asset.start + t]
         shared = common[t][column:] if asset.has_factor else s.still[0:]
         rise(step, asset.entered, now.rival_last, normal, shared, s.rival, s.royalty, s.x, s.level)
@@ -226,14 +222,14 @@ def fill_values(
             start(asset.half_level, s.x, value)
             if asset.has_level:
                 if points is None:
-                    draw_word(_LEVEL, path, asset.hash, seed, s.word[0])
-                    draw_word(_LEVEL + u8(1), path, asset.hash, seed, s.word[1])
+                    draw_word(asset.level_pair_word, path, asset.hash, seed, s.word[0])
+                    draw_word(asset.level_pair_word + u8(1), path, asset.hash, seed, s.word[1])
                     draw_normals(s.word[0], s.word[1], s.own[0], s.own[1])
                 else:
                     draw_own(points, a, DIMENSION_LEVEL, path, s.word[0])
                     draw_inverses(value.dtype.type(1.0), s.word[0], s.own[0])
                 add_level(asset.level, s.own[0], s.x)
-            _draw(points, a, DIMENSION_SURVIVAL, _PATH, path, asset.hash, seed, s.survival)
+            _draw(points, a, DIMENSION_SURVIVAL, asset.survival_word, path, asset.hash, seed, s.survival)
             common = factors.table[factors.slot[asset.factor]]
             if asset.optional or asset.clamped or asset.has_royalty or asset.has_rival or asset.ruled:
                 custom.at[0] = a

@@ -10,16 +10,40 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.constants import LOG2_E
+from ipvalue.constants import (
+    LOG2_E,
+    PURPOSE_ANEW,
+    PURPOSE_LEVEL,
+    PURPOSE_PATH,
+    STREAM_LEVEL,
+    STREAM_RIVAL,
+    STREAM_ROYALTY,
+    STREAM_SHOCKS,
+    STREAM_SURVIVAL,
+)
 from ipvalue.numba_kernel.arrays import mask, records, row
 
 u4, u8, i4, i8, f8 = np.uint32, np.uint64, np.int32, np.int64, np.float64
 
 _TOP_BIT = u4(0x80000000)
 
+_STREAMS = {
+    "survival": (STREAM_SURVIVAL, PURPOSE_PATH, 0),
+    "rival": (STREAM_RIVAL, PURPOSE_PATH, 1),
+    "shocks": (STREAM_SHOCKS, PURPOSE_PATH, 2),
+    "level_pair": (STREAM_LEVEL, PURPOSE_LEVEL, 0),
+    "royalty": (STREAM_ROYALTY, PURPOSE_LEVEL, 2),
+}
+"""Of what is drawn of an asset: its stream, purpose, and first word."""
 
-def asset_records(v: Any, real: Any) -> npt.NDArray[Any]:
-    """(a,) records of the numbers that paths of an asset share. v: ipvalue.cashflows.Vectors."""
+
+def counter_of(stream: int, purpose: int, word: int, redrawn: int) -> np.uint64:
+    """The first word of a stream's counters (numerics.md §1), by the bits of what is drawn anew (§18)."""
+    return u8((purpose + PURPOSE_ANEW * (redrawn >> stream & 1)) << 28 | word)
+
+
+def asset_records(v: Any, real: Any, redrawn: int = 0) -> npt.NDArray[Any]:
+    """(a,) records of the numbers that paths of an asset share, and of the counters that its words begin with. v: ipvalue.cashflows.Vectors."""
     n = len(v.offset) - 1
     offset = row(v.offset, i8, n + 1)
     names = ("volatility", "loading", "uncertainty", "entry_loss", "royalty_low", "royalty_high", "step", "last_delta")
@@ -60,6 +84,7 @@ def asset_records(v: Any, real: Any) -> npt.NDArray[Any]:
         "whole_periods": np.diff(offset),
         "step": step,
         "last_delta": last_delta,
+        **{f"{name}_word": np.full(n, counter_of(*stream, redrawn)) for name, stream in _STREAMS.items()},
     }
     return records({**whole, **_rounded(numbers, real), **flags})
 

@@ -52,6 +52,7 @@ def simulate(
     sums: npt.NDArray[np.float64] | None = None,
     moments: bool = False,
     paired: npt.NDArray[np.float64] | None = None,
+    redrawn: int = 0,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8], Any]:
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
@@ -67,7 +68,8 @@ def simulate(
 
     paired, (a, 2) float64, takes mean and standard deviation of each version's difference to the first of its neighbours that are versions of one
     asset, path by path (numerics.md §16). moments: no order statistics are made, so no quantiles may be asked for, and expected_shortfall and
-    probability_of_loss are not numbers.
+    probability_of_loss are not numbers. redrawn: bits 1 << STREAM_* (ipvalue.constants) of what is drawn anew, the rest as ever; of random words only
+    (numerics.md §18).
 
     Beyond ext/kernel.pyx: v.by_rule, ipvalue.cashflows.ByRule or None, whose function then earns the cash. Raises RuleFailed where it fails.
     """
@@ -75,6 +77,8 @@ def simulate(
         raise ValueError(f"paths {first} to {first + paths}: the first must be a multiple of {TILE_STEP}, the last at most {MAX_PATHS}")
     if moments and len(quantiles):
         raise ValueError("moments are without quantiles")
+    if redrawn and sobol is not None:
+        raise ValueError("only random words can be drawn anew")
     if sobol is not None:
         check_plan(sobol, first, paths)
     real, n = f4 if single else f8, len(v.offset) - 1
@@ -86,10 +90,10 @@ def simulate(
     if not n:
         return statistics, status, kept
     with DefaultArithmetic():
-        assets = asset_records(v, real)
+        assets = asset_records(v, real, redrawn)
         periods = period_records(v, assets, real)
         wanted, block, counts = wanted_of(paths, quantiles, tail), new_block(real), None if lived is None else row(lived, i8, int(v.offset[n]))
-        shared = factors_of(assets, factors, paths, real, table_bytes)
+        shared = factors_of(assets, factors, paths, real, table_bytes, redrawn)
         room, longest = -(-paths // BLOCK_PATHS) * BLOCK_PATHS, int(assets["whole_periods"].max())
         at_once = min(max(1, _VALUES_AT_ONCE // (room + own_numbers(sobol, longest))), n)
         points = None if sobol is None else new_points(sobol, at_once, longest, factors.hashes, u8(seed), real)
@@ -103,7 +107,7 @@ def simulate(
             here = slice(start, min(start + at_once, n))
             some = assets[here]
             alive = np.zeros((len(some), int(some["whole_periods"].max())), i8)
-            drawn = shared if shared.tabled else factors_of(some, factors, paths, real, 0)
+            drawn = shared if shared.tabled else factors_of(some, factors, paths, real, 0, redrawn)
             if points is not None:
                 take_assets(points, some, u8(seed))
             numbers = u8(seed), u8(first), paths

@@ -202,9 +202,9 @@ def draw_own(points: Points, a: Whole, dimension: Whole, path: Whole, word: Arra
 def draw_own_rises(
     points: Points, a: Whole, start: Whole, periods: Whole, counter: Whole, path: Whole, hash_: Whole, seed: Whole, word: Array
 ) -> None:
-    """E of an asset of so many periods, for those of the bridge's block from `start`, into points.rise[1:]. counter: of its stream's word 0."""
+    """E of an asset of so many periods, for those of the bridge's block from `start`, into points.rise[1:]. counter: of its first random word."""
     index = points.paired[a][i8(path) // REPLICATES :]
-    _draw_rises(points, points.shift[a], index, DIMENSION_SHOCKS, 1, start, periods, counter + u8(2), path, hash_, seed, word)
+    _draw_rises(points, points.shift[a], index, DIMENSION_SHOCKS, 1, start, periods, counter, path, hash_, seed, word)
 
 
 @device

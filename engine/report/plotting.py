@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ipvalue.course import by_year, settling
 from ipvalue.explain import Explanation
+from ipvalue.indices import IndexResult
+from ipvalue.report.indices import inputs_of
 from ipvalue.report.terminal import floats, group_place
 from ipvalue.report.waterfall import lines, steps_of
 from ipvalue.schema import InputError
@@ -74,6 +76,19 @@ class ChartsOfSensitivities:
         return _charts().tornado(", ".join(group) or "All rights", bars, bars["base"][0].as_py(), currency, top)
 
 
+class ChartsOfIndices:
+    """`IndexResult.plot`."""
+
+    def __init__(self, result: IndexResult) -> None:
+        self._result = result
+
+    def indices(self, asset: str) -> figure:
+        """How much of the variance of a right's value each input brings."""
+        if not (rows := inputs_of(self._result.of(asset).to_pylist())):
+            raise InputError(f"{asset}: nothing about its value is uncertain")
+        return _charts().indices(asset, rows)
+
+
 class ChartsOfExplanation:
     """`Explanation.plot` (ipvalue.shown.ExplanationPlots)."""
 
@@ -90,4 +105,5 @@ class ChartsOfExplanation:
 
 plots_of.register(Result, ChartsOfResult)
 plots_of.register(SensitivityResult, ChartsOfSensitivities)
+plots_of.register(IndexResult, ChartsOfIndices)
 plots_of.register(Explanation, ChartsOfExplanation)

@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from ipvalue.amounts import count, money
 from ipvalue.explain import Explanation
+from ipvalue.indices import IndexResult
 from ipvalue.planning import Plan
+from ipvalue.report.indices import index_table
 from ipvalue.report.planned import duration, plan_lines, sampled
 from ipvalue.report.scenarios import HEADS, by_scenario, farthest
 from ipvalue.report.table import Sheet, Table
@@ -92,6 +94,13 @@ def _by_scenario(result: ScenarioResult) -> list[Table]:
     shown = farthest(lines, MOST_SCENARIOS)
     left = f"; {len(lines) - len(shown):,} scenarios nearer to the base are left out" if len(shown) < len(lines) else ""
     return [Table(f"{_currency(result)}{left}", ("scenario", "mean", *HEADS), [(line.scenario, *line.cells) for line in shown], "lrrrr")]
+
+
+@view_of.register
+def _of_indices(result: IndexResult) -> Sheet:
+    counts, paths = result.manifest["counts"], result.manifest["options"]["paths"]
+    head = f"indices: {count(counts['valued'], 'right')}, {paths:,} paths, {result.location}"
+    return Sheet(head, lambda: [index_table(result, BRIEF)], lambda: [index_table(result, FULL)])
 
 
 @view_of.register

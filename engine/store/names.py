@@ -14,7 +14,7 @@ JOURNAL = ".journal"
 LOCK = ".lock"
 
 _HEX = "[0-9a-f]{32}"
-_TABLES = r"groups\.parquet|scenarios\.parquet|totals\.arrow|rejects\.parquet"
+_TABLES = r"(?:groups|scenarios|sensitivities|tornado|indices|rejects)\.parquet|totals\.arrow"
 _FILE = rf"(?:manifest\.json|{_TABLES}|assets/part-\d+\.parquet|paths/part-\d+\.arrow|\.journal|\.lock)"
 UNFINISHED = rf"(?:\.{_HEX}|(?:assets/|paths/)?\.\.?[a-z]+(?:-\d+)?(?:\.[a-z]+)?\.{_HEX})"
 OURS = re.compile(rf"(?:\.new-{_HEX}/)?(?:{_FILE}|{UNFINISHED}|assets|paths)|\.new-{_HEX}")

@@ -18,6 +18,7 @@ from ipvalue.store.names import JOURNAL, LAYOUT, MANIFEST, names_under
 from ipvalue.store.place import Place
 
 _READ_BY = {
+    "sensitivities --indices": ": ipvalue.open_indices reads it",
     "scenarios": ": ipvalue show prints it, and ipvalue.open_scenarios reads it",
     "sensitivities": ": ipvalue.open_sensitivities reads it",
     "value": ": ipvalue show prints it, and ipvalue.open_result reads it",

@@ -2,13 +2,14 @@
 
 from ipvalue.verify.absent import not_there
 from ipvalue.verify.bits import same_number
-from ipvalue.verify.rights import Derived, derive, differences
+from ipvalue.verify.rights import Derived, chosen, derive, differences
 from ipvalue.verify.verify import Progress, Verified, compare_one, done_here, looked_through, open_to_verify, reopened_inputs, verify
 
 __all__ = [
     "Derived",
     "Progress",
     "Verified",
+    "chosen",
     "compare_one",
     "derive",
     "differences",

@@ -27,8 +27,8 @@ FLAGS = {
         "--log-json",
     },
     "sensitivities": {
-        "--drivers", "--swing", "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler", "--precision", "--group-by", "--workers",
-        "--scheduler", "--memory", "--backend", "--rule", "--premise", "--resume", "--overwrite", "--log-json",
+        "--drivers", "--swing", "--indices", "--asset", "--sample", "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler",
+        "--precision", "--group-by", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--resume", "--overwrite", "--log-json",
     },
     "reverse": {
         "--until", "--scenario", "--group", "--most", "--market", "--assumptions", "--paths", "--seed", "--sampler", "--precision", "--tail",

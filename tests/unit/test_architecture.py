@@ -55,7 +55,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("overnight", "calibration", "reverse"),
     ("planning",),
     ("sensitivities", "explain", "speed", "verify", "calibrate"),
-    ("evidence", "course"),
+    ("evidence", "course", "indices"),
     ("report",),
     ("public",),
     ("__init__",),

@@ -140,6 +140,26 @@ def test_an_axis_that_does_not_begin_at_nothing_says_so(explanation: iv.Explanat
         assert bars["start"][0] == bars["start"][-1] == chart.x_range.start
 
 
+# ----------------------------------------------------------------------------------------------------------- indices
+
+
+def test_bars_are_a_right_s_indices_with_their_intervals() -> None:
+    found = iv.indices(portfolios.random_methods(35, seed=7), sample=1.0, market=portfolios.MARKET, assumptions={}, paths=256)
+    rows = [row for row in found.indices.to_pylist() if row["total"]]
+    asset = max(rows, key=lambda row: sum(other["asset_id"] == row["asset_id"] for other in rows))["asset_id"]
+    moving = sorted((row for row in rows if row["asset_id"] == asset), key=lambda row: -row["total"])
+    assert len(moving) >= 3
+    chart = found.plot.indices(asset)
+    check(chart, "share of the variance", None)
+    assert list(chart.y_range.factors) == [row["input"] for row in reversed(moving)]
+    for index, bars in zip(("first_order", "total"), drawn(chart, "HBar"), strict=True):
+        assert bars["share"].tolist() == [row[index] for row in moving]
+        wide = [1.959963984540054 * row[f"{index}_error"] for row in moving]
+        np.testing.assert_allclose(bars["high"] - bars["low"], np.multiply(2.0, wide))
+    with pytest.raises(iv.InputError, match="there is no right 'nowhere' in it"):
+        found.plot.indices("nowhere")
+
+
 # ----------------------------------------------------------------------------------------------------------- tornado
 
 ENDS = {"driver": ["growth", "royalty_rate", "hazard"], "low": [90.0, 50.0, 102.0], "high": [115.0, 150.0, 98.0]}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ipvalue.indices import UNCERTAIN
+from ipvalue.indices.work import ROWS
 from ipvalue.sensitivities import DRIVERS
 from ipvalue.sensitivities.drivers import Driver
 from ipvalue.sensitivities.tables import ASSETS, groups_schema, tornado_schema
@@ -22,5 +24,7 @@ def test_the_drivers_and_columns(root: Path) -> None:
     lines = page.splitlines()
     first = lines.index("|---|---|---|---|---|") + 1
     assert lines[first : first + len(DRIVERS) + 1] == [*map(line, DRIVERS.values()), ""]
-    for schema in (ASSETS, groups_schema(()), tornado_schema(())):
+    first = lines.index("| input | what it is |") + 2
+    assert lines[first : first + len(UNCERTAIN) + 1] == [*(f"| `{one.name}` | {one.meaning} |" for one in UNCERTAIN), ""]
+    for schema in (ASSETS, groups_schema(()), tornado_schema(()), ROWS):
         assert ", ".join(f"`{name}`" for name in schema.names) in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -136,3 +137,17 @@ def test_a_verification_says_what_was_looked_at_and_what_is_wrong(result: iv.Res
     assert [row[0] for row in problems] == list(bad.problems)
     assert all(problem in repr(bad) for problem in bad.problems)
     assert "is not what its manifest says" in repr(bad).splitlines()[0]
+
+
+def test_indices_are_shown_by_right_the_widest_input_first() -> None:
+    rows = [{**ROW, "asset_id": f"r{i}", "hazard": 0.1} for i in range(12)] + [{**ROW, "asset_id": WORST, "volatility": 0.0}]
+    found = iv.indices(table(rows), sample=1.0, market=tomllib.loads(MARKET), assumptions={}, paths=64)
+    lines = repr(found).splitlines()
+    assert lines[0] == "<ipvalue indices: 13 rights, 64 paths, in memory>"
+    assert lines[1] == f"shares of the variance of a right's value; the first {views.BRIEF} of 13 rights"
+    shown = Cells(found._repr_html_()).tables[0]
+    assert shown[0] == ["", "input", "first order", "± error", "total", "± error"]
+    assert [row[0] for row in shown[1::3]] == [f"r{i}" for i in range(views.FULL)]
+    totals = [float(row[4]) for row in shown[1:4]]
+    assert totals == sorted(totals, reverse=True)
+    assert {row[1] for row in shown[1:]} == {"survival", "own_shocks", "sector_factor"}

@@ -1,0 +1,136 @@
+"""`ipvalue.indices`: how much of a value's variance each uncertain input brings; the command `ipvalue sensitivities --indices` is the same call."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ipvalue.backend import kernel
+from ipvalue.execute import Outcome, Progress, value_portfolio
+from ipvalue.indices.pick import Wanted, picked, wanted
+from ipvalue.indices.work import Picked, index_work
+from ipvalue.inputs import Inputs, opened
+from ipvalue.job import Job
+from ipvalue.schema import InputError, did_you_mean
+from ipvalue.shown import IndexPlots, plots_of
+from ipvalue.store import Store
+from ipvalue.valuation import Result, job_and_rule
+from ipvalue.verify import not_there
+
+COMMAND = "sensitivities --indices"
+OPTIONS = ("paths", "seed", "sampler", "precision", "premise", "workers", "scheduler", "memory", "backend", "rows_per_task")
+"""The options of `value` that indices follow from, or are made by."""
+
+
+class IndexResult(Result):
+    """A results directory of indices."""
+
+    tables = ("indices", "rejects")
+
+    @cached_property
+    def indices(self) -> pa.Table:
+        """A row for each right and input: first-order and total index, each with its standard error."""
+        return self._store.read_parquet("indices.parquet")
+
+    def of(self, asset: str) -> pa.Table:
+        """The rows of one right. Raises InputError where it has none."""
+        found = self.indices.filter(pc.equal(self.indices["asset_id"], asset))
+        if not found.num_rows:
+            raise not_there(self.location, asset, [self.indices["asset_id"]], self.rejects)
+        return found
+
+    @property
+    def plot(self) -> IndexPlots:  # type: ignore[override]  # of these alone
+        """A chart of it: `.indices(asset)`, one right's by input."""
+        plots: IndexPlots = plots_of(self)
+        return plots
+
+
+def indices(
+    portfolio: object,
+    *,
+    assets: str | Sequence[str] | None = None,
+    sample: float | None = None,
+    market: object = None,
+    assumptions: str | Path = "default",
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: Progress | None = None,
+    rule: object = None,
+    **options: Any,
+) -> IndexResult:
+    """How much of the variance of a right's value each of its uncertain inputs brings: first-order and total Sobol' indices with standard errors.
+
+    assets: asset_ids; sample: a share of all rights instead (0.001: one in a thousand), chosen by the seed and each right's own id. options: those of
+    OPTIONS; the rest is as for `value`. Values are those of paths, before tax benefit and premise. Raises InputError and RunError.
+    """
+    into = partial(indices_into, portfolio, assets, sample, market, assumptions, options=options, rule=rule, progress=progress)
+    if out is not None:
+        into(out=str(out), overwrite=overwrite, resume=resume)
+        return open_indices(out)
+    with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
+        into(out=folder, overwrite=False, resume=False, keep=False)
+        return open_indices(folder).held_in_memory()
+
+
+def open_indices(location: str | Path) -> IndexResult:
+    """A finished results directory of indices. Raises InputError where it is none."""
+    store = Store(str(location))
+    store.manifest_of(COMMAND)
+    return IndexResult(str(location), store)
+
+
+def indices_into(
+    portfolio: object,
+    assets: str | Sequence[str] | None,
+    sample: float | None,
+    market: object,
+    assumptions: str | Path,
+    *,
+    options: Mapping[str, Any],
+    out: str,
+    overwrite: bool,
+    resume: bool,
+    keep: bool = True,
+    progress: Progress | None = None,
+    rule: object = None,
+) -> Outcome:
+    """Writes indices into a results directory and says what came of it."""
+    for name in options:
+        if name not in OPTIONS:
+            raise InputError(f"{name} is no option of indices{did_you_mean(name, OPTIONS)} (options: {', '.join(OPTIONS)})")
+    store = Store(out)
+    store.check_free(overwrite=overwrite, resume=resume)
+    job, found_rule = job_and_rule({**options, "quantiles": ()}, rule)
+    _refuse_sampler(job)
+    asked = wanted(assets, sample, job.seed)
+    with store.locked(), kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, job, out, found_rule) as inputs:
+        inputs, tasks = _planned(inputs, asked)
+        told = None if progress is None else _told(progress, sum(len(task.rows) for task in tasks))
+        whole = partial(index_work, picked=tasks)
+        return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=told, command=COMMAND, whole=whole)
+
+
+def _refuse_sampler(job: Job) -> None:
+    if job.sampler != "random":
+        raise InputError(f"sampler is {job.sampler!r}: indices draw one input anew and leave the others, which needs words of their own: random")
+
+
+def _planned(inputs: Inputs, asked: Wanted) -> tuple[Inputs, list[Picked]]:
+    """The inputs with the tasks of the rights that are wanted."""
+    tasks, job, base = picked(inputs, asked), inputs.run.job, inputs.run.appraiser
+    base = replace(base, sampling=replace(base.sampling, threads=job.threads_of_task(len(tasks))))
+    return replace(inputs, run=replace(inputs.run, appraiser=base), tasks=[*tasks], besides={"indices": asked.terms}), tasks
+
+
+def _told(progress: Progress, rights: int) -> Progress:
+    """Of the rights that are wanted, not of all."""
+    return lambda done, _: progress(done, rights)

@@ -5,6 +5,7 @@ a = rights, p = paths
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,45 +24,57 @@ class Index:
     error: Floats
 
 
-def are_still(base: Floats, anew: Floats) -> npt.NDArray[np.bool_]:
-    """(a,) whether values (a, p) of both are the same on all paths, so that there is no variance to come from anything."""
-    still: npt.NDArray[np.bool_] = (base == base[:, :1]).all(axis=1) & (anew == base[:, :1]).all(axis=1)
-    return still
+class Pair:
+    """Path values (a, p) of rights as they are (`base`) and with everything drawn `anew`. They share nothing: their covariance, known to be 0, is the
+    control of every index."""
 
+    def __init__(self, base: Floats, anew: Floats) -> None:
+        self.base, self.anew = base, anew
+        self._means = _mean(base), _mean(anew)
+        product = (base - self._means[0]) * (anew - self._means[1])
+        self._covariance = _mean(product)
+        self._off = product - self._covariance
+        self._square = _sum(self._off * self._off)
 
-def first_order_and_total(base: Floats, anew: Floats, moved: Floats) -> tuple[Index, Index]:
-    """First-order and total index of an input, from path values (a, p): the `base`; with everything drawn `anew`; the base with that input anew.
+    def of(self, rights: npt.NDArray[np.bool_]) -> Pair:
+        """Those of some rights (a,)."""
+        if rights.all():
+            return self
+        part = copy(self)
+        for name, numbers in vars(self).items():
+            setattr(part, name, tuple(one[rights] for one in numbers) if isinstance(numbers, tuple) else numbers[rights])
+        return part
 
-    The first is the correlation of anew and moved, which share the input alone (Janon, Klein, Lagnoux, Nodet & Prieur, ESAIM: Probability and
-    Statistics 18, 2014), the second 1 less that of base and moved, which share all else: Jansen's estimator (Computer Physics Communications
-    117, 1999) by the variance of both. base and anew share nothing: their covariance, known to be 0, is the control.
-    """
-    count = base.shape[1]
-    product = (base - _mean(base)) * (anew - _mean(anew))
-    covariance = _mean(product)
-    off = product - covariance
-    square = _sum(off * off)
-    first, total = (_controlled(*_correlation(one, moved), off, square, covariance, count) for one in (anew, base))
-    return first, Index(1.0 - total.value, total.error)
+    def are_still(self) -> npt.NDArray[np.bool_]:
+        """(a,) whether the values are the same on all paths, so that there is no variance to come from anything."""
+        first = self.base[:, :1]
+        still: npt.NDArray[np.bool_] = (self.base == first).all(axis=1) & (self.anew == first).all(axis=1)
+        return still
 
+    def indices(self, moved: Floats) -> tuple[Index, Index]:
+        """First-order and total index of an input, from the values (a, p) of the base with that input drawn anew.
 
-def _correlation(one: Floats, other: Floats) -> tuple[Floats, Floats]:
-    """Of two sets of values with one distribution: the correlation (a, 1), and what each path contributes to its error (a, p)."""
-    mean = 0.5 * (_mean(one) + _mean(other))
-    one, other = one - mean, other - mean
-    square = 0.5 * (one * one + other * other)
-    variance, product = _mean(square), one * other
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = _mean(product) / variance
-        return found, (product - found * square) / variance
+        The first is the correlation of anew and moved, which share the input alone (Janon, Klein, Lagnoux, Nodet & Prieur, ESAIM: Probability and
+        Statistics 18, 2014), the second 1 less that of base and moved, which share all else: Jansen's estimator (Computer Physics Communications
+        117, 1999) by the variance of both.
+        """
+        mean = _mean(moved)
+        shared = self._correlation(self.base, self._means[0], moved, mean)
+        return self._correlation(self.anew, self._means[1], moved, mean), Index(1.0 - shared.value, shared.error)
 
-
-def _controlled(value: Floats, parts: Floats, off: Floats, square: Floats, expected: Floats, count: int) -> Index:
-    """The value less what the control explains of it. parts, off (a, p): what each path contributes to the value and to the control."""
-    slope = np.where(square > 0.0, _sum(parts * off) / np.where(square > 0.0, square, 1.0), 0.0)
-    rest = parts - slope * off
-    error = np.sqrt(_sum(rest * rest) / (count * (count - 2.0))) if count > 2 else np.full_like(value, np.nan)
-    return Index((value - slope * expected)[:, 0], error[:, 0])
+    def _correlation(self, one: Floats, mean: Floats, other: Floats, mean_other: Floats) -> Index:
+        """Of two sets of values with one distribution, less what the control explains of it."""
+        count, middle = one.shape[1], 0.5 * (mean + mean_other)
+        one, other = one - middle, other - middle
+        squares = 0.5 * (one * one + other * other)
+        variance, product = _mean(squares), one * other
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = _mean(product) / variance
+            parts = (product - found * squares) / variance  # what each path has in its error
+        slope = np.where(self._square > 0.0, _sum(parts * self._off) / np.where(self._square > 0.0, self._square, 1.0), 0.0)
+        rest = parts - slope * self._off
+        error = np.sqrt(_sum(rest * rest) / (count * (count - 2.0))) if count > 2 else np.full_like(found, np.nan)
+        return Index((found - slope * self._covariance)[:, 0], error[:, 0])
 
 
 def _mean(values: Floats) -> Floats:

@@ -16,7 +16,7 @@ from ipvalue.backend import kernels
 from ipvalue.compiled import Compiled, compile_rows
 from ipvalue.constants import HEAVY_TAIL_VARIANCE
 from ipvalue.heap import keep_freed_memory
-from ipvalue.indices.estimate import Floats, Index, are_still, first_order_and_total
+from ipvalue.indices.estimate import Floats, Index, Pair
 from ipvalue.indices.uncertain import ANEW, UNCERTAIN
 from ipvalue.inputs import Inputs
 from ipvalue.intake import read
@@ -42,7 +42,7 @@ ROWS = pa.schema([
 
 NUMBERS = ("first_order", "first_order_error", "total", "total_error")
 
-PIECE_BYTES = 64 * 1024 * 1024
+PIECE_BYTES = 16 * 1024 * 1024
 BYTES_A_PATH = 12 * 8
 """Memory for one path of a right at most: its three values, and what the indices are made of."""
 
@@ -109,9 +109,8 @@ def _described(rows: Rows, run: Run, receipt: Receipt) -> pa.RecordBatch | None:
         return None
     add_boundaries(compiled.vectors, run.job.backend)
     paths = _Paths(rows, compiled, run)
-    base, anew = paths.drawn(0), paths.drawn(ANEW)
     moves = np.stack([one.of_rows(compiled) for one in UNCERTAIN])
-    first, total = _estimated(moves, base, anew, paths)
+    first, total = _estimated(moves, Pair(paths.drawn(0), paths.drawn(ANEW)), paths)
     made = _batch(rows, first, total, paths)
     good = paths.status == 0
     receipt.doubts += run.appraiser.doubts(rows)
@@ -143,16 +142,16 @@ class _Paths:
         return figures.values.astype(np.float64)
 
 
-def _estimated(moves: npt.NDArray[np.bool_], base: Floats, anew: Floats, paths: _Paths) -> tuple[Index, Index]:
+def _estimated(moves: npt.NDArray[np.bool_], pair: Pair, paths: _Paths) -> tuple[Index, Index]:
     """First-order and total indices (i, a): of inputs that do not move a right 0, of the only one that does 1, and none where nothing does."""
     first, total = (Index(np.zeros(moves.shape), np.zeros(moves.shape)) for _ in range(2))
-    still, alone = are_still(base, anew), moves.sum(axis=0) == 1
+    still, alone = pair.are_still(), moves.sum(axis=0) == 1
     for i, one in enumerate(UNCERTAIN):
         if not (of := moves[i] & ~alone).any():
             continue
         moved = paths.drawn(1 << one.stream, of)
         with np.errstate(over="ignore", invalid="ignore"):  # of a row that has no value
-            estimated = first_order_and_total(base[of], anew[of], moved)
+            estimated = pair.of(of).indices(moved)
         for whole, part in zip((first, total), estimated, strict=True):
             whole.value[i, of], whole.error[i, of] = part.value, part.error
     for whole in (first, total):

@@ -28,7 +28,8 @@ FLAGS = {
     },
     "sensitivities": {
         "--drivers", "--swing", "--indices", "--asset", "--sample", "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler",
-        "--precision", "--group-by", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--resume", "--overwrite", "--log-json",
+        "--precision", "--group-by", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--resume", "--overwrite",
+        "--log-json",
     },
     "reverse": {
         "--until", "--scenario", "--group", "--most", "--market", "--assumptions", "--paths", "--seed", "--sampler", "--precision", "--tail",

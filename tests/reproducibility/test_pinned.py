@@ -9,6 +9,7 @@ prints the new ones. Before the first release they may change with docs/numerics
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import tempfile
 from pathlib import Path
@@ -20,7 +21,7 @@ TESTS = Path(__file__).resolve().parents[1]
 if __name__ == "__main__":
     sys.path.insert(0, str(TESTS))
 
-from bits import column_digest, one_digest  # noqa: E402
+from bits import column_digest, one_digest, table_digests  # noqa: E402
 from portfolios import ASSUMPTIONS, market, random_portfolio  # noqa: E402
 
 import ipvalue  # noqa: E402
@@ -35,6 +36,7 @@ PINNED = {
     "4 steps a year, double": "cbd377d8ced6a38e2b8cfe652d4d56a4d658cf58d33265e5663b4e0f96be5644",
     "1 step a year, sobol, single": "7cb90fb268eb78333dc1109ebdd644b1e3717c13527d5209f4276794ca772e82",
     "4 steps a year, sobol, double": "30751ad0c009033479592f5c442adaf9822ced094d018c6d4626c2aa34bbe5fe",
+    "1 step a year, indices, single": "92bc9c6d0a18f2c2901f1e996991bc621f7698df7e265669d7eb170e5c2b3aff",
 }
 PINNED_VERSION = 2
 
@@ -45,6 +47,19 @@ def found(name: str, folder: Path, backend: Backend = DEFAULT) -> str:
     if name == "portfolio":
         return column_digest(portfolio["revenue_path"]) + column_digest(portfolio["expiry_date"])[:8]
     steps, precision = int(name[0]), name.rpartition(" ")[2]
+    if "indices" in name:
+        (folder / "assumptions.toml").write_text(ASSUMPTIONS)
+        drawn_anew = ipvalue.indices(
+            portfolio,
+            sample=1.0,
+            market=market(steps),
+            assumptions=folder / "assumptions.toml",
+            seed=2**63 + 5,
+            precision=precision,
+            paths=600,
+            backend=backend,
+        )
+        return hashlib.sha256("".join(table_digests(drawn_anew.indices, "indices").values()).encode()).hexdigest()
     drawn: dict[str, Any] = {"sampler": "sobol", "paths": 16 * 38} if "sobol" in name else {"paths": 600}
     (folder / "assumptions.toml").write_text(ASSUMPTIONS)
     return one_digest(
@@ -68,7 +83,7 @@ def test_pinned(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", [name for name in PINNED if "sobol" in name])
+@pytest.mark.parametrize("name", [name for name in PINNED if "sobol" in name or "indices" in name])
 def test_pinned_of_both_back_ends(name: str, backend: Backend, tmp_path: Path) -> None:
     assert found(name, tmp_path, backend) == PINNED[name], "bits changed: see the head of this file"
 

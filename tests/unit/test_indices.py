@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import oracle
-from ipvalue.indices.estimate import Floats, are_still, first_order_and_total
+from ipvalue.indices.estimate import Floats, Pair
 
 RANDOM = np.random.default_rng(20261122)
 
@@ -25,7 +25,7 @@ def drawn(rights: int, paths: int) -> tuple[Floats, Floats, Floats]:
 @pytest.mark.parametrize("paths", [3, 16, 17, 250])
 def test_they_are_the_definition_s_of_each_right(paths: int) -> None:
     base, anew, moved = drawn(4, paths)
-    first, total = first_order_and_total(base, anew, moved)
+    first, total = Pair(base, anew).indices(moved)
     for i in range(4):
         told = (first.value[i], first.error[i]), (total.value[i], total.error[i])
         np.testing.assert_allclose(told, oracle.sobol_indices(base[i], anew[i], moved[i]), rtol=1e-9)
@@ -33,7 +33,7 @@ def test_they_are_the_definition_s_of_each_right(paths: int) -> None:
 
 def test_an_input_that_moves_nothing_has_a_total_of_0_and_one_that_moves_all_a_first_order_of_1() -> None:
     base, anew, _ = drawn(3, 100)
-    nothing, everything = first_order_and_total(base, anew, base), first_order_and_total(base, anew, anew)
+    nothing, everything = Pair(base, anew).indices(base), Pair(base, anew).indices(anew)
     for exact, index in ((0.0, nothing[1]), (1.0, everything[0])):
         assert index.value.tolist() == [exact] * 3
         assert index.error.tolist() == [0.0] * 3
@@ -43,17 +43,26 @@ def test_an_input_that_moves_nothing_has_a_total_of_0_and_one_that_moves_all_a_f
 
 def test_another_currency_or_origin_moves_them_by_rounding_alone() -> None:
     base, anew, moved = drawn(2, 500)
-    one, other = first_order_and_total(base, anew, moved), first_order_and_total(*(7e6 * x - 3e8 for x in (base, anew, moved)))
+    one, other = Pair(base, anew).indices(moved), Pair(7e6 * base - 3e8, 7e6 * anew - 3e8).indices(7e6 * moved - 3e8)
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(a.value, b.value, rtol=1e-6)
         np.testing.assert_allclose(a.error, b.error, rtol=1e-6)
 
 
 def test_two_paths_tell_no_error_and_no_variance_no_index() -> None:
-    first, total = first_order_and_total(*drawn(2, 2))
+    base, anew, moved = drawn(2, 2)
+    first, total = Pair(base, anew).indices(moved)
     assert np.isnan(first.error).all()
     assert np.isnan(total.error).all()
     still = np.full((1, 50), 3.0)
-    assert are_still(still, still).all()
-    assert not are_still(still, still + 1.0).any()
-    assert np.isnan(first_order_and_total(still, still, still)[0].value).all()
+    assert Pair(still, still).are_still().all()
+    assert not Pair(still, still + 1.0).are_still().any()
+    assert np.isnan(Pair(still, still).indices(still)[0].value).all()
+
+
+def test_some_rights_have_the_figures_they_have_among_all() -> None:
+    base, anew, moved = drawn(5, 100)
+    some = np.array([True, False, True, True, False])
+    for one, other in zip(Pair(base, anew).indices(moved), Pair(base, anew).of(some).indices(moved[some]), strict=True):
+        np.testing.assert_array_equal(one.value[some], other.value)
+        np.testing.assert_array_equal(one.error[some], other.error)

@@ -40,6 +40,7 @@ from ipvalue.sensitivities import open_sensitivities, sensitivities_into
 MOST_RIGHTS = 10
 """Rights whose indices are printed."""
 
+
 def command(
     portfolio: Annotated[str, typer.Argument(help="As for value.", show_default=False)],
     drivers: Annotated[str | None, typer.Option(help="Drivers, as growth,discount; by default all.", show_default=False)] = None,

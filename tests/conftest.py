@@ -28,6 +28,10 @@ for name, examples, fixed in (("quick", 30, True), ("ci", 50, True), ("thorough"
     )
 settings.load_profile(os.environ.get("IPVALUE_HYPOTHESIS", "quick"))
 
+# The readline of a process with workers tells them the size of its terminal, and a console takes that for good where it finds it set.
+for size in ("COLUMNS", "LINES"):
+    os.environ.pop(size, None)
+
 # Started in the background of a script, a process ignores Ctrl-C, and so would every command that the tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

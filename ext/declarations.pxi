@@ -147,7 +147,7 @@ cdef extern from "simulate.h":
         int (*run_f32)(const simulation *) nogil
         int (*run_f64)(const simulation *) nogil
         void (*statistics)(const double *, int64_t, const double *, int64_t, double, double *, int64_t *) nogil
-        void (*difference)(const double *, const double *, int64_t, double *) nogil
+        void (*difference)(const double *, const double *, int64_t, double *, double *) nogil
         void (*elementary_f32)(int, const float *, int64_t, float *) nogil
         void (*elementary_f64)(int, const double *, int64_t, double *) nogil
         int (*boundaries)(const stopping *) nogil

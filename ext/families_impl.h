@@ -107,36 +107,41 @@ static int64_t FN(prepare_families)(const simulation *job, const FN(source) *sou
     return families;
 }
 
-/* The first version of a family, whose beginning may have been in an earlier batch. */
+/* The first version of a family: its mean and centred values are kept where the family goes on in the next batch. */
 static void FN(find_first)(const simulation *job, FN(space) *s, const FN(family) *family, int64_t first) {
-    const int64_t a = first + family->first, end = a + family->count;
-    if (a == 0 || !same_paths(job, a - 1, a)) {
-        s->one = (FN(moments)){.values = s->values + family->first * s->room};
-        FN(means_of_one)(&s->one, job->paths);
-        s->one_summed = -1;
+    const int64_t a = first + family->first, n = job->paths;
+    s->one.values = NULL;
+    if (a > 0 && same_paths(job, a - 1, a)) return;
+    s->one.values = s->values + family->first * s->room;
+    s->one.mean = family->count > 1 ? FN(tree)(s->stripes + 16 * family->first) / (double)n : FN(mean_of)(s->one.values, n);
+    FN(centre)(&s->one, n, s->centred);
+    s->one_summed = -1;
+}
+
+/* Mean, squares and what is apart of `sets` versions from b on. */
+static void FN(take_moments)(const simulation *job, FN(space) *s, const FN(family) *family, int64_t b, int64_t sets, FN(moments) *m) {
+    for (int64_t k = 0; k < sets; k++) {
+        if (m[k].values == s->one.values) m[k].mean = s->one.mean;
+        else m[k].mean = family->count > 1 ? FN(tree)(s->stripes + 16 * (b + k)) / (double)job->paths : FN(mean_of)(m[k].values, job->paths);
     }
-    if (end == job->assets || s->one.values == s->kept || !same_paths(job, end - 1, end)) return;
-    memcpy(s->kept, s->one.values, (size_t)job->paths * sizeof(REAL));
-    s->one.values = s->kept;
+    if (sets == 1)
+        FN(spreads_of_one)(m, s->centred, job->paths);
+    else
+        FN(spreads_of_some)(m, s->centred, job->paths);
 }
 
 /* Statistics of a family; those with sums become shares from `adding` on. Returns how many shares there are then. */
 static int64_t FN(finish_family)(const simulation *job, FN(space) *s, const FN(family) *family, int64_t first, int64_t adding) {
     const int spread = !job->lived && (job->moments || job->paired);
     if (spread) FN(find_first)(job, s, family, first);
-    FN(moments) m[FN(SETS)];
+    FN(moments) m[FN(SETS)] = {{0}};
     for (int64_t b = family->first, sets; b < family->first + family->count; b += sets) {
         sets = spread && family->first + family->count - b >= FN(SETS) ? FN(SETS) : 1;
         for (int64_t k = 0; k < sets; k++) m[k].values = s->values + (b + k) * s->room;
         if (spread && sets == 1 && !job->moments && m[0].values == s->one.values)
             m[0] = s->one; /* it differs from itself by nothing */
-        else if (spread && sets == 1) {
-            FN(means_of_one)(m, job->paths);
-            FN(spreads_of_one)(m, &s->one, job->paths);
-        } else if (spread) {
-            FN(means_of_some)(m, job->paths);
-            FN(spreads_of_some)(m, &s->one, job->paths);
-        }
+        else if (spread)
+            FN(take_moments)(job, s, family, b, sets, m);
         for (int64_t k = 0; k < sets; k++) {
             const int64_t a = first + b + k, *alive = s->alive + s->leader[b + k] * s->longest;
             const double greatest = job->moments && !job->lived ? FN(finish_moments)(job, a, &s->assets[b + k], &m[k], alive)

@@ -37,14 +37,14 @@ static double FN(finish)(const simulation *job, int64_t a, const FN(asset) *asse
     return greatest;
 }
 
-/* Mean, deviation and life of one asset, the former ready. Returns as `judge`, but any bound of |V| where no total takes it. */
+/* Mean, deviation and life of one asset, the former ready. Returns as `judge`, but any bound of |V| where the values need no look. */
 static double FN(finish_moments)(const simulation *job, int64_t a, const FN(asset) *asset, const FN(moments) *m, const int64_t *alive) {
     const int64_t n = job->paths;
     double *row = FN(row_of)(job, a), greatest = fabs(m->mean) + sqrt_f64(m->squares);
     FN(copy_out)(job, a, asset, m->values, alive);
     /* |V - mean| is at most the root of the sum of its squares, so most assets need no look at each value */
-    const int added = job->totals && job->group[a] >= 0, doubtful = !(greatest < MONEY_LIMIT / 2.0);
-    if (added || doubtful || (job->sobol && (asset->optional || asset->clamped))) {
+    const int doubtful = !(greatest < (job->totals ? SHARE_LIMIT : MONEY_LIMIT / 2.0));
+    if (doubtful || (job->sobol && (asset->optional || asset->clamped))) {
         const FN(extent) extent = FN(extent_of)(m->values, n);
         greatest = FN(judge)(job, a, asset, &extent);
     }

@@ -8,10 +8,10 @@
 #define OF(name) EXPAND2(name, SUFFIX)
 
 #include "paths_impl.h"
-#include "versions_impl.h"
 #include "select_impl.h"
 #include "describe_impl.h"
 #include "moments_impl.h"
+#include "versions_impl.h"
 #include "prepare_impl.h"
 #include "factors_impl.h"
 #include "totals_impl.h"
@@ -22,6 +22,7 @@
 static int FN(run_batch)(const simulation *job, const FN(source) *source, const FN(bridge) *bridge, FN(space) *s, int64_t first, int64_t count) {
     const FN(factors) *f = &s->factors;
     memset(s->alive, 0, (size_t)(count * s->longest) * sizeof *s->alive);
+    if (s->stripes) memset(s->stripes, 0, (size_t)count * 16 * sizeof *s->stripes);
     const int64_t families = FN(prepare_families)(job, source, s, first, count);
     for (int64_t path = 0; path < job->paths; path += s->tile) {
         const int64_t n = job->paths - path < s->tile ? job->paths - path : s->tile;
@@ -36,13 +37,13 @@ static int FN(run_batch)(const simulation *job, const FN(source) *source, const 
                 FN(walk_of)(asset, job->sobol != NULL)(asset, source, bridge, job->first + path, n, common, f->stride,
                                                        s->values + family->first * s->room + path, s->alive + family->first * s->longest);
             else if (FN(walk_family)(job, family, s->bundles, s->assets, source, bridge, &s->laid, job->first + path, n, common, f->stride,
-                                     s->values + path, s->room, s->alive, s->longest) != RUN_OK)
+                                     s->values + path, s->room, s->alive, s->longest, job->moments || job->paired ? s->stripes : NULL) != RUN_OK)
                 return RUN_STOPPED;
         }
     }
     int64_t adding = 0;
     for (int64_t k = 0; k < families; k++) adding = FN(finish_family)(job, s, s->families + k, first, adding);
-    FN(add_shares)(s->shares, adding, s->values, s->room, job->paths, job->totals);
+    FN(add_shares)(&s->sums, s->shares, adding, s->values, s->room);
     return RUN_OK;
 }
 
@@ -67,6 +68,7 @@ static int FN(run)(const simulation *job) {
         count = FN(batch_from)(job, s.batch, first);
         result = FN(run_batch)(job, &source, &bridge, &s, first, count);
     }
+    if (result == RUN_OK) FN(settle_all)(&s.sums);
     FN(release)(&s);
     return result;
 }

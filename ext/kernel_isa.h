@@ -97,11 +97,11 @@ static void NAMED(statistics, ISA)(const double *values, int64_t n, const double
     const NAMED(extent_f64, ISA) extent = NAMED(make_keys_f64, ISA)(values, n, scratch);
     NAMED(describe_f64, ISA)(values, n, quantiles, count, tail, out, &extent, scratch, scratch + n + LANES_f64);
 }
-static void NAMED(difference, ISA)(const double *values, const double *first, int64_t n, double out[2]) {
-    NAMED(moments_f64, ISA) of = {.values = values}, one = {.values = first};
-    NAMED(means_of_one_f64, ISA)(&of, n);
-    NAMED(means_of_one_f64, ISA)(&one, n);
-    NAMED(spreads_of_one_f64, ISA)(&of, &one, n);
+static void NAMED(difference, ISA)(const double *values, const double *first, int64_t n, double out[2], double *scratch) {
+    NAMED(moments_f64, ISA) of = {.values = values, .mean = NAMED(mean_of_f64, ISA)(values, n)};
+    NAMED(moments_f64, ISA) one = {.values = first, .mean = NAMED(mean_of_f64, ISA)(first, n)};
+    NAMED(centre_f64, ISA)(&one, n, scratch);
+    NAMED(spreads_of_one_f64, ISA)(&of, scratch, n);
     NAMED(put_paired_f64, ISA)(&of, &one, 1, n, out);
 }
 static int NAMED(enter_boundaries, ISA)(const stopping *job) { IN_DEFAULT_MODE(boundaries(job)); }

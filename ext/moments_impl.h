@@ -8,29 +8,42 @@ typedef struct {
     double mean, squares, apart; /* sums over the paths of (V - mean)^2, and of the same of the difference to the first version */
 } FN(moments);
 
-/* mean of each set of n values. */
-INLINE void FN(take_means)(const int sets, FN(moments) *m, int64_t n) {
-    reals_f64 sum[FN(SETS)][FN(PARTS)];
+/* Adds n values of each set, the first of which is that of a path whose number is a multiple of 16, to its 16 stripes. */
+INLINE void FN(add_to_stripes)(const int sets, const REAL *const *values, int64_t n, double *const *stripes) {
+    reals_f64 sum[2][FN(PARTS)];
     const int64_t whole = n & ~(int64_t)15;
 #pragma GCC unroll 4
     for (int k = 0; k < sets; k++)
 #pragma GCC unroll 4
-        for (int j = 0; j < FN(PARTS); j++) sum[k][j] = all_f64(0.0);
+        for (int j = 0; j < FN(PARTS); j++) sum[k][j] = load_f64(stripes[k] + j * LANES_f64);
     for (int64_t i = 0; i < whole; i += 16)
 #pragma GCC unroll 4
         for (int k = 0; k < sets; k++)
 #pragma GCC unroll 4
-            for (int j = 0; j < FN(PARTS); j++) sum[k][j] = sum[k][j] + OF(widened)(m[k].values + i + j * LANES_f64);
+            for (int j = 0; j < FN(PARTS); j++) sum[k][j] = sum[k][j] + OF(widened)(values[k] + i + j * LANES_f64);
+#pragma GCC unroll 4
     for (int k = 0; k < sets; k++) {
-        double stripe[16];
-        for (int j = 0; j < FN(PARTS); j++) store_f64(stripe + j * LANES_f64, sum[k][j]);
-        for (int64_t i = whole; i < n; i++) stripe[i - whole] += (double)m[k].values[i];
-        m[k].mean = FN(tree)(stripe) / (double)n;
+#pragma GCC unroll 4
+        for (int j = 0; j < FN(PARTS); j++) store_f64(stripes[k] + j * LANES_f64, sum[k][j]);
+        for (int64_t i = whole; i < n; i++) stripes[k][i - whole] += (double)values[k][i];
     }
 }
+static void FN(stripes_of_one)(const REAL *const *values, int64_t n, double *const *stripes) { FN(add_to_stripes)(1, values, n, stripes); }
+static void FN(stripes_of_two)(const REAL *const *values, int64_t n, double *const *stripes) { FN(add_to_stripes)(2, values, n, stripes); }
 
-/* squares, and apart from `first`, of each set. */
-INLINE void FN(take_spreads)(const int sets, FN(moments) *m, const FN(moments) *first, int64_t n) {
+static double FN(mean_of)(const REAL *values, int64_t n) {
+    double stripe[16] = {0}, *stripes = stripe;
+    FN(stripes_of_one)(&values, n, &stripes);
+    return FN(tree)(stripe) / (double)n;
+}
+
+/* V - mean of n values. */
+static void FN(centre)(const FN(moments) *m, int64_t n, double *centred) {
+    for (int64_t i = 0; i < n; i++) centred[i] = (double)m->values[i] - m->mean;
+}
+
+/* squares, and apart from the first version, of each set. centred: of the first, its values less their mean. */
+INLINE void FN(take_spreads)(const int sets, FN(moments) *m, const double *centred, int64_t n) {
     reals_f64 square[FN(SETS)][FN(PARTS)], apart[FN(SETS)][FN(PARTS)];
     const int64_t whole = n & ~(int64_t)15;
 #pragma GCC unroll 4
@@ -40,7 +53,7 @@ INLINE void FN(take_spreads)(const int sets, FN(moments) *m, const FN(moments) *
     for (int64_t i = 0; i < whole; i += 16)
 #pragma GCC unroll 4
         for (int j = 0; j < FN(PARTS); j++) {
-            const reals_f64 there = OF(widened)(first->values + i + j * LANES_f64) - all_f64(first->mean);
+            const reals_f64 there = load_f64(centred + i + j * LANES_f64);
 #pragma GCC unroll 4
             for (int k = 0; k < sets; k++) {
                 const reals_f64 off = OF(widened)(m[k].values + i + j * LANES_f64) - all_f64(m[k].mean), between = off - there;
@@ -55,7 +68,7 @@ INLINE void FN(take_spreads)(const int sets, FN(moments) *m, const FN(moments) *
             store_f64(aparts + j * LANES_f64, apart[k][j]);
         }
         for (int64_t i = whole; i < n; i++) {
-            const double off = (double)m[k].values[i] - m[k].mean, between = off - ((double)first->values[i] - first->mean);
+            const double off = (double)m[k].values[i] - m[k].mean, between = off - centred[i];
             squares[i - whole] += off * off;
             aparts[i - whole] = fma_f64(between, between, aparts[i - whole]);
         }
@@ -64,10 +77,8 @@ INLINE void FN(take_spreads)(const int sets, FN(moments) *m, const FN(moments) *
     }
 }
 
-static void FN(means_of_one)(FN(moments) *m, int64_t n) { FN(take_means)(1, m, n); }
-static void FN(means_of_some)(FN(moments) *m, int64_t n) { FN(take_means)(FN(SETS), m, n); }
-static void FN(spreads_of_one)(FN(moments) *m, const FN(moments) *first, int64_t n) { FN(take_spreads)(1, m, first, n); }
-static void FN(spreads_of_some)(FN(moments) *m, const FN(moments) *first, int64_t n) { FN(take_spreads)(FN(SETS), m, first, n); }
+static void FN(spreads_of_one)(FN(moments) *m, const double *centred, int64_t n) { FN(take_spreads)(1, m, centred, n); }
+static void FN(spreads_of_some)(FN(moments) *m, const double *centred, int64_t n) { FN(take_spreads)(FN(SETS), m, centred, n); }
 
 /* Least and greatest of n values. */
 static FN(extent) FN(extent_of)(const REAL *values, int64_t n) {

@@ -78,7 +78,7 @@ typedef struct {
     int (*run_f32)(const simulation *);
     int (*run_f64)(const simulation *);
     void (*statistics)(const double *values, int64_t n, const double *quantiles, int64_t count, double tail, double *out, int64_t *scratch);
-    void (*difference)(const double *values, const double *first, int64_t n, double out[2]);
+    void (*difference)(const double *values, const double *first, int64_t n, double out[2], double *scratch);
     void (*elementary_f32)(int function, const float *x, int64_t n, float *out);
     void (*elementary_f64)(int function, const double *x, int64_t n, double *out);
     int (*boundaries)(const stopping *);

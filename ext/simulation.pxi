@@ -150,10 +150,11 @@ def difference(values, first):
     if of.shape[0] != one.shape[0] or not of.shape[0]:
         raise ValueError(f"expected as many values of both, got {of.shape[0]} and {one.shape[0]}")
     out = np.zeros(2)
+    cdef double[::1] scratch = np.empty(of.shape[0])
     cdef double *out_at = <double *>doubles(out, 2)
     with DefaultArithmetic():
         with nogil:
-            table.difference(&of[0], &one[0], of.shape[0], out_at)
+            table.difference(&of[0], &one[0], of.shape[0], out_at, &scratch[0])
     return out
 
 

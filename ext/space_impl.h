@@ -11,8 +11,10 @@ typedef struct {
     KEY *keys;                 /* (2, room) */
     FN(moments) one;           /* the first version of the family at hand; 0: it has no sum, -1: that is not known yet */
     int one_summed;
-    REAL *kept;                /* (room) its values where the family goes on in the next batch */
+    double *centred;           /* (room) its values less their mean */
+    double *stripes;           /* (batch, 16) sums of the values of versions so far */
     FN(share) *shares;         /* (batch) */
+    FN(sums) sums;
     FN(family) *families;      /* (batch) */
     FN(bundle) *bundles;       /* (batch) */
     int32_t *leader;           /* (batch) whose paths alive stand for an asset's */
@@ -30,7 +32,10 @@ static void FN(release)(FN(space) *s) {
     free(s->alive);
     free(s->values);
     free(s->keys);
-    free(s->kept);
+    free(s->centred);
+    free(s->stripes);
+    free(s->sums.units);
+    free(s->sums.held);
     free(s->shares);
     free(s->families);
     free(s->bundles);
@@ -48,22 +53,43 @@ static void FN(release)(FN(space) *s) {
     free(s->factors.rows);
 }
 
+/* Room for `bytes`, from where vectors begin and no line of the cache is cut by one. NULL without memory. */
+static void *FN(room_for)(int64_t bytes) { return aligned_alloc(64, (size_t)(bytes + 64) & ~(size_t)63); }
+
 /* What versions of one asset need, where there are any. False where there is no memory. */
 static int FN(allocate_versions)(const simulation *job, FN(space) *s) {
     int64_t a = 1;
     while (a < job->assets && !same_paths(job, a - 1, a)) a++;
     if (a >= job->assets) return 1;
-    const size_t marks = (size_t)(s->longest + 1) * (FN(LAID) / OF(LANES)) * sizeof *s->laid.here;
-    s->kept = malloc((size_t)s->room * sizeof *s->kept);
+    const int64_t lines = s->longest + 1, marks = lines * (FN(LAID) / OF(LANES)) * (int64_t)sizeof *s->laid.here;
+    const int64_t levels = lines * FN(LAID) * (int64_t)sizeof(REAL), words = FN(LAID) * (int64_t)sizeof(uint32_t);
+    s->stripes = FN(room_for)(s->batch * 16 * (int64_t)sizeof *s->stripes);
     s->bundles = malloc((size_t)s->batch * sizeof *s->bundles);
     s->cash = malloc((size_t)(s->batch * s->longest * 2 + 1) * sizeof *s->cash);
-    s->laid.level = calloc((size_t)(s->longest + 1) * FN(LAID), sizeof *s->laid.level);
-    s->laid.survival = calloc(FN(LAID), sizeof *s->laid.survival);
-    s->laid.rival = calloc(FN(LAID), sizeof *s->laid.rival);
-    s->laid.here = aligned_alloc(64, (marks + 63) & ~(size_t)63);
-    if (!s->kept || !s->bundles || !s->cash || !s->laid.level || !s->laid.survival || !s->laid.rival || !s->laid.here) return 0;
-    memset(s->laid.here, 0, marks);
+    s->laid.level = FN(room_for)(levels);
+    s->laid.survival = FN(room_for)(words);
+    s->laid.rival = FN(room_for)(words);
+    s->laid.here = FN(room_for)(marks);
+    if (!s->stripes || !s->bundles || !s->cash || !s->laid.level || !s->laid.survival || !s->laid.rival || !s->laid.here) return 0;
+    memset(s->laid.level, 0, (size_t)levels);
+    memset(s->laid.survival, 0, (size_t)words);
+    memset(s->laid.rival, 0, (size_t)words);
+    memset(s->laid.here, 0, (size_t)marks);
     return 1;
+}
+
+/* The exact sums: where groups have several assets each, what these add to the first of the groups is held in 64 bits. False without memory. */
+static int FN(allocate_sums)(const simulation *job, FN(sums) *s) {
+    int64_t groups = 0;
+    s->n = job->paths;
+    s->totals = job->totals;
+    for (int64_t a = 0; job->totals && a < job->assets; a++) groups = job->group[a] >= groups ? job->group[a] + 1 : groups;
+    s->slots = UNITS_BYTES / (s->n * (int64_t)sizeof *s->units);
+    s->slots = job->assets < 4 * groups ? 0 : s->slots < groups ? s->slots : groups;
+    s->units = FN(room_for)(s->slots * s->n * (int64_t)sizeof *s->units);
+    s->held = calloc((size_t)s->slots + 1, sizeof *s->held);
+    if (s->units) memset(s->units, 0, (size_t)(s->slots * s->n) * sizeof *s->units);
+    return s->units && s->held;
 }
 
 static int FN(allocate)(const simulation *job, FN(space) *s) {
@@ -101,18 +127,19 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
     s->assets = malloc((size_t)s->batch * sizeof *s->assets);
     s->periods = malloc((size_t)(s->batch * s->longest + 1) * sizeof *s->periods);
     s->alive = malloc((size_t)(s->batch * s->longest + 1) * sizeof *s->alive);
-    s->values = malloc((size_t)(s->batch * s->room) * sizeof *s->values);
-    s->keys = malloc((size_t)(2 * s->room) * sizeof *s->keys);
+    s->values = FN(room_for)(s->batch * s->room * (int64_t)sizeof *s->values);
+    s->keys = FN(room_for)(2 * s->room * (int64_t)sizeof *s->keys);
     s->shares = malloc((size_t)s->batch * sizeof *s->shares);
     s->families = malloc((size_t)s->batch * sizeof *s->families);
     s->leader = malloc((size_t)s->batch * sizeof *s->leader);
-    f->rows = malloc((size_t)(f->stride * row_bytes) + sizeof(REAL));
+    s->centred = FN(room_for)(s->room * (int64_t)sizeof *s->centred);
+    f->rows = FN(room_for)(f->stride * row_bytes);
     if (job->sobol) {
         s->shift = aligned_alloc(REPLICATES * sizeof(uint32_t), (size_t)(s->batch * s->dimensions) * REPLICATES * sizeof(uint32_t));
         s->index = calloc((size_t)(s->batch * s->points), sizeof *s->index);
         f->shift = aligned_alloc(REPLICATES * sizeof(uint32_t), (size_t)job->sobol->dimensions * REPLICATES * sizeof(uint32_t));
         if (!s->shift || !s->index || !f->shift) return RUN_NO_MEMORY;
     }
-    if (!FN(allocate_versions)(job, s)) return RUN_NO_MEMORY;
-    return s->assets && s->periods && s->alive && s->values && s->keys && s->shares && s->families && s->leader && f->rows ? RUN_OK : RUN_NO_MEMORY;
+    if (!FN(allocate_versions)(job, s) || !FN(allocate_sums)(job, &s->sums)) return RUN_NO_MEMORY;
+    return s->assets && s->periods && s->alive && s->values && s->keys && s->shares && s->families && s->leader && s->centred && f->rows ? RUN_OK : RUN_NO_MEMORY;
 }

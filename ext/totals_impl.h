@@ -27,34 +27,67 @@ typedef struct {
 enum { FN(MOST_SHARES) = 4096 }; /* so many |V|·10^6 below 2e15 fit 64 bits */
 #define SHARE_LIMIT 2e9
 
+/* The exact sums: of all groups on all n paths in 128 bits, and of the first `slots` groups what is still to be added to them, in 64. */
+typedef struct {
+    int64_t n, slots;
+    int128_t *totals; /* (groups, n) */
+    int64_t *units;   /* (slots, n) */
+    int32_t *held;    /* (slots) of how many assets */
+} FN(sums);
+
 static int FN(by_group)(const void *one, const void *other) {
     const FN(share) *a = one, *b = other;
     return a->group != b->group ? (a->group > b->group) - (a->group < b->group) : (a->asset > b->asset) - (a->asset < b->asset);
 }
 
-/* Adds V·10^6 of a batch's assets on all n paths to the exact sums of their groups; values: (batch, room). */
-static void FN(add_shares)(FN(share) *shares, int64_t count, const REAL *values, int64_t room, int64_t n, int128_t *totals) {
+/* Puts what a group holds in 64 bits into its sums. */
+static void FN(settle)(FN(sums) *s, int64_t group) {
+    int128_t *sums = s->totals + group * s->n;
+    int64_t *units = s->units + group * s->n;
+    for (int64_t i = 0; i < s->n; i++) sums[i] += units[i];
+    memset(units, 0, (size_t)s->n * sizeof *units);
+    s->held[group] = 0;
+}
+
+static void FN(settle_all)(FN(sums) *s) {
+    for (int64_t group = 0; group < s->slots; group++)
+        if (s->held[group]) FN(settle)(s, group);
+}
+
+/* Adds V·10^6 of at most MOST_SHARES assets of one group on all paths: to its units where it has a slot, else to its sums. */
+static void FN(add_group)(FN(sums) *s, const FN(share) *shares, int64_t count, const REAL *values, int64_t room) {
+    const int64_t group = shares->group;
+    const int slot = group < s->slots;
+    int64_t block[BLOCK_PATHS];
+    if (slot && s->held[group] + count > FN(MOST_SHARES)) FN(settle)(s, group);
+    if (slot) s->held[group] += (int32_t)count;
+    for (int64_t first = 0; first < s->n; first += BLOCK_PATHS) {
+        const int m = (int)(s->n - first < BLOCK_PATHS ? s->n - first : BLOCK_PATHS);
+        int128_t *sums = s->totals + group * s->n + first;
+        int64_t *units = slot ? s->units + group * s->n + first : block;
+        if (!slot) memset(units, 0, (size_t)m * sizeof *units);
+        for (int64_t k = 0; k < count; k++) {
+            const REAL *V = values + shares[k].asset * room + first;
+            if (shares[k].greatest < SHARE_LIMIT)
+                /* below 2^51 units adding 1.5·2^52 rounds to the nearest integer (ties to even) and leaves it in the low bits */
+                for (int i = 0; i < m; i++) units[i] += f64_to_bits((double)V[i] * MONEY_SCALE + 0x1.8p52) - 0x4338000000000000;
+            else
+                for (int i = 0; i < m; i++) sums[i] += (int128_t)__builtin_rint((double)V[i] * MONEY_SCALE);
+        }
+        if (slot) continue;
+#pragma GCC unroll 4
+        for (int i = 0; i < m; i++) sums[i] += units[i];
+    }
+}
+
+/* Adds V·10^6 of a batch's assets on all paths to the exact sums of their groups; values: (batch, room). */
+static void FN(add_shares)(FN(sums) *s, FN(share) *shares, int64_t count, const REAL *values, int64_t room) {
     int sorted = 1;
     for (int64_t k = 1; k < count; k++) sorted &= shares[k - 1].group <= shares[k].group;
     if (!sorted) qsort(shares, (size_t)count, sizeof *shares, FN(by_group));
-    for (int64_t first = 0; first < n; first += BLOCK_PATHS) {
-        const int m = (int)(n - first < BLOCK_PATHS ? n - first : BLOCK_PATHS);
-        int64_t units[BLOCK_PATHS], k = 0;
-        while (k < count) {
-            const int32_t group = shares[k].group;
-            int128_t *sums = totals + (int64_t)group * n + first;
-            const int64_t end = k + FN(MOST_SHARES);
-            memset(units, 0, (size_t)m * sizeof *units);
-            for (; k < count && k < end && shares[k].group == group; k++) {
-                const REAL *V = values + shares[k].asset * room + first;
-                if (shares[k].greatest < SHARE_LIMIT)
-                    /* below 2^51 units adding 1.5·2^52 rounds to the nearest integer (ties to even) and leaves it in the low bits */
-                    for (int i = 0; i < m; i++) units[i] += f64_to_bits((double)V[i] * MONEY_SCALE + 0x1.8p52) - 0x4338000000000000;
-                else
-                    for (int i = 0; i < m; i++) sums[i] += (int128_t)__builtin_rint((double)V[i] * MONEY_SCALE);
-            }
-#pragma GCC unroll 4
-            for (int i = 0; i < m; i++) sums[i] += units[i];
-        }
+    for (int64_t k = 0, together; k < count; k += together) {
+        together = 1;
+        while (k + together < count && together < FN(MOST_SHARES) && shares[k + together].group == shares[k].group) together++;
+        FN(add_group)(s, shares + k, together, values, room);
     }
 }

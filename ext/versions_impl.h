@@ -170,11 +170,13 @@ static void FN(lay)(const FN(asset) *asset, int sobol, const FN(source) *source,
 
 INLINE int FN(is_plain)(const FN(asset) *asset) { return !asset->optional && !asset->clamped && !asset->contested; }
 
-/* All versions of a family on n paths from `path`; common as above. values: (batch, room) from these paths on; alive: (batch, longest). */
+/* All versions of a family on n paths from `path`; common as above. values: (batch, room) from these paths on; alive: (batch, longest). stripes: where
+ * given, (batch, 16) take the sums of values. */
 static int FN(walk_family)(const simulation *job, const FN(family) *family, const FN(bundle) *bundles, const FN(asset) *assets, const FN(source) *source,
                            const FN(bridge) *bridge, const FN(laid) *laid, int64_t path, int64_t n, const REAL *common, int64_t stride, REAL *values,
-                           int64_t room, int64_t *alive, int64_t longest) {
+                           int64_t room, int64_t *alive, int64_t longest, double *stripes) {
     static void (*const sums[])(const REAL *, int64_t, const FN(laid) *, int64_t, REAL *const *) = {NULL, FN(sum_1), FN(sum_2)};
+    static void (*const add[])(const REAL *const *, int64_t, double *const *) = {NULL, FN(stripes_of_one), FN(stripes_of_two)};
     for (int64_t at = 0; at < n; at += FN(LAID)) {
         const int64_t m = n - at < FN(LAID) ? n - at : FN(LAID);
         int32_t leader = -1;
@@ -183,18 +185,27 @@ static int FN(walk_family)(const simulation *job, const FN(family) *family, cons
         for (int64_t b = 0; b < family->bundles; b++) {
             const FN(bundle) *bundle = bundles + family->first_bundle + b;
             REAL *V[2];
-            for (int k = 0; k < bundle->count; k++) V[k] = values + bundle->version[k] * room + at;
-            if (bundle->alone) {
-                FN(sum_own)(assets + bundle->leader, bundle->cash, laid, m, V[0], alive + bundle->leader * longest);
-                continue;
+            double *of[2];
+            for (int k = 0; k < bundle->count; k++) {
+                V[k] = values + bundle->version[k] * room + at;
+                of[k] = stripes + 16 * bundle->version[k];
             }
-            if (bundle->leader != leader) FN(mark_living)(assets + bundle->leader, laid, m, alive + bundle->leader * longest);
-            leader = bundle->leader;
-            sums[bundle->count](bundle->cash, assets[leader].periods, laid, m, V);
+            if (bundle->alone)
+                FN(sum_own)(assets + bundle->leader, bundle->cash, laid, m, V[0], alive + bundle->leader * longest);
+            else {
+                if (bundle->leader != leader) FN(mark_living)(assets + bundle->leader, laid, m, alive + bundle->leader * longest);
+                leader = bundle->leader;
+                sums[bundle->count](bundle->cash, assets[leader].periods, laid, m, V);
+            }
+            if (stripes) add[bundle->count]((const REAL *const *)V, m, of);
         }
-        for (int64_t b = family->first; b < family->first + family->count; b++)
-            if (!FN(is_plain)(assets + b))
-                FN(replay)(assets + b, job->sobol != NULL, laid, path + at, m, values + b * room + at, alive + b * longest);
+        for (int64_t b = family->first; b < family->first + family->count; b++) {
+            if (FN(is_plain)(assets + b)) continue;
+            REAL *V = values + b * room + at;
+            FN(replay)(assets + b, job->sobol != NULL, laid, path + at, m, V, alive + b * longest);
+            double *of = stripes + 16 * b;
+            if (stripes) FN(stripes_of_one)((const REAL *const *)&V, m, &of);
+        }
     }
     return RUN_OK;
 }

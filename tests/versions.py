@@ -75,7 +75,7 @@ def answer(kernel: Any, vectors: SimpleNamespace, paths: int, single: bool, sobo
     options = {"seed": 2**63 + 1, "tail": 0.05, "keep": True, "quantiles": () if options.get("moments") else (0.1, 0.5), **options}
     if sobol:
         options |= {"sobol": plan(2**63 + 1, paths + first, 1), "sums": sums}
-    group = (np.arange(n) % 2).astype(np.int32)
+    options = {"group": (np.arange(n) % 2).astype(np.int32), "totals": totals, **options}
     with np.errstate(all="ignore"):
-        found = kernel.simulate(vectors, FACTOR, paths=paths, single=single, first=first, group=group, totals=totals, **options)
+        found = kernel.simulate(vectors, FACTOR, paths=paths, single=single, first=first, **options)
     return {"statistics": found[0], "status": found[1], "values": found[2], "sums": sums.swapaxes(0, 1).copy(), "totals": totals}

@@ -20,7 +20,7 @@ from versions import answer, some_of, versions
 import oracle
 from ipvalue import numba_kernel
 from ipvalue.cashflows import take
-from ipvalue.constants import BATCH_BYTES
+from ipvalue.constants import BATCH_BYTES, UNITS_BYTES
 from ipvalue.ext import kernel
 
 SIZES = st.lists(st.one_of(st.integers(1, 9), st.integers(1, 130)), min_size=1, max_size=4)
@@ -218,3 +218,21 @@ def _moved(value: float | None, column: str) -> float | int | None:
     if column in ("tab_years", "life"):
         return None if value is None else value + 1
     return 0.01 if not value else value * 1.01
+
+
+@pytest.mark.parametrize("moments", [True, False])
+@pytest.mark.parametrize("single", [True, False])
+def test_sums_are_exact_however_many_assets_a_group_has(isa: str, single: bool, moments: bool) -> None:
+    """Also more than 64 bits hold, of values that fit 64 bits and of others; and more groups than are held in 64 bits."""
+    for sizes, paths, groups in (([4200, 4200], 16, 2), ([65] * 4, UNITS_BYTES // 8 // 64, 65)):
+        vectors = versions(sizes, 4, plain=1.0, longest=3)
+        n = len(vectors.hash)
+        large = np.arange(n) % 7 == 0
+        vectors.w[:] *= np.repeat(np.where(large, 1e13, 1e9), np.diff(vectors.offset))
+        group = (np.arange(n) % groups).astype(np.int32)
+        totals, expected = np.zeros((2, groups * paths, 2), np.uint64)
+        found = answer(kernel, vectors, paths, single, False, moments=moments, group=group, totals=totals)
+        assert not found["status"].any()
+        assert np.abs(found["values"]).max() > 2e9
+        kernel.add_exact(expected, group, found["values"].astype(np.float64))
+        same_bits(totals, expected, f"totals of {sizes}")

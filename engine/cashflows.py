@@ -128,6 +128,35 @@ def take(vectors: Vectors, assets: Longs) -> Vectors:
     return Vectors(**columns, by_rule=rule and ByRule(rule.function, rule.ruled[assets], rule.sales[elements], rule.own[assets]))
 
 
+def interleave(versions: Sequence[Vectors], start: int, stop: int) -> Vectors:
+    """The vectors of assets start … stop − 1 in several versions (v,), those of each asset next to one another. Boundaries are not solved yet."""
+    first, v, n = versions[0], len(versions), stop - start
+    alike = all(one.offset is first.offset or np.array_equal(one.offset, first.offset) for one in versions)
+    if not alike or any(one.low is not None or one.by_rule is not None for one in versions):
+        return take(join(versions), (np.arange(v) * len(first.step) + np.arange(start, stop)[:, None]).reshape(-1))
+    bounds = first.offset[start : stop + 1]
+    lengths, here = np.diff(bounds), slice(bounds[0], bounds[-1])
+    offset = np.concatenate([[0], np.cumsum(np.repeat(lengths, v))])
+    # where the elements of the first versions go; those of the next go as many on as their asset has periods
+    places = np.arange(bounds[-1] - bounds[0]) + np.repeat((v - 1) * (bounds[:-1] - bounds[0]), lengths)
+    further = np.repeat(lengths, lengths)
+    columns: dict[str, Any] = {"offset": offset}
+    for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "by_rule")):
+        if getattr(first, name) is None:
+            columns[name] = None
+        elif name not in RAGGED:
+            columns[name] = np.stack([getattr(one, name)[start:stop] for one in versions], axis=1).reshape(-1)
+        else:
+            columns[name] = np.empty(offset[-1])
+    for number, one in enumerate(versions):
+        at = places + number * further
+        for name in RAGGED:
+            if columns[name] is not None:
+                columns[name][at] = getattr(one, name)[here]
+    assert len(columns["step"]) == v * n
+    return Vectors(**columns)
+
+
 def income_vectors(rows: Rows, tables: Tables, earning_of: Callable[[Rows], Earning]) -> Vectors:
     """The vectors of the income rows that passed their checks; rows whose vectors break a rule (x ≥ 1, T(age) = 0, …) are rejected."""
     rows.settle()

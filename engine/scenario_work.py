@@ -22,8 +22,9 @@ from ipvalue.job import Job
 from ipvalue.quarantine import Stopped, run_without_deadly
 from ipvalue.receipt import Receipt
 from ipvalue.replicates import standard_error
-from ipvalue.rows import Rows
+from ipvalue.rows import Mask, Rows
 from ipvalue.scenarios import BASE, Study, Valued, Version, value_versions, versions_of
+from ipvalue.schema import Rejects
 from ipvalue.simulate import Sampling
 from ipvalue.storage import Written
 from ipvalue.store import Store
@@ -44,6 +45,9 @@ from ipvalue.work import Work
 SCENARIO = "scenario"
 """The column of the results that names it; it groups the sums, too."""
 DIFFERENCE, ERROR = "difference", "difference_error"
+
+SHOWN = ("asset_id", "method", "methods", "weights")
+"""What the results take over from the portfolio, which no shock changes."""
 
 KEPT_BYTES = 64 * 1024 * 1024
 """Most memory of a worker for the path values that are laid beside each other."""
@@ -106,12 +110,7 @@ def run_scenes_apart(task: Task, scenes: Scenes, stopped: Stopped) -> Receipt:
 
 def _value_task(task: Task, scenes: Scenes) -> Receipt:
     run, receipt = scenes.run, Receipt(_new_totals(scenes))
-    parts: list[list[pa.RecordBatch]] = [[] for _ in scenes.names]
-    for batches in _valued(task, scenes, receipt):
-        for part, batch in zip(parts, batches, strict=True):
-            part.append(batch)
-    schema = scene_schema(scenes.study)
-    table = pa.Table.from_batches(list(chain.from_iterable(parts)), schema).combine_chunks()
+    table = _by_version(list(_valued(task, scenes, receipt)), len(scenes.names), scene_schema(scenes.study))
     split = [] if scenes.study.moments else [quantile_name(one) for one in scenes.study.base.sampling.quantiles]
     receipt.files[task.number] = [run.store.write_parquet(part_name(task.number), table, (*DENSE, DIFFERENCE, ERROR), split)]
     receipt.rows = task.unit.rows
@@ -119,37 +118,46 @@ def _value_task(task: Task, scenes: Scenes) -> Receipt:
     return receipt
 
 
-def _valued(task: Task, scenes: Scenes, receipt: Receipt) -> Iterator[list[pa.RecordBatch]]:
-    """Values rows piece by piece into the receipt; yields (v,) the result rows of each version."""
+def _by_version(pieces: list[pa.RecordBatch], v: int, schema: pa.Schema) -> pa.Table:
+    """The result rows of pieces, each of which has them by version, by version and row."""
+    if len(pieces) == 1:
+        return pa.Table.from_batches(pieces, schema)
+    sizes = [piece.num_rows // v for piece in pieces]
+    return pa.Table.from_batches([piece.slice(k * a, a) for k in range(v) for piece, a in zip(pieces, sizes, strict=True)], schema).combine_chunks()
+
+
+def _valued(task: Task, scenes: Scenes, receipt: Receipt) -> Iterator[pa.RecordBatch]:
+    """Values rows piece by piece into the receipt; yields their result rows by version."""
     for rows in chain.from_iterable(prepared(clean_rows(task, scenes.run), task.unit.display, scenes.run, receipt)):
-        if batches := list(_described(rows, scenes, receipt)):
-            yield batches
+        if (described := _described(rows, scenes, receipt)) is not None:
+            yield described
 
 
-def _described(rows: Rows, scenes: Scenes, receipt: Receipt) -> Iterator[pa.RecordBatch]:
-    """The result rows of each version of some rows, whose path values go into the receipt's totals."""
+def _described(rows: Rows, scenes: Scenes, receipt: Receipt) -> pa.RecordBatch | None:
+    """The result rows of some rows, by version, the base first; their path values go into the receipt's totals."""
     study, totals = scenes.study, receipt.totals
     versions = versions_of(study, rows)
     if not len(versions[0].rows):
-        return
+        return None
     versions, valued, groups = value_usable(versions, study, scenes.names, totals)
     receipt.doubts += study.base.doubts(versions[0].rows)
     receipt.valued += len(versions[0].rows)
-    for name, version, one, group in zip(scenes.names, versions, valued, groups, strict=True):
-        add_to_totals(totals, group, one.figures, one.figures)
-        yield _described_one(name, version, one, valued[0], scenes)
+    if not len(versions[0].rows):
+        return None
+    add_to_totals(totals, groups.reshape(-1), valued.figures, valued.figures)
+    return _result_rows(versions[0].rows, valued, scenes)
 
 
-def value_usable(versions: list[Version], study: Study, names: Sequence[str], totals: Totals) -> tuple[list[Version], list[Valued], Any]:
-    """The versions valued, of the rows that can be summed under all of their `names`, and (v, a) int32 the groups in `totals`, which takes their path
-    values in. The other rows go to the base's rejects."""
+def value_usable(versions: list[Version], study: Study, names: Sequence[str], totals: Totals) -> tuple[list[Version], Valued, Any]:
+    """The versions valued (v·a,), of the rows that can be summed under all of their `names`, and (v, a) int32 the groups in `totals`, which takes
+    their path values in. The other rows go to the base's rejects."""
     groups = _groups(versions[0].rows, names, totals)
     valued = value_versions(versions, study, groups, totals)
-    good = np.logical_and.reduce([one.figures.status == 0 for one in valued])
+    good = (valued.figures.status.reshape(groups.shape) == 0).all(axis=0)
     if good.all():
         return versions, valued, groups
     _take_out([one.only(~good) for one in versions], study, groups[:, ~good], totals)
-    return _usable(versions, valued, groups, names)
+    return _usable(versions, valued, good, groups, names)
 
 
 def _groups(rows: Rows, names: Sequence[str], totals: Totals) -> Any:
@@ -167,31 +175,39 @@ def _take_out(versions: list[Version], study: Study, groups: Any, totals: Totals
     totals.merge(once)
 
 
-def _usable(versions: list[Version], valued: list[Valued], groups: Any, names: Sequence[str]) -> tuple[list[Version], list[Valued], Any]:
-    """What is left where rows whose values cannot be summed go to the base's rejects, with the scenario's name."""
-    good = np.logical_and.reduce([one.figures.status == 0 for one in valued])
+def _usable(versions: list[Version], valued: Valued, good: Mask, groups: Any, names: Sequence[str]) -> tuple[list[Version], Valued, Any]:
+    """What is left where rows whose values cannot be summed go to the base's rejects, with the scenario's name; good (a,): the others."""
     base = versions[0].rows
-    for name, version, one in zip(names, versions, valued, strict=True):
+    for name, version, one in zip(names, versions, valued.each(len(versions)), strict=True):
         reject_unusable(version.rows, one.figures.status)
         if version.rows.rejects is not base.rejects:
             base.rejects.merge(version.rows.rejects.under(f"scenario {name!r}"))
-    return [one.only(good) for one in versions], [one.only(good) for one in valued], groups[:, good]
+    return [one.only(good) for one in versions], valued.only(np.tile(good, len(versions))), groups[:, good]
 
 
-def _described_one(name: str, version: Version, valued: Valued, base: Valued, scenes: Scenes) -> pa.RecordBatch:
-    sampling = scenes.study.base.sampling
+def _result_rows(rows: Rows, valued: Valued, scenes: Scenes) -> pa.RecordBatch:
+    """The result rows of rows (a,) by version; valued (v·a,): of all versions."""
+    sampling, v, a = scenes.study.base.sampling, len(scenes.names), len(rows)
     if scenes.study.moments:
         sampling = replace(sampling, quantiles=())
-    assets = describe_assets(version.rows, valued.figures, valued.of_methods, sampling)
+    figures = valued.figures
+    assets = describe_assets(_repeated(rows, v), figures, valued.of_methods, sampling)
     columns = {name: assets[name] for name in assets.schema.names}
-    difference = valued.figures.mean - base.figures.mean
     columns |= {
-        SCENARIO: pa.repeat(name, assets.num_rows),
-        DIFFERENCE: pa.array(difference),
+        SCENARIO: pa.array(scenes.names, pa.string()).take(pa.array(np.repeat(np.arange(v), a))),
+        DIFFERENCE: pa.array((figures.mean.reshape(v, a) - figures.mean[:a]).reshape(-1)),
         ERROR: pa.array(valued.error, mask=np.isnan(valued.error)),
     }
     schema = scene_schema(scenes.study)
     return pa.RecordBatch.from_arrays([columns[field.name] for field in schema], schema=schema)
+
+
+def _repeated(rows: Rows, times: int) -> Rows:
+    """Rows so many times one after the other."""
+    schema = rows.batch.schema
+    arrays = [pa.concat_arrays([rows.batch[name]] * times) for name in schema.names if name in SHOWN]
+    batch = pa.RecordBatch.from_arrays(arrays, [name for name in schema.names if name in SHOWN])
+    return Rows(batch, np.tile(rows.row, times), pa.concat_arrays([rows.filled] * times), rows.file, Rejects())
 
 
 def scene_schema(study: Study) -> pa.Schema:

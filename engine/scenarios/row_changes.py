@@ -67,11 +67,17 @@ class FieldChange(Change):
             raise ValueError(f"set is {self.set:g}: {column.name} {problem}")
         return column, *(known[name] for name in FOLLOWERS.get(column.name, ()))
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns that `cells` follows from."""
+        return self.field, *FOLLOWERS.get(self.field, ()), *((_BLANK_IS[self.field],) if self.field in _BLANK_IS else ())
+
     def cells(self, batch: pa.RecordBatch, rows: Mask) -> Cells:
-        """The columns that it acts on, changed in some rows (a,); numbers as float64, in limits or not."""
+        """The columns that it acts on, changed in some rows (a,); numbers as float64, in limits or not. Followers that are blank throughout stay."""
         found = {self.field: self._changed(self._meant(batch), batch[self.field], rows)}
         for name in FOLLOWERS.get(self.field, ()):
-            found[name] = self._changed(batch[name], batch[name], rows & given(batch[name]))
+            if batch[name].null_count < batch.num_rows:
+                found[name] = self._changed(batch[name], batch[name], rows & given(batch[name]))
         return found
 
     @property
@@ -123,6 +129,11 @@ class FactorChange(Change):
     def columns(self, known: Mapping[str, Column]) -> tuple[Column, ...]:
         """The columns that it acts on."""
         return known["volatility"], known["factor_loading"]
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The same as of a FieldChange."""
+        return "volatility", "factor_loading", "sector"
 
     def cells(self, batch: pa.RecordBatch, rows: Mask) -> Cells:
         """The same as of a FieldChange."""

@@ -19,7 +19,7 @@ from ipvalue.rows import Rows
 from ipvalue.scenarios.filters import Filter
 from ipvalue.scenarios.market_changes import Change
 from ipvalue.scenarios.row_changes import FieldChange, RowChange
-from ipvalue.schema import INCOME_METHODS, Column, InputError, Rejects, validate
+from ipvalue.schema import INCOME_METHODS, Column, InputError, validate
 
 BASE = "base"
 """The name of what is not shocked."""
@@ -32,6 +32,22 @@ class Shock:
     change: Change
     columns: tuple[Column, ...] = ()
     where: Filter | None = None
+
+    def touched(self, rows: Rows) -> Mask:
+        """(a,) the rows that it acts on."""
+        if self.where is None:
+            return np.ones(len(rows), np.bool_)
+        where = self.where
+        return rows.kept(lambda: where.mask(rows.batch), tuple(rows.batch.schema.names), "where", where.text)
+
+
+@dataclass(frozen=True)
+class Shocked:
+    """What a shock makes of its columns: as they are read again, with the faults of their cells, and before that."""
+
+    columns: Mapping[str, pa.Array]
+    faults: Mapping[str, Sequence[Fault]]
+    cells: Mapping[str, pa.Array]
 
 
 @dataclass(frozen=True)
@@ -89,10 +105,10 @@ class Scenario:
     def rows(self, rows: Rows) -> Rows:
         """Filled rows with shocked columns, with rejects of their own; the same object where no row is shocked. Raises InputError where a result
         is outside a column's limits. Filters look at the rows as they are given, before any shock."""
-        batch, problems = self._shocked(rows)
+        columns, problems = self._shocked(rows)
         if problems:
             raise InputError("\n".join(map(str, problems)))
-        return rows if batch is rows.batch else Rows(batch, rows.row, rows.filled, rows.file, Rejects())
+        return rows.changed(columns) if columns else rows
 
     def problems(self, rows: Rows) -> list[Problem]:
         """What the shocks make of filled rows and cannot be."""
@@ -110,24 +126,41 @@ class Scenario:
         texts = {name: text for name, text in (("reasoning", self.reasoning), ("source", self.source)) if text}
         return {"name": self.name, **texts, "shock": [shock.change.terms for shock in self.shocks]}
 
-    def _shocked(self, rows: Rows) -> tuple[pa.RecordBatch, list[Problem]]:
-        batch, problems = rows.batch, []
+    def _shocked(self, rows: Rows) -> tuple[dict[str, pa.Array], list[Problem]]:
+        """The columns that are others, and what of them cannot be."""
+        changed: dict[str, pa.Array] = {}
+        problems: list[Problem] = []
         for number, shock in enumerate(self.shocks, 1):
             if not isinstance(shock.change, RowChange):
                 continue
-            touched = np.ones(len(rows), np.bool_) if shock.where is None else shock.where.mask(rows.batch)
+            touched = shock.touched(rows)
             if not touched.any():
                 continue
             at = _Place(self.name, number, rows)
             if isinstance(shock.change, FieldChange) and shock.change.needs_life:
                 problems += at.nothing_to_change(touched)
-            cells = shock.change.cells(batch, touched)
-            for column in shock.columns:
-                converted, faults = convert(column, cells[column.name])
-                problems += [at.problem(column.name, fault, batch[column.name], cells[column.name]) for fault in faults]
-                place = batch.schema.get_field_index(column.name)
-                batch = batch.set_column(place, batch.schema.field(place), converted)
-        return batch, problems
+            made = _made(shock, shock.change, rows, touched, changed)
+            for name, faults in made.faults.items():
+                before = changed.get(name, rows.batch[name])
+                problems += [at.problem(name, fault, before, made.cells[name]) for fault in faults]
+            changed |= made.columns
+        return changed, problems
+
+
+def _made(shock: Shock, change: RowChange, rows: Rows, touched: Mask, changed: Mapping[str, pa.Array]) -> Shocked:
+    """What a shock makes of rows of which some columns are `changed` already. Where it reads none of these, the scenarios that have it in common
+    take over what the first of them made."""
+    if changed.keys().isdisjoint(change.reads):
+        where = shock.where.text if shock.where else None
+        return rows.kept(lambda: _converted(shock, change.cells(rows.batch, touched)), change.reads, change, where)
+    batch = rows.changed(changed).batch
+    return _converted(shock, change.cells(batch, touched))
+
+
+def _converted(shock: Shock, cells: Mapping[str, pa.Array]) -> Shocked:
+    """The cells of each column that a shock acts on, in the registry's type."""
+    found = {column.name: convert(column, cells[column.name]) for column in shock.columns if column.name in cells}
+    return Shocked({name: array for name, (array, _) in found.items()}, {name: faults for name, (_, faults) in found.items()}, cells)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from ipvalue.appraise import Appraiser
 from ipvalue.compiled import Compiled, compile_rows
 from ipvalue.rows import Mask, Rows
 from ipvalue.scenarios.scenario import Scenario
-from ipvalue.schema import Rejects
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,13 @@ def versions_of(study: Study, rows: Rows) -> list[Version]:
         if shocked is rows and appraiser is study.base:
             found.append(replace(base, same=True))
             continue
-        own = Rows(shocked.batch, shocked.row, shocked.filled, shocked.file, Rejects())
+        own = shocked if shocked is not rows else rows.changed({})
         compiled = compile_rows(own, appraiser.tables)
         if len(own) < len(rows):
             rows.rejects.merge(own.rejects.under(f"scenario {scenario.name!r}"))
             kept &= np.isin(rows.row, own.row)
         found.append(Version(own, compiled))
+    if kept.all():
+        return found
     good = rows.row[kept]
     return [one.only(np.isin(one.rows.row, good)) for one in found]

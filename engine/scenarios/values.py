@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ipvalue.appraise import Appraiser
 from ipvalue.backend import kernels
-from ipvalue.cashflows import Vectors, join, take
+from ipvalue.cashflows import Vectors, interleave, take
 from ipvalue.constants import REPLICATES
 from ipvalue.reconcile import method_values, put_together, reconcile
 from ipvalue.replicates import standard_error
@@ -28,14 +28,17 @@ from ipvalue.totals import Totals
 
 Groups = npt.NDArray[np.int32]
 
+ASSETS_AT_ONCE = 32_768
+"""Versions of rights whose vectors are laid next to one another at a time, so that they stay in the cache."""
+
 _PATHS = ("hash", "volatility", "loading", "uncertainty", "factor", "step", "royalty_low", "royalty_high")
 """What the random levels of a right follow from, beside the factors (docs/numerics.md §16)."""
 
 
 @dataclass(frozen=True)
 class Valued:
-    """A version's figures (a,), the values by method of rows with several (lists, else null), and (a,) the standard error of the mean's difference to
-    the base's."""
+    """Figures (a,) of rows under a version, the values by method of rows with several (lists, else null), and (a,) the standard error of the mean's
+    difference to the base's. Or all that of several versions, one after the other."""
 
     figures: Figures
     of_methods: pa.Array
@@ -45,9 +48,15 @@ class Valued:
         """Those of some rows (a,)."""
         return Valued(_at(self.figures, np.flatnonzero(rows)), self.of_methods.filter(pa.array(rows)), self.error[rows])
 
+    def each(self, versions: int) -> list[Valued]:
+        """(v,) apart what is of so many versions."""
+        a = len(self.error) // versions
+        places = [slice(k * a, k * a + a) for k in range(versions)]
+        return [Valued(_at(self.figures, at), self.of_methods.slice(at.start, a), self.error[at]) for at in places]
 
-def value_versions(versions: Sequence[Version], study: Study, groups: npt.NDArray[np.int32], totals: Totals) -> list[Valued]:
-    """(v,) the versions valued; `totals` takes their path values into their `groups` (v, a)."""
+
+def value_versions(versions: Sequence[Version], study: Study, groups: npt.NDArray[np.int32], totals: Totals) -> Valued:
+    """(v·a,) the versions valued, one after the other; `totals` takes their path values into their `groups` (v, a)."""
     several = versions[0].compiled.several
     if not several.any():
         return _of_one_method(versions, study, groups, totals)
@@ -55,7 +64,7 @@ def value_versions(versions: Sequence[Version], study: Study, groups: npt.NDArra
         return _of_several(versions, study, groups, totals)
     ones = _of_one_method([one.only(~several) for one in versions], study, groups[:, ~several], totals)
     mixed = _of_several([one.only(several) for one in versions], study, groups[:, several], totals)
-    return [_merged(several, one, more) for one, more in zip(ones, mixed, strict=True)]
+    return _merged(np.tile(several, len(versions)), ones, mixed)
 
 
 def _merged(several: Mask, one: Valued, more: Valued) -> Valued:
@@ -70,18 +79,19 @@ def _merged(several: Mask, one: Valued, more: Valued) -> Valued:
 # ------------------------------------------------------------------------------------------------ rows with one method
 
 
-def _of_one_method(versions: Sequence[Version], study: Study, groups: Groups, totals: Totals) -> list[Valued]:
+def _of_one_method(versions: Sequence[Version], study: Study, groups: Groups, totals: Totals) -> Valued:
     vectors = [one.compiled.vectors for one in versions]
     beside = [
         number
         for number, (one, appraiser) in enumerate(zip(vectors, study.appraisers, strict=True))
         if _same_factors(appraiser.factors, study.base.factors) and _same_paths(one, vectors[0])
     ]
-    found = dict(zip(beside, _beside([vectors[k] for k in beside], study, groups[beside], totals), strict=True))
-    apart = [number for number in range(len(versions)) if number not in found]
-    if apart:
-        found |= _apart(vectors, apart, found[0].figures, study, groups, totals)
-    return [found[number] for number in range(len(versions))]
+    together = _beside([vectors[k] for k in beside], study, groups[beside], totals)
+    apart = sorted(set(range(len(versions))) - set(beside))
+    if not apart:
+        return together
+    found = dict(zip(beside, together.each(len(beside)), strict=True)) | _apart(vectors, apart, study, groups, totals)
+    return _joined([found[number] for number in range(len(versions))])
 
 
 def _same_factors(one: Factors, two: Factors) -> bool:
@@ -94,16 +104,34 @@ def _same_paths(one: Vectors, two: Vectors) -> bool:
     return all(getattr(one, name).tobytes() == getattr(two, name).tobytes() for name in _PATHS)
 
 
-def _beside(vectors: list[Vectors], study: Study, groups: Groups, totals: Totals) -> list[Valued]:
+def _beside(vectors: list[Vectors], study: Study, groups: Groups, totals: Totals) -> Valued:
     """Versions on the base's own paths, the base first: each right's next to one another, so that the kernel makes its paths once."""
     v, a = groups.shape
-    order = np.arange(v * a).reshape(v, a).T.reshape(-1)
-    together = take(join(vectors), order)
-    add_boundaries(together, study.base.sampling.backend)
-    simulated = _simulated(together, study.base, study, groups.reshape(-1)[order], totals, paired=True)
-    figures = figures_of(together, simulated, study.base.sampling)
-    errors = _errors(together, simulated, figures, study.base.sampling, np.arange(v * a) // v * v)
-    return [_valued(_at(figures, np.arange(k, v * a, v)), errors[k::v]) for k in range(v)]
+    step = max(1, ASSETS_AT_ONCE // v)
+    return _by_version([_some_beside(vectors, study, groups, totals, start, min(start + step, a)) for start in range(0, a, step)], v)
+
+
+def _some_beside(vectors: list[Vectors], study: Study, groups: Groups, totals: Totals, start: int, stop: int) -> tuple[Figures, Floats]:
+    """Figures and errors of the rows from `start` to `stop`, those of a row's versions next to one another."""
+    v, n, sampling = len(vectors), stop - start, study.base.sampling
+    together = interleave(vectors, start, stop)
+    add_boundaries(together, sampling.backend)
+    simulated = _simulated(together, study.base, study, np.ascontiguousarray(groups[:, start:stop].T).reshape(-1), totals, paired=True)
+    figures = figures_of(together, simulated, sampling)
+    return figures, _errors(together, simulated, figures, sampling, np.arange(v * n) // v * v)
+
+
+def _by_version(parts: list[tuple[Figures, Floats]], v: int) -> Valued:
+    """(v·a,) what stands by row and version in each of the parts, by version and row."""
+
+    def turned(arrays: list[Any]) -> Any:
+        if arrays[0] is None:
+            return None
+        shapes = [array.reshape(-1, v, *array.shape[1:]).swapaxes(0, 1) for array in arrays]
+        return np.concatenate(shapes, axis=1).reshape(-1, *arrays[0].shape[1:])
+
+    columns: dict[str, Any] = {field.name: turned([getattr(figures, field.name) for figures, _ in parts]) for field in fields(Figures)}
+    return _valued(Figures(**columns), turned([error for _, error in parts]))
 
 
 def _simulated(vectors: Vectors, appraiser: Appraiser, study: Study, group: Groups, totals: Totals | None, **more: Any) -> Simulated:
@@ -120,7 +148,7 @@ def _errors(vectors: Vectors, simulated: Simulated, figures: Figures, sampling: 
     return standard_error(alone - alone[first])
 
 
-def _apart(vectors: Sequence[Vectors], numbers: list[int], base: Figures, study: Study, groups: Groups, totals: Totals) -> dict[int, Valued]:
+def _apart(vectors: Sequence[Vectors], numbers: list[int], study: Study, groups: Groups, totals: Totals) -> dict[int, Valued]:
     """Versions on paths of their own, some rows at a time: their values are laid beside the base's."""
     a, sampling = len(vectors[0].hash), study.base.sampling
     for number in (0, *numbers):
@@ -164,31 +192,31 @@ def _valued(figures: Figures, error: Floats) -> Valued:
     return Valued(figures, pa.nulls(len(error), pa.list_(pa.float64())), error)
 
 
-def _at(figures: Figures, places: Longs) -> Figures:
+def _at(figures: Figures, places: Longs | slice) -> Figures:
     """The figures of some rows (by their places)."""
     columns: dict[str, Any] = {field.name: getattr(figures, field.name) for field in fields(Figures)}
     found: dict[str, Any] = {name: None if column is None else column[places] for name, column in columns.items()}
     return Figures(**found)
 
 
-def _joined(parts: list[Valued]) -> Valued:
+def _joined(parts: Sequence[Valued]) -> Valued:
     names = [field.name for field in fields(Figures)]
     columns = {name: [getattr(one.figures, name) for one in parts] for name in names}
-    joined: dict[str, Any] = {name: None if arrays[0] is None else np.concatenate(arrays) for name, arrays in columns.items()}
-    figures = Figures(**joined)
+    together: dict[str, Any] = {name: None if arrays[0] is None else np.concatenate(arrays) for name, arrays in columns.items()}
+    figures = Figures(**together)
     return Valued(figures, pa.concat_arrays([one.of_methods for one in parts]), np.concatenate([one.error for one in parts]))
 
 
 # ------------------------------------------------------------------------------------------------ rows with several methods
 
 
-def _of_several(versions: Sequence[Version], study: Study, groups: Groups, totals: Totals) -> list[Valued]:
+def _of_several(versions: Sequence[Version], study: Study, groups: Groups, totals: Totals) -> Valued:
     """Rows whose value is reconciled from that of several methods, on the paths of all of them, some rows at a time."""
     parts = []
     for some in _shares(groups.shape[1], study):
         wanted = np.isin(np.arange(groups.shape[1]), some)
         parts.append(_reconciled([one.only(wanted) for one in versions], study, groups[:, some], totals))
-    return [_joined(list(of_version)) for of_version in zip(*parts, strict=True)]
+    return _joined([one for of_version in zip(*parts, strict=True) for one in of_version])
 
 
 def _reconciled(versions: Sequence[Version], study: Study, groups: Groups, totals: Totals) -> list[Valued]:

@@ -114,10 +114,9 @@ def _tried(pair: Pair, field: str | None, rows: Rows, sides: Codes, sign: float)
         if wanted.any():
             amount = sign * reach * pair.amount
             change = FieldChange(field=field, add=amount) if pair.adds else FieldChange(field=field, multiply=1.0 + amount)
-            columns = change.columns(PORTFOLIO)
             cells, made = change.cells(batch, wanted), {}
-            for column in columns:
-                made[column.name], faults = convert(column, cells[column.name])
+            for name, moved in cells.items():
+                made[name], faults = convert(PORTFOLIO[name], moved)
                 for fault in faults:
                     faulty |= fault.cells & wanted
             batch = pa.RecordBatch.from_arrays([made.get(name, batch[name]) for name in batch.schema.names], schema=batch.schema)

@@ -110,7 +110,8 @@ def _described(rows: Rows, bench: Bench, receipt: Receipt) -> pa.RecordBatch | N
     before = versions[0].rows.row
     if not len(before):
         return None
-    versions, valued, groups = value_usable(versions, bench.study, bench.names, receipt.totals)
+    versions, together, groups = value_usable(versions, bench.study, bench.names, receipt.totals)
+    valued = together.each(len(versions))
     kept = np.isin(before, versions[0].rows.row)
     receipt.doubts += bench.study.base.doubts(versions[0].rows)
     receipt.valued += len(versions[0].rows)

@@ -318,6 +318,30 @@ def test_only_the_columns_of_a_shock_change_and_rejects_are_the_scenarios_own() 
     assert found.rejects is not rows.rejects
 
 
+def test_what_is_read_of_rows_is_shared_but_for_columns_that_are_others() -> None:
+    rows = filled([{"hazard": 0.5, "tax_rate": 0.25}, {"hazard": 0.25}])
+    found = one({"field": "hazard", "add": 0.5}).rows(rows)
+    assert found.floats("tax_rate") is rows.floats("tax_rate")
+    assert found.floats("hazard").tolist() == [1.0, 0.75]
+    assert rows.floats("hazard").tolist() == [0.5, 0.25]
+    rows.reject(rows.floats("hazard") > 0.4, "hazard", "too high", "lower it")
+    rows.settle()
+    assert rows.floats("tax_rate").shape == (1,)
+    assert found.floats("tax_rate").shape == found.given("tax_rate").shape == (2,)
+
+
+def test_scenarios_that_share_a_shock_are_what_they_are_alone() -> None:
+    """Also where a shock before it has moved what it reads."""
+    cells = [{"hazard": 0.5, "revenue": 8.0, "revenue_path": [1.0, 2.0]}, {"hazard": 0.25, "revenue": 4.0}]
+    twice, first, more = {"field": "revenue", "multiply": 2}, {"field": "revenue", "add": 1}, {"field": "hazard", "add": 1}
+    together = filled(cells)
+    for shocks in ((twice,), (first, twice), (twice, twice), (more, twice), ({**twice, "where": "hazard > 0.3"},), (twice, first)):
+        shared, alone = one(*shocks).rows(together), one(*shocks).rows(filled(cells))
+        for name in ("hazard", "revenue", "revenue_path"):
+            assert column(shared, name) == column(alone, name), (shocks, name)
+    assert column(one(first, twice).rows(together), "revenue") == [18.0, 10.0]
+
+
 def test_a_blank_stays_blank_unless_it_is_set() -> None:
     rows = [{"cap": None}, {"cap": 4.0}]
     assert column(shocked(rows, {"field": "cap", "multiply": 2}), "cap") == [None, 8.0]

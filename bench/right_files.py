@@ -19,7 +19,7 @@ import ipvalue
 from ipvalue import speed
 from ipvalue.appraise import Appraiser, make_appraiser
 from ipvalue.assumptions import load_assumptions
-from ipvalue.cashflows import Vectors
+from ipvalue.cashflows import Vectors, take
 from ipvalue.compiled import compile_rows
 from ipvalue.intake import open_portfolio, read, scan
 from ipvalue.job import make_job
@@ -57,6 +57,13 @@ def market_file(kind: Kind, folder: Path) -> Path:
         lines += [f"[{name}]", *(f"{key} = {json.dumps(entries)}" for key, entries in content.items())]
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def versions(vectors: Vectors, count: int) -> Vectors:
+    """Each right in so many versions with incomes of their own, the first as it is. Boundaries are not solved."""
+    found = take(vectors, np.repeat(np.arange(len(vectors.hash)), count))
+    found.w[:] *= np.repeat(1.0 + 0.001 * np.tile(np.arange(count), len(vectors.hash)), np.diff(found.offset))
+    return found
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ static void FN(take_moments)(const simulation *job, FN(space) *s, const FN(famil
         FN(spreads_of_some)(m, s->centred, job->paths);
 }
 
-/* Statistics of a family; those with sums become shares from `adding` on. Returns how many shares there are then. */
+/* Statistics of a family; those with sums that are not added at once become shares from `adding` on. Returns how many shares there are then. */
 static int64_t FN(finish_family)(const simulation *job, FN(space) *s, const FN(family) *family, int64_t first, int64_t adding) {
     const int spread = !job->lived && (job->moments || job->paired);
     if (spread) FN(find_first)(job, s, family, first);
@@ -148,7 +148,12 @@ static int64_t FN(finish_family)(const simulation *job, FN(space) *s, const FN(f
                                                                 : FN(finish)(job, a, &s->assets[b + k], m[k].values, alive, s->keys, s->room);
             if (s->one_summed < 0) s->one_summed = greatest >= 0.0;
             if (spread && job->paired) FN(put_paired)(&m[k], &s->one, greatest >= 0.0 && s->one_summed, job->paths, job->paired + 2 * a);
-            if (greatest >= 0.0 && job->totals && job->group[a] >= 0) s->shares[adding++] = (FN(share)){job->group[a], (int32_t)(b + k), greatest};
+            if (greatest < 0.0 || !job->totals || job->group[a] < 0) continue;
+            const FN(share) share = {job->group[a], (int32_t)(b + k), greatest};
+            if (family->count > 1 && share.group < s->sums.slots)
+                FN(add_group)(&s->sums, &share, 1, s->values, s->room); /* versions are of many groups: at once, while the values are at hand */
+            else
+                s->shares[adding++] = share;
         }
     }
     return adding;

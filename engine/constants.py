@@ -53,10 +53,21 @@ PURPOSE_SCRAMBLE = 4
 PURPOSE_SHIFT = 5
 PURPOSE_PAIRING = 6
 REPLICATES = 16
-SOBOL_DIMENSIONS = 1024  # of data/sobol.txt; words beyond are random
+SOBOL_DIMENSIONS = 1024  # of data/sobol.txt; words beyond are random, but for the three that follow
 SOBOL_BITS = 32
 SOBOL_DIGIT_BITS = 6  # of an index that one look-up takes
 DIMENSION_SURVIVAL, DIMENSION_RIVAL, DIMENSION_LEVEL, DIMENSION_ROYALTY, DIMENSION_SHOCKS = range(5)
+
+# Uncertain inputs, numerics.md §17: royalty_rate, margin, revenue, discount_premium. Under sobol the first reads the royalty's dimension, the
+# others those after the table of paths.
+INPUTS = 4
+INPUT_MARGIN, INPUT_REVENUE, INPUT_PREMIUM = range(1, 4)
+DRAWN_NOT, DRAWN_TRIANGULAR, DRAWN_PERT, DRAWN_UNIFORM, DRAWN_LOGNORMAL, DRAWN_QUANTILES = range(6)
+PERT_STEPS = 4  # cells of the table of the beta's quantiles to one unit of z
+PERT_CELLS = 52
+PERT_REACH = 6.5  # PERT_CELLS / PERT_STEPS / 2
+PERT_NEWTON = 6
+PERT_TERMS = 64
 PAIRING_ROUNDS = 8
 BRIDGE_YEARS = 8
 BRIDGE_MAX_PERIODS = 96

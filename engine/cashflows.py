@@ -83,7 +83,7 @@ class Vectors:
 
     @property
     def exact(self) -> Mask:
-        """(a,) where there is a closed form: nothing is clamped, optional, a rule's or discounted by a drawn rate, and multipliers are independent."""
+        """(a,) where there is a closed form: nothing is clamped, optional, a rule's or discounted at a drawn rate, and draws are independent."""
         exact: Mask = (self.optional == 0) & (self.clamped == 0)
         if self.by_rule is not None:
             exact &= self.by_rule.ruled == 0

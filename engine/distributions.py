@@ -5,6 +5,7 @@ a = rows
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,11 +53,13 @@ class Distributions:
     @property
     def drawn(self) -> Mask:
         """(a,) where there is one."""
-        return self.kind != DRAWN_NOT
+        drawn: Mask = self.kind != DRAWN_NOT
+        return drawn
 
     def of_kind(self, *kinds: int) -> Mask:
         """(a,) where it is one of these."""
-        return np.isin(self.kind, kinds)
+        found: Mask = np.isin(self.kind, kinds)
+        return found
 
     @property
     def whole(self) -> Mask:
@@ -106,7 +109,7 @@ class Distributions:
             v = self.values[self.start[row] : self.start[row] + self.count[row]].tolist()
             cells = len(v) - 1
             first = second = 0.0
-            for a, b in zip(v[:-1], v[1:], strict=True):
+            for a, b in itertools.pairwise(v):
                 first += a + b
                 second += a * a + a * b + b * b
             mean[row], square[row] = first / (2.0 * cells), second / (3.0 * cells)

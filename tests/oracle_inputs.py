@@ -5,6 +5,7 @@ Written from the specification alone; the distributions' quantiles are SciPy's. 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def raw_moments(kind: str, p: Sequence[float]) -> tuple[float, float]:
     if kind == "lognormal":
         return math.exp(p[0] + p[1] ** 2 / 2), math.exp(2 * p[0] + 2 * p[1] ** 2)
     if kind in ("uniform", "quantiles"):
-        pairs = list(zip(p[:-1], p[1:], strict=True))
+        pairs = list(itertools.pairwise(p))
         return sum((a + b) / 2 for a, b in pairs) / len(pairs), sum((a * a + a * b + b * b) / 3 for a, b in pairs) / len(pairs)
     low, mode, high = p
     if kind == "triangular":
@@ -115,7 +116,7 @@ def inputs_of(asset: Mapping[str, Any], method: str) -> list[Input]:
         count = {"triangular": 3, "pert": 3, "uniform": 2, "lognormal": 2}.get(kind)
         if (count or max(2, len(parameters))) != len(parameters):
             raise Refused(f"{name}_parameters: {len(parameters)}")
-        if parameters[1] < 0 if kind == "lognormal" else any(a > b for a, b in zip(parameters[:-1], parameters[1:], strict=True)):
+        if parameters[1] < 0 if kind == "lognormal" else any(a > b for a, b in itertools.pairwise(parameters)):
             raise Refused(f"{name}_parameters: order")
         scale, shift = 1.0, 0.0
         if place == PREMIUM:

@@ -51,7 +51,7 @@ def uncertain(row: dict[str, Any], draw: random.Random, correlated: float = 0.4)
                 continue
             if name == "margin" and charge > 0.0 and kind == "lognormal":
                 kind = "pert"
-            taken = base - left
+            taken = charge if name == "margin" else 0.0
             low, high = taken + left * draw.choice([0.0, 0.3, 0.8, 1.0]), taken + left * draw.choice([1.0, 1.4, 2.5])
         row[f"{name}_distribution"], row[f"{name}_parameters"] = kind, around(draw, kind, base, low, high)
         if name == "royalty_rate":

@@ -90,7 +90,10 @@ def _closed_form(row: dict[str, Any], methods: list[Explained]) -> dict[str, Any
     parts = [one.figures["closed_form"] for one in methods]
     if not all(part["is_the_expected_value"] for part in parts):
         if row["closed_form"] is not None:
-            raise RunError("closed form: the row has one, and its income is bounded, optional, a rule's or discounted at a drawn rate: no evidence is written; please report it")
+            raise RunError(
+                "closed form: the row has one, and its income is bounded, optional, a rule's or discounted at a drawn rate: "
+                "no evidence is written; please report it"
+            )
         return {"value": None, "why": _SIMULATED}
     total = parts[0]["sum_of_terms"]
     if row["methods"] is not None:

@@ -52,7 +52,7 @@ class Inputs(NamedTuple):
     kind: npt.NDArray[np.uint8]  # (a, k)
     numbers: npt.NDArray[np.float64]  # (a, k, 3)
     start: npt.NDArray[np.int64]  # (a, k)
-    count: npt.NDArray[np.int64]
+    entries: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
     weights: npt.NDArray[np.float64]  # (a, k, k)
     means: npt.NDArray[np.float64]  # (a, k)
@@ -75,7 +75,8 @@ class Inputs(NamedTuple):
 
 def _coupled(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """(a, k) where an input's normal is made of others too."""
-    return (np.tril(weights, -1) != 0.0).any(axis=2)
+    coupled: npt.NDArray[np.bool_] = (np.tril(weights, -1) != 0.0).any(axis=2)
+    return coupled
 
 
 def inputs_of(v: Any, real: Any) -> Inputs | None:
@@ -99,7 +100,7 @@ def inputs_of(v: Any, real: Any) -> Inputs | None:
         kind=row(found.kind.reshape(-1), u1, n * INPUTS).reshape(-1, INPUTS),
         numbers=row(found.numbers.reshape(-1), f8, n * INPUTS * 3).reshape(-1, INPUTS, 3),
         start=row(found.start.reshape(-1), i8, n * INPUTS).reshape(-1, INPUTS),
-        count=row(found.count.reshape(-1), i8, n * INPUTS).reshape(-1, INPUTS),
+        entries=row(found.count.reshape(-1), i8, n * INPUTS).reshape(-1, INPUTS),
         values=row(found.values, f8, 0),
         weights=row(found.weights.reshape(-1), f8, n * INPUTS**2).reshape(-1, INPUTS, INPUTS),
         means=row(found.means.reshape(-1), f8, n * INPUTS).reshape(-1, INPUTS),
@@ -121,7 +122,7 @@ def inputs_of(v: Any, real: Any) -> Inputs | None:
     )
 
 
-_OF_ASSETS = ("kind", "numbers", "start", "count", "weights", "means", "hash", "wanted", "normals")
+_OF_ASSETS = ("kind", "numbers", "start", "entries", "weights", "means", "hash", "wanted", "normals")
 
 
 def take_inputs(inputs: Inputs, assets: npt.NDArray[Any], here: slice, points: Any, seed: np.uint64) -> Inputs:
@@ -215,7 +216,7 @@ def _triangular(low: Real, mode: Real, high: Real, u: Array, v: Array, x: Array)
 def _pert(low: Real, width: Real, cells: Array, z: Array, x: Array) -> None:
     for i in range(BLOCK_PATHS):
         at = (-PERT_REACH if z[i] < -PERT_REACH else PERT_REACH if z[i] > PERT_REACH else z[i]) * PERT_STEPS + _MIDDLE
-        cell = min(i8(at), PERT_CELLS - 1)
+        cell: Whole = min(i8(at), PERT_CELLS - 1)
         c, r = cells[cell], at - f8(cell)
         x[i] = fma(width, fma(fma(fma(fma(fma(c[5], r, c[4]), r, c[3]), r, c[2]), r, c[1]), r, c[0]), low)
 
@@ -237,7 +238,7 @@ def _quantiles(values: Array, u: Array, x: Array) -> None:
     last = len(values) - 1
     for i in range(BLOCK_PATHS):
         at = u[i] * f8(last)
-        cell = min(i8(at), last - 1)
+        cell: Whole = min(i8(at), last - 1)
         x[i] = fma(at - f8(cell), values[cell + 1] - values[cell], values[cell])
 
 
@@ -253,7 +254,7 @@ def _draw_one(s: Inputs, a: Whole, i: Whole, z: Array, u: Array, v: Array, x: Ar
     elif kind == DRAWN_LOGNORMAL:
         _lognormal(low, middle, high, z, x)
     else:
-        _quantiles(s.values[s.start[a, i] : s.start[a, i] + s.count[a, i]], u, x)
+        _quantiles(s.values[s.start[a, i] : s.start[a, i] + s.entries[a, i]], u, x)
 
 
 @loop

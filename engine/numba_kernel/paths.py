@@ -24,9 +24,9 @@ from ipvalue.constants import (
     PURPOSE_PATH,
 )
 from ipvalue.numba_kernel.arithmetic import raised
+from ipvalue.numba_kernel.blended import discount, lift, multiply, settle_blended, sum_blended
 from ipvalue.numba_kernel.by_rule import DONE, NO_NUMBER, STOPPED, Custom, earn_by_rule
 from ipvalue.numba_kernel.compiler import Array, Kernel, Record, Whole, device
-from ipvalue.numba_kernel.blended import discount, lift, multiply, settle_blended, sum_blended
 from ipvalue.numba_kernel.factors import Factors, draw_factors
 from ipvalue.numba_kernel.inputs import draw_inputs
 from ipvalue.numba_kernel.random import draw_inverses, draw_normals
@@ -168,7 +168,7 @@ def _walk(
     if asset.has_royalty:
         _draw(points, a, DIMENSION_ROYALTY, _LEVEL + u8(2), path, asset.hash, seed, s.word[0])
         draw_royalty(s.word[0], asset.range_low, asset.range_high, asset.range_split, asset.range_left, asset.range_right, s.royalty)
-    if inputs is not None:
+    if inputs is not None:  # noqa: SIM102 (as below)
         if asset.has_inputs:
             draw_inputs(inputs, points, asset, a, path, seed)
             if not asset.blended:
@@ -188,7 +188,7 @@ def _walk(
         now = periods[asset.start + t]
         shared = common[t][column:] if asset.has_factor else s.still[0:]
         rise(step, asset.entered, now.rival_last, normal, shared, s.rival, s.royalty, s.x, s.level)
-        if inputs is not None:
+        if inputs is not None:  # noqa: SIM102 (by itself, so that Numba leaves the branch away)
             if asset.blended:
                 at = asset.start + t
                 multiply(inputs.multiplier, now.w, s.level, s.bare, s.cash)
@@ -200,9 +200,8 @@ def _walk(
                 settled = (now.bound_out, now.bound_in), (now.last, now.rival_last)
                 lived[t] += settle_blended(*settled, s.survival, s.rival, s.level, inputs.taken, s.cash, s.alive, value)
                 if points is not None:
-                    slope = inputs.discounting[2, at]
-                    weights, sums = (now.chance, now.control, slope), (points.given, points.control)
-                    sum_blended(weights, s.bare, inputs.steady, inputs.tilt, s.cash, *sums)
+                    taken_by = now.chance, now.control, inputs.discounting[2, at]
+                    sum_blended(taken_by, s.bare, inputs.steady, inputs.tilt, s.cash, points.given, points.control)
                 continue
         if asset.ruled and now.w != 0.0:  # where nothing is earned the rule is not asked
             custom.at[1] = t + 1
@@ -241,7 +240,8 @@ def fill_values(
 
     assets, periods: records of `ipvalue.numba_kernel.records`; points: of the sampler sobol, with room made for these assets, None for random
     words; origin: the number of the first path; s: a block's work space. sums (a, 2, r): those of G and K by replicate, which are added to where
-    an asset is estimated. inputs: the uncertain ones of these assets, None where none has any. rule: as `compiled_rule` makes it; `custom` says where it failed (NO_NUMBER, or an exception of its own).
+    an asset is estimated. inputs: the uncertain ones of these assets, None where none has any. rule: as `compiled_rule` makes it; `custom` says
+    where it failed (NO_NUMBER, or an exception of its own).
     """
     for first in range(0, paths, BLOCK_PATHS):
         n, path, column = min(BLOCK_PATHS, paths - first), origin + u8(first), first if factors.tabled else 0

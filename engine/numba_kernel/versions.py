@@ -39,7 +39,7 @@ def _other_inputs(inputs: Any, n: int) -> npt.NDArray[np.bool_]:
         return np.ascontiguousarray(array[:n]).reshape(n, -1).view(np.uint8)
 
     named = [bits(array) for array in (inputs.kind, inputs.numbers, inputs.count, inputs.weights, inputs.hash)]
-    other = np.logical_or.reduce([(one[1:] != one[:-1]).any(axis=1) for one in named])
+    other: npt.NDArray[np.bool_] = np.logical_or.reduce([(one[1:] != one[:-1]).any(axis=1) for one in named])
     listed = inputs.count[:n].any(axis=1)
     for a in np.flatnonzero(~other & listed[1:]):
         for start, then, count in zip(inputs.start[a].tolist(), inputs.start[a + 1].tolist(), inputs.count[a].tolist(), strict=True):

@@ -102,7 +102,8 @@ _RIGHT, _LIFE, _REVENUE, _RATES = "the right", "method and life", "revenue", "ra
 _RISK, _COSTS, _SINGLE, _DRAWN = "risk", "costs", "single methods", "uncertain inputs"
 _DRAWS = "model §3, uncertain_inputs"
 _PARAMETERS = (
-    "triangular and pert low; mode; high, uniform low; high, lognormal mean and standard deviation of the log, quantiles from the lowest to the highest"
+    "triangular and pert low; mode; high, uniform low; high, lognormal mean and standard deviation of the log, "
+    "quantiles from the lowest to the highest"
 )
 _MONEY = "asset's currency"
 _ROW = "interface: portfolio columns"

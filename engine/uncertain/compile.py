@@ -71,9 +71,8 @@ def inputs_of(rows: Rows, tables: Tables, drivers: Drivers, earning: Earning, of
 
 def _applies(i: int, earning: Earning) -> Mask:
     """(a,) where the income depends on an input."""
-    if i < INPUT_REVENUE:
-        return earning.made_of == i
-    return np.ones(len(earning.made_of), np.bool_)
+    applies: Mask = earning.made_of == i if i < INPUT_REVENUE else np.ones(len(earning.made_of), np.bool_)
+    return applies
 
 
 def _base(rows: Rows, i: int, drivers: Drivers, earning: Earning) -> tuple[Floats, Floats]:
@@ -135,7 +134,7 @@ def _coupled(kind: npt.NDArray[np.uint8], weights: Floats) -> Mask:
         if j == INPUT_PREMIUM:
             continue
         product = np.zeros(len(kind))
-        for l in range(i + 1):
-            product += weights[:, i, l] * weights[:, j, l]
+        for before in range(i + 1):
+            product += weights[:, i, before] * weights[:, j, before]
         found |= (kind[:, i] != 0) & (kind[:, j] != 0) & (product != 0.0)
     return found

@@ -52,7 +52,8 @@ class Inputs:
     def paths_bytes(self) -> bytes:
         """What the draws follow from, but for the words."""
         quantiles = [self.values[s : s + n] for s, n in zip(self.start.reshape(-1).tolist(), self.count.reshape(-1).tolist(), strict=True) if n]
-        return b"".join(array.tobytes() for array in (self.kind, self.numbers, self.count, self.weights, self.hash, *quantiles))
+        arrays: list[npt.NDArray[Any]] = [self.kind, self.numbers, self.count, self.weights, self.hash, *quantiles]
+        return b"".join(array.tobytes() for array in arrays)
 
 
 BY_ASSET = tuple(field.name for field in fields(Inputs) if field.name not in ("values", "discounting"))

@@ -74,7 +74,7 @@ def test_draws_have_their_distribution(name: str, sampler: str) -> None:
     assert stats.kstest(found, exact.cdf).statistic < 1.95 / np.sqrt(PATHS)  # one in a thousand of random samples is further off
     assert abs(found.mean() - exact.mean()) < 4 * exact.std() / np.sqrt(PATHS)
     if sampler == "sobol":  # stratified
-        np.testing.assert_allclose(np.quantile(found, [0.05, 0.5, 0.95]), exact.ppf([0.05, 0.5, 0.95]), rtol=2e-3)
+        np.testing.assert_allclose(np.quantile(found, [0.05, 0.5, 0.95]), exact.ppf([0.05, 0.5, 0.95]), rtol=4e-3)
 
 
 @pytest.mark.parametrize("shape", [0.0, 1e-9, 0.01, 0.2, 0.37, 0.5, 0.8, 0.999, 1.0])

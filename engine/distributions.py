@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue.backend import kernel
-from ipvalue.columns import Floats, Longs, Mask, Texts
+from ipvalue.columns import Floats, Longs, Mask, Texts, floats, given, packed
 from ipvalue.constants import (
     DRAWN_LOGNORMAL,
     DRAWN_NOT,
@@ -152,6 +152,33 @@ def with_means(batch: pa.RecordBatch) -> pa.RecordBatch:
         wanted = pc.and_(pa.array(found.drawn & found.whole & found.ordered), blank)
         place = batch.schema.get_field_index(name)
         batch = batch.set_column(place, batch.schema.field(place), pc.if_else(wanted, pa.array(found.moments()[0]), batch[name]))
+    return batch
+
+
+def with_ranges_drawn(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Filled rows with a royalty's range as the triangular distribution that it is, where correlations may tie it to another draw: a range by itself
+    is drawn apart."""
+    low, high, rate = (batch[name] for name in ("royalty_low", "royalty_high", "royalty_rate"))
+    if batch["input_correlations"].null_count == len(batch) or low.null_count == len(batch):
+        return batch
+    others = given(batch["revenue_distribution"]) | given(batch["discount_premium_distribution"])
+    tied = given(batch["input_correlations"]) & others & given(low) & given(high) & given(rate) & ~given(batch["royalty_rate_distribution"])
+    if not tied.any():
+        return batch
+    triangles = np.stack([floats(one) for one in (low, rate, high)], axis=1)[tied].tolist()
+    lists = batch["royalty_rate_parameters"].to_pylist()
+    for row, triangle in zip(np.flatnonzero(tied), triangles, strict=True):
+        lists[row] = triangle
+    where = packed(tied)
+    changed = {
+        "royalty_rate_distribution": pc.if_else(where, "triangular", batch["royalty_rate_distribution"]),
+        "royalty_rate_parameters": pa.array(lists, batch["royalty_rate_parameters"].type),
+        "royalty_low": pc.if_else(where, None, low),
+        "royalty_high": pc.if_else(where, None, high),
+    }
+    for name, cells in changed.items():
+        place = batch.schema.get_field_index(name)
+        batch = batch.set_column(place, batch.schema.field(place), cells)
     return batch
 
 

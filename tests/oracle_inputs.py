@@ -94,8 +94,13 @@ def raw_moments(kind: str, p: Sequence[float]) -> tuple[float, float]:
 
 
 def filled(asset: Mapping[str, Any]) -> dict[str, Any]:
-    """The asset with the mean of its distribution where an uncertain column is blank."""
+    """The asset with the mean of its distribution where an uncertain column is blank, and a royalty's range as a distribution where correlations may
+    tie it to another draw."""
     out = dict(asset)
+    bounds = [out.get(name) for name in ("royalty_low", "royalty_rate", "royalty_high")]
+    others = out.get("revenue_distribution") is not None or out.get("discount_premium_distribution") is not None
+    if out.get("input_correlations") is not None and others and None not in bounds and out.get("royalty_rate_distribution") is None:
+        out |= {"royalty_rate_distribution": "triangular", "royalty_rate_parameters": bounds, "royalty_low": None, "royalty_high": None}
     for name in NAMES:
         kind, parameters = out.get(f"{name}_distribution"), out.get(f"{name}_parameters")
         if kind is not None and parameters is not None and out.get(name) is None:

@@ -15,7 +15,7 @@ from ipvalue.assumptions.file_tables import NONE, FeeSchedule, SurvivalCurve
 from ipvalue.assumptions.kinds import Group, Kinds
 from ipvalue.assumptions.sets import LIFE, MONEY, AssumptionSet
 from ipvalue.columns import Mask, Texts, any_is_in, distinct, floats, given, packed, repeated, truth
-from ipvalue.distributions import with_means
+from ipvalue.distributions import with_means, with_ranges_drawn
 from ipvalue.schema import FILLABLE, INCOME_METHODS, LINKED, PENDING, PORTFOLIO, RENEWABLE
 
 _METHOD = ("method", "methods", "weights")
@@ -255,7 +255,8 @@ class _Rows:
         for name in _NAMED:
             if NONE in self._texts_of(name).values:
                 self._set(name, pc.if_else(pc.equal(self._columns[name], NONE), None, self._columns[name]))
-        meant = with_means(pa.RecordBatch.from_arrays(list(self._columns.values()), schema=self._given.schema))
+        meant = with_ranges_drawn(pa.RecordBatch.from_arrays(list(self._columns.values()), schema=self._given.schema))
+        meant = with_means(meant)
         filled = [self._with_default(name, array) for name, array in zip(meant.schema.names, meant.columns, strict=True)]
         return pa.RecordBatch.from_arrays(filled, schema=self._given.schema)
 

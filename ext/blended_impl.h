@@ -21,8 +21,9 @@ INLINE int FN(blend)(const int sobol, const int moves, const FN(asset) *asset, c
         OF(reals) cash = discount * (OF(least)(OF(all)(now->high), OF(most)(OF(all)(now->low), earned)) + costs);
         const OF(mask) quits = OF(both)(p->live[u], OF(below)(level, OF(choose)(out, OF(all)(now->bound_out), OF(all)(now->bound_in))));
         const OF(mask) kept = OF(without)(p->live[u], quits);
-        const OF(reals) ratio_at_end = OF(fmas)(premium, OF(all)(now->end_deflator), one);
-        const OF(reals) taken = OF(all)(now->salvage) * OF(exp2s)(OF(all)(now->end_exponent) * OF(logs)(ratio_at_end));
+        OF(reals) taken = OF(all)(now->salvage);
+        if (now->salvage > (REAL)0)
+            taken = taken * OF(exp2s)(OF(all)(now->end_exponent) * OF(logs)(OF(fmas)(premium, OF(all)(now->end_deflator), one)));
         cash = OF(choose)(quits, taken, OF(only_where)(kept, cash));
         p->value[u] = OF(add_where)(here, p->value[u], cash);
         p->live[u] = kept;

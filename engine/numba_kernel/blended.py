@@ -53,7 +53,9 @@ def discount(by: Array, terms: tuple[Real, Real, Real, Real], clamped: bool, pre
             earned = low if earned < low else earned
             earned = high if earned > high else earned
         cash[i] = exp2(exponent * log(ratio)) * (earned + costs)
-        taken[i] = salvage * exp2(end_exponent * log(fma(premium[i], end_deflator, one)))
+        taken[i] = salvage
+        if salvage > real(0.0):
+            taken[i] = salvage * exp2(end_exponent * log(fma(premium[i], end_deflator, one)))
 
 
 @loop

@@ -67,6 +67,28 @@ def same_inputs(one: Inputs | None, two: Inputs | None) -> bool:
     return one is two or one.paths_bytes() == two.paths_bytes()
 
 
+def inputs_differ(one: Inputs | None, two: Inputs | None, hashes: npt.NDArray[np.uint64], offset: Longs) -> npt.NDArray[np.bool_]:
+    """(a,) where two sets of inputs of the same assets, with hashes (a,) and periods by offset (a + 1), are not the same bit for bit."""
+    n = len(hashes)
+    differ = np.zeros(n, np.bool_)
+    if one is None and two is None:
+        return differ
+    one, two = (without(n, hashes) if it is None else it for it in (one, two))
+    for name in BY_ASSET:
+        if name != "start":
+            bits = [np.ascontiguousarray(getattr(it, name)).reshape(n, -1).view(np.uint8) for it in (one, two)]
+            differ |= (bits[0] != bits[1]).any(axis=1)
+    for a in np.flatnonzero(~differ & one.count.any(axis=1)):
+        for here, there, count in zip(one.start[a].tolist(), two.start[a].tolist(), one.count[a].tolist(), strict=True):
+            differ[a] |= one.values[here : here + count].tobytes() != two.values[there : there + count].tobytes()
+    for a in np.flatnonzero(~differ & (one.blended != 0)):
+        periods = slice(int(offset[a]), int(offset[a + 1]))
+        assert one.discounting is not None
+        assert two.discounting is not None
+        differ[a] |= one.discounting[:, periods].tobytes() != two.discounting[:, periods].tobytes()
+    return differ
+
+
 def without(assets: int, hashes: npt.NDArray[np.uint64]) -> Inputs:
     """Of assets without any. hashes (a,)."""
     zero, one, none = np.zeros(assets), np.ones(assets), np.zeros((assets, INPUTS), np.int64)

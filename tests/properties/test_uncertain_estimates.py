@@ -1,4 +1,4 @@
-"""Means of rows with uncertain inputs beside their expectation, in standard errors: closed forms, and where there are none, quadrature of the draws."""
+"""Means of rows with uncertain inputs beside their expectation, in standard errors: by quadrature of the draws where there is no closed form."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import oracle_inputs
 import portfolios
 import pyarrow as pa
 import pytest
@@ -15,7 +16,6 @@ from scipy import special
 
 import ipvalue as iv
 import oracle
-import oracle_inputs
 
 GRID = 400
 

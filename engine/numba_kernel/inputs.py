@@ -102,7 +102,7 @@ def inputs_of(v: Any, real: Any) -> Inputs | None:
         start=row(found.start.reshape(-1), i8, n * INPUTS).reshape(-1, INPUTS),
         entries=row(found.count.reshape(-1), i8, n * INPUTS).reshape(-1, INPUTS),
         values=row(found.values, f8, 0),
-        weights=row(found.weights.reshape(-1), f8, n * INPUTS**2).reshape(-1, INPUTS, INPUTS),
+        weights=row(found.weights.reshape(-1), f8, n * INPUTS * INPUTS).reshape(-1, INPUTS, INPUTS),
         means=row(found.means.reshape(-1), f8, n * INPUTS).reshape(-1, INPUTS),
         hash=row(found.hash.reshape(-1), u8, n * INPUTS).reshape(-1, INPUTS),
         wanted=drawn | used,

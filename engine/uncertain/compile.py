@@ -58,7 +58,7 @@ def inputs_of(rows: Rows, tables: Tables, drivers: Drivers, earning: Earning, of
         columns["least"][where] *= ((least - shift) / safe)[where]
         columns["greatest"][where] *= ((greatest - shift) / safe)[where]
         logs = where & found.of_kind(KINDS["lognormal"])
-        columns["log_variance"][logs] += found.parameter(1)[logs] ** 2
+        columns["log_variance"][logs] += (found.parameter(1) * found.parameter(1))[logs]
     premium = applied.get(INPUT_PREMIUM, np.zeros(n, np.bool_))
     columns["blended"] = (premium | _coupled(columns["kind"], columns["weights"])).astype(np.uint8)
     discounting = None

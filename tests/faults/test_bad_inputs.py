@@ -88,3 +88,13 @@ def test_a_price_of_today_ignores_them(method: str, tmp_path: Path) -> None:
     price = {"method": method, "replacement_cost": 5.0, "comparable_price": 5.0}
     plain, drawing = valued([price, {**price, **drawn("discount_premium", "uniform", [0.0, 0.2])}], tmp_path).assets.to_pylist()
     assert {**plain, "asset_id": ""} == {**drawing, "asset_id": ""}
+
+
+def test_a_distribution_that_no_method_takes_is_doubted(tmp_path: Path) -> None:
+    rows = [
+        drawn("margin", "uniform", [0.1, 0.2]),
+        drawn("royalty_rate", "uniform", [0.04, 0.06]),
+        drawn("royalty_rate", "uniform", [0.0, 0.1], **EXCESS),
+    ]
+    (warning,) = [text for text in valued(rows, tmp_path).manifest["warnings"] if "distribution" in text]
+    assert warning.startswith("2 rows (r0, r2)")

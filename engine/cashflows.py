@@ -19,6 +19,7 @@ from ipvalue.drivers import Earning, income_drivers, of_name, price_drivers
 from ipvalue.intake import hash_ids
 from ipvalue.rows import Floats, Ints, Longs, Mask, Rows
 from ipvalue.tables import Tables
+from ipvalue.uncertain import Inputs, inputs_of, join_inputs
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Vectors:
     bound_out: Floats | None = None
     bound_in: Floats | None = None
     by_rule: ByRule | None = None
+    inputs: Inputs | None = None
 
     def linear(self) -> Vectors:
         """The same where a rule gives the sales themselves, so that there is a closed form: what the sampler sobol controls by (numerics.md §14)."""
@@ -78,6 +80,16 @@ class Vectors:
             return self
         ruled = np.repeat(rule.ruled != 0, np.diff(self.offset))
         return replace(self, w=np.where(ruled, self.w * rule.sales, self.w), by_rule=None)
+
+    @property
+    def exact(self) -> Mask:
+        """(a,) where there is a closed form: nothing is clamped, optional, a rule's or discounted at a drawn rate, and draws are independent."""
+        exact: Mask = (self.optional == 0) & (self.clamped == 0)
+        if self.by_rule is not None:
+            exact &= self.by_rule.ruled == 0
+        if self.inputs is not None:
+            exact &= self.inputs.blended == 0
+        return exact
 
 
 RAGGED = frozenset({"w", "f", "survival", "rival", "salvage", "low", "high", "bound_out", "bound_in"})
@@ -96,12 +108,13 @@ def join(parts: Sequence[Vectors]) -> Vectors:
         "offset": np.concatenate([np.zeros(1, np.int64), *(one.offset[1:] + at for one, at in zip(parts, starts, strict=False))])
     }
     bounded = any(one.low is not None for one in parts)
-    for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "bound_out", "bound_in", "by_rule")):
+    for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "bound_out", "bound_in", "by_rule", "inputs")):
         arrays = [getattr(one, name) for one in parts]
         if name in UNBOUNDED:
             arrays = [np.full(size, UNBOUNDED[name]) if one is None else one for one, size in zip(arrays, sizes, strict=True)]
         columns[name] = np.concatenate(arrays) if bounded or name not in UNBOUNDED else None
-    return Vectors(**columns, by_rule=_join_rules(parts, sizes))
+    inputs = join_inputs([one.inputs for one in parts], [one.hash for one in parts], sizes)
+    return Vectors(**columns, by_rule=_join_rules(parts, sizes), inputs=inputs)
 
 
 def _join_rules(parts: Sequence[Vectors], sizes: Sequence[int]) -> ByRule | None:
@@ -121,11 +134,15 @@ def take(vectors: Vectors, assets: Longs) -> Vectors:
     offset = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     elements = np.arange(offset[-1]) + np.repeat(vectors.offset[assets] - offset[:-1], lengths)
     columns: dict[str, Any] = {"offset": offset}
-    for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "by_rule")):
+    for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "by_rule", "inputs")):
         array = getattr(vectors, name)
         columns[name] = None if array is None else array[elements if name in RAGGED else assets]
     rule = vectors.by_rule
-    return Vectors(**columns, by_rule=rule and ByRule(rule.function, rule.ruled[assets], rule.sales[elements], rule.own[assets]))
+    return Vectors(
+        **columns,
+        by_rule=rule and ByRule(rule.function, rule.ruled[assets], rule.sales[elements], rule.own[assets]),
+        inputs=vectors.inputs and vectors.inputs.take(assets, elements),
+    )
 
 
 def interleave(versions: Sequence[Vectors], start: int, stop: int) -> Vectors:
@@ -173,6 +190,9 @@ def income_vectors(rows: Rows, tables: Tables, earning_of: Callable[[Rows], Earn
     if status.any():
         _reject_status(rows, status)
         return income_vectors(rows, tables, earning_of)
+    inputs = inputs_of(rows, tables, drivers, earning, offset, parts)
+    if rows.broken:
+        return income_vectors(rows, tables, earning_of)
     optional = rows.is_in("renewal", ["optimal"]) & _any_decision(parts, offset)
     return Vectors(
         offset=offset,
@@ -189,6 +209,7 @@ def income_vectors(rows: Rows, tables: Tables, earning_of: Callable[[Rows], Earn
         clamped=drivers.limited,
         enters=((rows.floats("entry_hazard") > 0.0) & (rows.floats("entry_loss") > 0.0)).astype(np.uint8),
         step=np.full(len(rows), tables.delta),
+        inputs=inputs,
     )
 
 

@@ -18,6 +18,7 @@ from ipvalue.rows import Floats, Ints, Longs, Mask, Rows
 from ipvalue.rules import check_common
 from ipvalue.schema import INCOME_METHODS
 from ipvalue.tables import Tables
+from ipvalue.uncertain import check_inputs
 
 _NUMBER = {name: place for place, name in enumerate(METHODS)}
 _EARNS = np.array([name in INCOME_METHODS for name in METHODS])
@@ -46,6 +47,7 @@ class Compiled:
 def compile_rows(rows: Rows, tables: Tables) -> Compiled:
     """The vectors of all rows that keep the rules, in the rows' order; the others move to the rejects, with every rule they broke."""
     check_common(rows, tables)
+    check_inputs(rows)
     _check_methods(rows)
     uses = {name: used for name in METHODS if (used := rows.valued_by([name])).any()}
     parts: list[tuple[str, Longs, Vectors]] = []

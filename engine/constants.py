@@ -23,8 +23,8 @@ PURPOSE_LEVEL = 2
 PURPOSE_FACTOR = 3
 
 # What is drawn of each path, a bit of `redrawn` each; what is drawn anew takes its words from the purpose that is so much higher. numerics.md §18.
-STREAM_SURVIVAL, STREAM_RIVAL, STREAM_LEVEL, STREAM_ROYALTY, STREAM_SHOCKS, STREAM_FACTOR = range(6)
-STREAMS = 6
+STREAM_SURVIVAL, STREAM_RIVAL, STREAM_LEVEL, STREAM_ROYALTY, STREAM_SHOCKS, STREAM_FACTOR, STREAM_MARGIN, STREAM_REVENUE, STREAM_PREMIUM = range(9)
+STREAMS = 9
 PURPOSE_ANEW = 8
 
 # ARS-5: Weyl increments of its round keys, low and high 64 bits. Salmon et al. (2011), Random123.
@@ -58,10 +58,21 @@ PURPOSE_SCRAMBLE = 4
 PURPOSE_SHIFT = 5
 PURPOSE_PAIRING = 6
 REPLICATES = 16
-SOBOL_DIMENSIONS = 1024  # of data/sobol.txt; words beyond are random
+SOBOL_DIMENSIONS = 1024  # of data/sobol.txt; words beyond are random, but for the three that follow
 SOBOL_BITS = 32
 SOBOL_DIGIT_BITS = 6  # of an index that one look-up takes
 DIMENSION_SURVIVAL, DIMENSION_RIVAL, DIMENSION_LEVEL, DIMENSION_ROYALTY, DIMENSION_SHOCKS = range(5)
+
+# Uncertain inputs, numerics.md §17: royalty_rate, margin, revenue, discount_premium. Under sobol the first reads the royalty's dimension, the
+# others those after the table of paths.
+INPUTS = 4
+INPUT_ROYALTY, INPUT_MARGIN, INPUT_REVENUE, INPUT_PREMIUM = range(4)
+DRAWN_NOT, DRAWN_TRIANGULAR, DRAWN_PERT, DRAWN_UNIFORM, DRAWN_LOGNORMAL, DRAWN_QUANTILES = range(6)
+PERT_STEPS = 4  # cells of the table of the beta's quantiles to one unit of z
+PERT_CELLS = 52
+PERT_REACH = 6.5  # PERT_CELLS / PERT_STEPS / 2
+PERT_NEWTON = 6
+PERT_TERMS = 64
 PAIRING_ROUNDS = 8
 BRIDGE_YEARS = 8
 BRIDGE_MAX_PERIODS = 96

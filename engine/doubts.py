@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from ipvalue.constants import TIME_EPSILON
 from ipvalue.drivers import life_of
 from ipvalue.rows import Mask, Rows
-from ipvalue.schema import INCOME_METHODS
+from ipvalue.schema import INCOME_METHODS, UNCERTAIN
 from ipvalue.tables import Tables
 
 LARGE_RISK = 0.05
@@ -41,6 +41,8 @@ BEFORE_TAX = "a discount_premium above 0 with tax_rate 0: rates of return are af
 LIFE_AS_TAX_LIFE = (
     "tab_years is the right's remaining life: the tax life is the law's (15 in the US, at least 10 in China, 2 for software bought there)"
 )
+
+NOT_DRAWN = "an input has a distribution, and none of the row's methods depends on it: it changes nothing; name another method or leave it blank"
 
 EXAMPLES = 3
 """Rows named with each doubt."""
@@ -125,6 +127,21 @@ def doubts(rows: Rows, tables: Tables) -> Doubts:
     found.add(LIFE_AS_TAX_LIFE, rows, income & _life_as_tax_life(rows, tables))
     if (project := rows.valued_by(["project"])).any():
         found.add(STAGES_OUTLIVE, rows, project & _stages_outlive(rows, tables) & ~_filled(rows, "stage_years"))
+    found.add(NOT_DRAWN, rows, _not_drawn(rows, income))
+    return found
+
+
+def _not_drawn(rows: Rows, income: Mask) -> Mask:
+    """(a,) where an input has a distribution of the row's own, and no method depends on it."""
+    named = {name: rows.given(f"{name}_distribution") & ~_filled(rows, f"{name}_distribution") for name in UNCERTAIN}
+    if not any(where.any() for where in named.values()):
+        return np.zeros(len(rows), np.bool_)
+    project = rows.valued_by(["project"])
+    read = {
+        "royalty_rate": rows.valued_by(["relief_from_royalty", "licence"]) | (project & ~rows.given("margin")),
+        "margin": rows.valued_by(["excess_earnings", "incremental_income"]) | (project & rows.given("margin")),
+    }
+    found: Mask = np.logical_or.reduce([where & ~read.get(name, income) for name, where in named.items()])
     return found
 
 

@@ -6,7 +6,7 @@ a = assets of the batch
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,25 +39,40 @@ class Drivers:
     stage_probability: Floats
 
 
+ROYALTY, MARGIN, OTHERWISE = 0, 1, -1
+"""Which column a rate is made of: its place in schema.UNCERTAIN, OTHERWISE where a rule earns the income."""
+
+
 @dataclass(frozen=True)
 class Earning:
     """How a method turns revenue into income: all that tells the income methods apart.
 
     rate (a,): what one unit of revenue earns; royalty_low, royalty_high (a,): the royalty's range relative to it (1, 1: none);
-    limited (a,): where minimum_guarantee and cap bound the income; staged: whether stages come before it (a project).
+    limited (a,): where minimum_guarantee and cap bound the income; staged: whether stages come before it (a project); made_of (a,): which
+    column the rate is, less `charge` (a,).
     """
 
     rate: Floats
     royalty_low: Floats
     royalty_high: Floats
     limited: Mask
+    made_of: npt.NDArray[np.int8]
+    charge: Floats
     staged: bool = False
 
 
-def certain(rate: Floats, staged: bool = False) -> Earning:
+def certain(rate: Floats, made_of: npt.NDArray[np.int8] | int, charge: Floats | float = 0.0, staged: bool = False) -> Earning:
     """A rate without a range, and income without bounds."""
-    one = np.ones(len(rate))
-    return Earning(rate, one, one, np.zeros(len(rate), np.bool_), staged)
+    one, n = np.ones(len(rate)), len(rate)
+    return Earning(rate, one, one, np.zeros(n, np.bool_), np.full(n, made_of, np.int8), np.full(n, charge, np.float64), staged)
+
+
+def ending(drivers: Drivers, offset: Longs, steps_per_year: int) -> Drivers:
+    """The same without what comes after the last period of an indefinite life."""
+    matrix = drivers.drivers.copy()
+    endless = drivers.indefinite != 0
+    matrix[DRIVERS.index("life")][endless] = np.diff(offset)[endless] / np.float64(steps_per_year)
+    return replace(drivers, drivers=matrix, indefinite=np.zeros(len(endless), np.uint8))
 
 
 def income_drivers(rows: Rows, tables: Tables, earning: Earning) -> Drivers:

@@ -137,6 +137,11 @@ class Rows:
         if self._whole is not None:
             self._whole._mark(column, self._places[where])
 
+    @property
+    def broken(self) -> bool:
+        """Whether rows that break a rule are still here."""
+        return bool(self._broken)
+
     def settle(self) -> None:
         """Let go of the rows that break a rule."""
         if self._broken:

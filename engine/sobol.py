@@ -16,6 +16,7 @@ from ipvalue.backend import kernel
 from ipvalue.constants import (
     BRIDGE_MAX_PERIODS,
     BRIDGE_YEARS,
+    INPUTS,
     PURPOSE_SCRAMBLE,
     REPLICATES,
     SOBOL_BITS,
@@ -27,6 +28,8 @@ Words = npt.NDArray[np.uint32]
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
+DIMENSIONS = SOBOL_DIMENSIONS + INPUTS - 1
+"""Of the table: those of paths, and three that only uncertain inputs read (docs/numerics.md §17)."""
 LEAST_DIGITS = 2
 """Of an index, however few the points: the kernels need not ask."""
 _TABLE = Path(__file__).parent / "data" / "sobol.txt"
@@ -44,7 +47,7 @@ def points_of(paths: int, name: str = "paths") -> int:
 @cache
 def directions() -> Words:
     """(d, 32) direction numbers v_0, v_1, … of Joe and Kuo (2008), the highest bit of a word being ½; read-only."""
-    found = np.zeros((SOBOL_DIMENSIONS, SOBOL_BITS), np.uint32)
+    found = np.zeros((DIMENSIONS, SOBOL_BITS), np.uint32)
     found[0] = [1 << (SOBOL_BITS - 1 - i) for i in range(SOBOL_BITS)]
     lines = _TABLE.read_text(encoding="ascii").splitlines()
     for line in (line for line in lines if not line.startswith("#")):
@@ -97,7 +100,7 @@ def _digits(points: int) -> int:
 def sampler_bytes(paths: int) -> int:
     """Memory of a worker's points: the table, the shifts of an asset and of the factors, the indices of an asset. ValueError as of points_of."""
     points = points_of(paths)
-    words = SOBOL_DIMENSIONS * ((_digits(points) << SOBOL_DIGIT_BITS) + 2 * REPLICATES) + points
+    words = DIMENSIONS * ((_digits(points) << SOBOL_DIGIT_BITS) + 2 * REPLICATES) + points
     return words * np.dtype(np.uint32).itemsize
 
 
@@ -168,6 +171,6 @@ def _numbers(seed: int) -> Words:
     """(d, 32) the table's direction numbers as the seed scrambles them."""
     key = (seed & 0xFFFFFFFF, seed >> 32, 0, 0)
     words = [
-        [kernel.ars(((PURPOSE_SCRAMBLE << 28) + d, four, 0, 0), key) for four in range(SOBOL_BITS // 4)] for d in range(SOBOL_DIMENSIONS)
+        [kernel.ars(((PURPOSE_SCRAMBLE << 28) + d, four, 0, 0), key) for four in range(SOBOL_BITS // 4)] for d in range(DIMENSIONS)
     ]  # a counter makes the words of four neighbouring paths, here rows
-    return scrambled(np.array(words, np.uint32).reshape(SOBOL_DIMENSIONS, SOBOL_BITS))
+    return scrambled(np.array(words, np.uint32).reshape(DIMENSIONS, SOBOL_BITS))

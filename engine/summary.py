@@ -87,6 +87,8 @@ def figures_of(vectors: Vectors, simulated: Simulated, sampling: Sampling) -> Fi
     raw = dict(zip(STATISTICS, simulated.statistics.T, strict=False))
     closed, analytic = closed_forms(vectors, sampling.backend)
     variance = vectors.volatility * vectors.volatility * np.diff(vectors.offset) * vectors.step + vectors.uncertainty * vectors.uncertainty
+    if vectors.inputs is not None:
+        variance += vectors.inputs.log_variance
     heavy = variance > HEAVY_TAIL_VARIANCE
     deviation = np.where(heavy & ~np.isnan(closed), analytic, raw["standard_deviation"])
     mean, error = raw["mean"], deviation / np.sqrt(np.float64(sampling.paths))
@@ -183,11 +185,9 @@ def describe_assets(rows: Rows, figures: Figures, method_values: pa.Array, sampl
 
 
 def closed_forms(vectors: Vectors, backend: Backend) -> tuple[Floats, Floats]:
-    """(a,) E[V] and the analytic standard deviation of V, NaN where cash is clamped, optional or a rule's, or the second moment is no number."""
+    """(a,) E[V] and the analytic standard deviation of V, NaN where there is none, or the second moment is no number."""
     mean, variance = kernels(backend).closed_form(vectors)
-    exact = (vectors.optional == 0) & (vectors.clamped == 0)
-    if vectors.by_rule is not None:
-        exact &= vectors.by_rule.ruled == 0
+    exact = vectors.exact
     known = exact & np.isfinite(variance) & (variance >= 0.0)
     return np.where(exact, mean, np.nan), np.sqrt(np.where(known, variance, np.nan))
 

@@ -17,6 +17,7 @@ from ipvalue.compiled import Compiled, compile_rows
 from ipvalue.intake import row_keys
 from ipvalue.rows import Longs, Mask, Rows
 from ipvalue.summary import with_method_shown
+from ipvalue.uncertain import inputs_differ
 
 _SHOWN = ("method", "methods", "weights")
 """Columns of the results that the assumptions may fill."""
@@ -53,6 +54,7 @@ def _alike(old: Compiled, new: Compiled, appraisers: tuple[Appraiser, Appraiser]
     equal &= _bits(old.weight) == _bits(new.weight)
     profiles: dict[object, int] = {}
     equal &= _factor_profiles(old.vectors, appraisers[0], profiles) == _factor_profiles(new.vectors, appraisers[1], profiles)
+    equal &= ~inputs_differ(old.vectors.inputs, new.vectors.inputs, new.vectors.hash, new.vectors.offset)
     for one, two, offset in _columns(old.vectors, new.vectors):
         differ = _bits(one) != _bits(two)
         differ = differ if differ.ndim == 1 else differ.any(axis=1)
@@ -64,7 +66,7 @@ def _alike(old: Compiled, new: Compiled, appraisers: tuple[Appraiser, Appraiser]
 def _columns(old: Vectors, new: Vectors) -> list[tuple[npt.NDArray[np.generic], npt.NDArray[np.generic], Longs | None]]:
     """Pairs of the same vectors, and the offsets of those that have an element for each period."""
     pairs: list[tuple[npt.NDArray[np.generic], npt.NDArray[np.generic], Longs | None]] = []
-    for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "factor", "by_rule")):
+    for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "factor", "by_rule", "inputs")):
         one, two = getattr(old, name), getattr(new, name)
         if one is None and two is None:
             continue

@@ -56,6 +56,8 @@ cdef extern from "vectors.h":
         const double *royalty_low
         const double *royalty_high
         const double *step
+        const double *multiplier
+        const double *multiplier_square
         double *mean
         double *variance
 
@@ -75,11 +77,31 @@ cdef extern from "simulate.h":
         const double *scale
         double *given
         double *control
+    ctypedef struct uncertain_inputs:
+        const uint8_t *kind
+        const double *numbers
+        const int64_t *start
+        const int64_t *count
+        const double *values
+        const double *weights
+        const double *means
+        const uint64_t *hash
+        const uint8_t *blended
+        const double *deflator
+        const double *exponent
+        const double *slope
+        const double *end_deflator
+        const double *end_exponent
+        const double *share_w
+        const double *repeat_w
+        const double *share_f
+        const double *repeat_f
     ctypedef struct simulation:
         int64_t assets, paths, first
         uint64_t seed
         uint32_t redrawn
         const sobol_points *sobol
+        const uncertain_inputs *inputs
         const int64_t *offset
         const double *w
         const double *f
@@ -136,6 +158,8 @@ cdef extern from "simulate.h":
         const double *royalty_low
         const double *royalty_high
         const double *step
+        const double *least
+        const double *greatest
         const uint8_t *optional
         const uint8_t *clamped
         const uint8_t *enters

@@ -78,7 +78,7 @@ static void FN(prepare_versions)(const simulation *job, const FN(source) *source
     }
     family->laying = *one;
     family->laying.periods = periods;
-    family->laying.general = one->has_level || one->has_royalty || contested;
+    family->laying.general = one->has_level || one->has_royalty || one->has_inputs || contested;
     FN(prepare_points)(job, source, &family->laying, s->shift + family->first * s->dimensions * REPLICATES, s->index + family->first * s->points);
     FN(make_bundles)(job, s, family, first);
 }
@@ -92,6 +92,7 @@ static int64_t FN(prepare_families)(const simulation *job, const FN(source) *sou
         while (b + family->count < count && same_paths(job, first + b, first + b + family->count)) family->count++;
         FN(asset) *asset = s->assets + b;
         FN(prepare_asset)(job, first + b, asset);
+        if (asset->has_inputs) plan_inputs(job->inputs, first + b, s->plans + b, b > 0 ? s->plans + b - 1 : NULL);
         if (family->count > 1)
             FN(prepare_versions)(job, source, s, family, first);
         else {

@@ -13,7 +13,7 @@ static void FN(copy_out)(const simulation *job, int64_t a, const FN(asset) *asse
 /* The status of values from extent.least to extent.most. Returns the greatest |V|, -1 where it has no sum. */
 static double FN(judge)(const simulation *job, int64_t a, const FN(asset) *asset, const FN(extent) *extent) {
     job->status[a] = FN(status_of)(extent->least, extent->most);
-    if (job->status[a] == STATUS_OK && job->sobol && (asset->optional || asset->clamped)) job->status[a] = FN(status_of_sums)(asset, job->sobol->points);
+    if (job->status[a] == STATUS_OK && job->sobol && asset->estimated) job->status[a] = FN(status_of_sums)(asset, job->sobol->points);
     const double low = (double)FN(value)(extent->least), high = (double)FN(value)(extent->most);
     return job->status[a] != STATUS_OK ? -1.0 : high > -low ? high : -low;
 }
@@ -44,7 +44,7 @@ static double FN(finish_moments)(const simulation *job, int64_t a, const FN(asse
     FN(copy_out)(job, a, asset, m->values, alive);
     /* |V - mean| is at most the root of the sum of its squares, so most assets need no look at each value */
     const int doubtful = !(greatest < (job->totals ? SHARE_LIMIT : MONEY_LIMIT / 2.0));
-    if (doubtful || (job->sobol && (asset->optional || asset->clamped))) {
+    if (doubtful || (job->sobol && asset->estimated)) {
         const FN(extent) extent = FN(extent_of)(m->values, n);
         greatest = FN(judge)(job, a, asset, &extent);
     }

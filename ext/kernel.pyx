@@ -8,7 +8,18 @@ import os
 
 import numpy as np
 
-from ipvalue.constants import BRIDGE_MAX_PERIODS, DIMENSION_SHOCKS, DRIVERS, MAX_PATHS, REPLICATES, SOBOL_DIGIT_BITS, STATISTICS
+from libc.string cimport memset
+
+from ipvalue.constants import (
+    BRIDGE_MAX_PERIODS,
+    DRIVERS,
+    INPUTS,
+    MAX_PATHS,
+    REPLICATES,
+    SOBOL_DIGIT_BITS,
+    SOBOL_DIMENSIONS,
+    STATISTICS,
+)
 
 include "declarations.pxi"
 

@@ -16,6 +16,7 @@
 #include "factors_impl.h"
 #include "totals_impl.h"
 #include "space_impl.h"
+#include "drawn_impl.h"
 #include "finish_impl.h"
 #include "families_impl.h"
 
@@ -28,11 +29,12 @@ static int FN(run_batch)(const simulation *job, const FN(source) *source, const 
         const int64_t n = job->paths - path < s->tile ? job->paths - path : s->tile;
         if (!s->tabled) FN(draw_factors)(job, source, bridge, f, job->first + path, n, 0);
         for (int64_t k = 0; k < families; k++) {
-            const FN(family) *family = s->families + k;
+            FN(family) *family = s->families + k;
             const FN(asset) *asset = s->assets + family->first;
             const REAL *common = f->rows;
             if (*job->stop) return RUN_STOPPED;
             if (asset->moves == WITH_FACTOR) common += f->slot[asset->factor] * f->periods * f->stride + (s->tabled ? path : 0);
+            FN(draw_tile)(job, source, s, family, job->first + path, n);
             if (family->count == 1)
                 FN(walk_of)(asset, job->sobol != NULL)(asset, source, bridge, job->first + path, n, common, f->stride,
                                                        s->values + family->first * s->room + path, s->alive + family->first * s->longest);

@@ -26,21 +26,23 @@ INLINE uint32_t permuted(const uint32_t keys[2 * PAIRING_ROUNDS], int low, int h
     }
     return a << low | c;
 }
-/* The indices start + π of a block of `size` points: eight rounds on the halves of the index, walked on until it falls inside. numerics.md §11 */
-static void permute_block(const uint32_t *restrict keys, uint32_t size, uint32_t start, uint32_t *restrict index) {
+/* The indices start + π of `count` points from number `from` of a block of `size`: eight rounds on the halves of the index, walked on until it
+ * falls inside. numerics.md §11 */
+static void permute_some(const uint32_t *restrict keys, uint32_t size, uint32_t start, uint32_t from, uint32_t count, uint32_t *restrict index) {
     if (size == 1) {
         index[0] = start;
         return;
     }
     const int low = (32 - __builtin_clz(size - 1)) / 2, high = 32 - __builtin_clz(size - 1) - low;
-    for (uint32_t i = 0; i < size; i++) index[i] = permuted(keys, low, high, i);
-    for (uint32_t i = 0; i < size; i++) {
+    for (uint32_t i = 0; i < count; i++) index[i] = permuted(keys, low, high, from + i);
+    for (uint32_t i = 0; i < count; i++) {
         while (index[i] >= size) index[i] = permuted(keys, low, high, index[i]);
         index[i] += start;
     }
 }
 
 #include "stopping_impl.h"
+#include "inputs_impl.h"
 #include "vectors_impl.h"
 
 /* How an asset's level moves: not, by itself, or with a factor too; or it was made before, for all versions of the asset. */

@@ -15,7 +15,15 @@ typedef struct {
     REAL w, minus_f, low, high, bound_out, bound_in, salvage;
     REAL chance, control; /* S_t and S_t·w_t, numerics.md §14 */
     int32_t last, rival_last;
+    REAL deflator, exponent, slope, end_deflator, end_exponent, minus_share_w, repeat_w, minus_share_f, repeat_f; /* of blended assets, §17 */
+    int endless;
 } FN(period);
+
+/* The draws of uncertain inputs on a tile of paths, the first of which is `from`: the level's multiplier, δ, and what the control takes for them. */
+typedef struct {
+    int64_t from;
+    const REAL *multiplier, *steady, *premium, *tilt;
+} FN(drawn);
 
 /* One asset's numbers, rounded to REAL once. */
 typedef struct {
@@ -24,7 +32,9 @@ typedef struct {
     int32_t factor;
     REAL drift, own, common, level, half_level, entered, range_low, range_high, range_split, range_left, range_right;
     int moves;
-    uint8_t lapses, general, has_level, has_royalty, contested, optional, clamped; /* contested: by a rival; general: so, or with a start or a royalty range */
+    uint8_t lapses, general, has_level, has_royalty, contested, optional, clamped; /* contested: by a rival; general: so, or with a start, a royalty range or inputs */
+    uint8_t has_inputs, blended, estimated; /* estimated: its mean, under sobol, from G and K */
+    FN(drawn) drawn;
     FN(period) *period;
     const uint32_t *shift, *index; /* of sobol: (dimension, REPLICATES) digital shifts, (points) the indices of its own dimensions */
     double *given, *control;       /* of sobol: (REPLICATES) sums of G and K */
@@ -71,6 +81,7 @@ typedef struct {
     OF(words) base[OF(UNROLL)], survival[OF(UNROLL)], rival[OF(UNROLL)];
     OF(reals) x[OF(UNROLL)], royalty[OF(UNROLL)], value[OF(UNROLL)];
     OF(reals) given[OF(UNROLL)], control[OF(UNROLL)]; /* of sobol: G and K */
+    OF(reals) multiplier[OF(UNROLL)], steady[OF(UNROLL)], premium[OF(UNROLL)], tilt[OF(UNROLL)]; /* of blended assets */
     OF(mask) live[OF(UNROLL)]; /* alive and not given up; of sobol: not given up, alive or not */
     uint32_t index[OF(UNROLL)]; /* of sobol: of the point */
     uint64_t valid; /* the paths that count */
@@ -137,6 +148,8 @@ INLINE int FN(step)(const int sobol, const int moves, const int lapses, const in
     return lapses ? count : __builtin_popcountll(p->valid);
 }
 
+#include "blended_impl.h"
+
 /* The normals of two periods. */
 INLINE void FN(pair)(const FN(source) *source, const FN(travellers) *p, OF(words) *index, OF(reals) (*normal)[OF(UNROLL)]) {
     const OF(words) then = *index + source->one;
@@ -156,8 +169,12 @@ typedef struct {
 
 /* One period of GROUP paths: its levels laid down, those of the first period at `level`, or else settled. */
 INLINE void FN(pass)(const int lay, const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
-                     const FN(asset) *asset, int64_t t, const OF(reals) *normal, const REAL *common, FN(travellers) *p, int64_t *alive,
+                     const int blended, const FN(asset) *asset, int64_t t, const OF(reals) *normal, const REAL *common, FN(travellers) *p, int64_t *alive,
                      REAL *level) {
+    if (blended) {
+        alive[t] += FN(blend)(sobol, moves, asset, asset->period + t, normal, common, p);
+        return;
+    }
     if (!lay) {
         alive[t] += FN(step)(sobol, moves, lapses, general, optional, clamped, asset, asset->period + t, normal, common, p);
         return;
@@ -171,7 +188,7 @@ INLINE void FN(pass)(const int lay, const int sobol, const int moves, const int 
  * constants: each set of them is compiled by itself. counters: of the streams of paths and levels. common: the factor in period 1 on these paths,
  * `stride` numbers before that of period 2. alive[t] takes the number of paths alive. */
 INLINE void FN(group)(const int lay, const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
-                      const FN(asset) *asset, const FN(source) *source, const FN(bridge) *bridge, const OF(words) counters[2], uint32_t path, const REAL *common, int64_t stride, uint64_t valid, REAL *V,
+                      const int blended, const FN(asset) *asset, const FN(source) *source, const FN(bridge) *bridge, const OF(words) counters[2], uint32_t path, const REAL *common, int64_t stride, uint64_t valid, REAL *V,
                       int64_t *alive, const FN(laid) *laid, int64_t i) {
     const OF(words) two = source->one + source->one;
     REAL *level = lay ? laid->level + i : NULL;
@@ -200,6 +217,11 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
         if (lapses) p.survival[u] = OF(ars)(base ^ source->anew[STREAM_SURVIVAL], source->key) ^ 0x80000000u;
         if (general) p.rival[u] = OF(ars)(base ^ source->anew[STREAM_RIVAL] ^ source->one, source->key) ^ 0x80000000u;
     }
+    if (general && asset->has_inputs && !asset->blended)
+#pragma GCC unroll 4
+        for (int u = 0; u < OF(UNROLL); u++)
+            p.royalty[u] = p.royalty[u] * OF(load)(asset->drawn.multiplier + ((int64_t)path - asset->drawn.from) + u * OF(LANES));
+    if (blended) FN(take_draws)(asset, path, &p);
     if (lay) {
         memcpy(laid->survival + i, p.survival, sizeof p.survival);
         if (general) memcpy(laid->rival + i, p.rival, sizeof p.rival);
@@ -215,14 +237,14 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
 #pragma GCC unroll 4
                 for (int u = 0; u < OF(UNROLL); u++)
                     if (moves != STILL) normal[u] = walk[t + 1][u] - walk[t][u];
-                FN(pass)(lay, 1, moves, lapses, general, optional, clamped, asset, start + t, normal, common, &p, alive, level);
+                FN(pass)(lay, 1, moves, lapses, general, optional, clamped, blended, asset, start + t, normal, common, &p, alive, level);
                 if (moves == WITH_FACTOR) common += stride;
             }
         }
         if (lay) return;
 #pragma GCC unroll 4
         for (int u = 0; u < OF(UNROLL); u++) OF(store)(V + u * OF(LANES), p.value[u]);
-        if (optional || clamped) FN(add_to_replicates)(asset, path, &p.valid, p.given, p.control);
+        if (optional || clamped || blended) FN(add_to_replicates)(asset, path, &p.valid, p.given, p.control);
         return;
     }
     OF(words) index = two;
@@ -233,14 +255,14 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
     for (; t + 2 < asset->periods; t += 2) {
         if (moves != STILL) FN(pair)(source, &p, &index, next);
         for (int k = 0; k < 2; k++) {
-            FN(pass)(lay, 0, moves, lapses, general, optional, clamped, asset, t + k, normal[k], common, &p, alive, level);
+            FN(pass)(lay, 0, moves, lapses, general, optional, clamped, blended, asset, t + k, normal[k], common, &p, alive, level);
             if (moves == WITH_FACTOR) common += stride;
         }
         if (moves != STILL) memcpy(normal, next, sizeof next);
     }
     for (int k = 0; k < 2; k++) {
         if (t + k >= asset->periods) break;
-        FN(pass)(lay, 0, moves, lapses, general, optional, clamped, asset, t + k, normal[k], common, &p, alive, level);
+        FN(pass)(lay, 0, moves, lapses, general, optional, clamped, blended, asset, t + k, normal[k], common, &p, alive, level);
         if (moves == WITH_FACTOR) common += stride;
     }
     if (lay) return;
@@ -249,16 +271,17 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
 }
 
 /* n paths from `path`, a multiple of GROUP, into V, which has room for whole groups; so has every row of `common`. */
-#define COMPILED(name, moves, lapses, general, optional, clamped)   \
-    WALK(name, 0, moves, lapses, general, optional, clamped)        \
-    WALK(sobol_##name, 1, moves, lapses, general, optional, clamped)
-#define WALK(name, sobol, moves, lapses, general, optional, clamped)                                                                            \
+#define COMPILED(name, moves, lapses, general, optional, clamped) SAMPLED(name, moves, lapses, general, optional, clamped, 0)
+#define SAMPLED(name, moves, lapses, general, optional, clamped, blended)  \
+    WALK(name, 0, moves, lapses, general, optional, clamped, blended)      \
+    WALK(sobol_##name, 1, moves, lapses, general, optional, clamped, blended)
+#define WALK(name, sobol, moves, lapses, general, optional, clamped, blended)                                                                            \
     static void FN(name)(const FN(asset) *asset, const FN(source) *source, const FN(bridge) *bridge, int64_t path, int64_t n,                   \
                          const REAL *common, int64_t stride, REAL *V, int64_t *alive) {                                                                                                      \
         const OF(words) counters[2] = {FN(counters)(source, PURPOSE_PATH, asset->hash), FN(counters)(source, PURPOSE_LEVEL, asset->hash)};      \
         for (int64_t i = 0; i < n; i += FN(GROUP)) {                                                                                            \
             const uint64_t valid = ((uint64_t)1 << (n - i < FN(GROUP) ? n - i : FN(GROUP))) - 1;                                                \
-            FN(group)(0, sobol, moves, lapses, general, optional, clamped, asset, source, bridge, counters, (uint32_t)(path + i), common + i,   \
+            FN(group)(0, sobol, moves, lapses, general, optional, clamped, blended, asset, source, bridge, counters, (uint32_t)(path + i), common + i,   \
                       stride, valid, V + i, alive, NULL, 0);                                                                                    \
         }                                                                                                                                       \
     }
@@ -278,7 +301,11 @@ COMPILED(factor, WITH_FACTOR, 1, 1, 0, 0)
 COMPILED(factor_clamped, WITH_FACTOR, 1, 1, 0, 1)
 COMPILED(factor_optional, WITH_FACTOR, 1, 1, 1, 0)
 COMPILED(factor_both, WITH_FACTOR, 1, 1, 1, 1)
+SAMPLED(still_blended, STILL, 1, 1, 1, 1, 1)
+SAMPLED(alone_blended, ALONE, 1, 1, 1, 1, 1)
+SAMPLED(factor_blended, WITH_FACTOR, 1, 1, 1, 1, 1)
 #undef COMPILED
+#undef SAMPLED
 #undef WALK
 
 typedef void (*FN(walk))(const FN(asset) *, const FN(source) *, const FN(bridge) *, int64_t, int64_t, const REAL *, int64_t, REAL *, int64_t *);
@@ -291,7 +318,9 @@ static FN(walk) FN(walk_of)(const FN(asset) *asset, int sobol) {
         {{BOTH(alone), BOTH(alone_clamped)}, {BOTH(alone_optional), BOTH(alone_both)}},
         {{BOTH(factor), BOTH(factor_clamped)}, {BOTH(factor_optional), BOTH(factor_both)}},
     };
+    static const FN(walk) blended[3][2] = {BOTH(still_blended), BOTH(alone_blended), BOTH(factor_blended)};
 #undef BOTH
+    if (asset->blended) return blended[asset->moves][sobol];
     if (asset->moves == STILL || asset->general || asset->optional || asset->clamped)
         return general[asset->moves][asset->optional][asset->clamped][sobol];
     return plain[asset->moves == WITH_FACTOR][asset->lapses][sobol];

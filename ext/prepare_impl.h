@@ -43,6 +43,9 @@ static void FN(prepare_asset)(const simulation *job, int64_t a, FN(asset) *asset
     asset->range_right = (REAL)(width * (high - 1.0));
     asset->moves = !(sigma > 0.0) ? STILL : beta != 0.0 ? WITH_FACTOR : ALONE;
     asset->has_level = s > 0.0;
+    asset->has_inputs = 0;
+    for (int i = 0; job->inputs && i < INPUTS; i++) asset->has_inputs |= job->inputs->kind[a * INPUTS + i] != DRAWN_NOT;
+    asset->blended = asset->has_inputs && job->inputs->blended[a];
 }
 
 /* What each version has of its own, and how many periods it may live. */
@@ -53,12 +56,31 @@ static void FN(prepare_version)(const simulation *job, int64_t a, FN(asset) *ass
     asset->optional = job->optional && job->optional[a];
     asset->clamped = job->clamped && job->clamped[a];
     asset->contested = job->enters && job->enters[a];
-    asset->general = asset->has_level || asset->has_royalty || asset->contested;
+    asset->general = asset->has_level || asset->has_royalty || asset->contested || asset->has_inputs;
+    asset->estimated = asset->optional || asset->clamped || asset->blended;
     while (asset->periods > 0 && threshold(job->survival[offset + asset->periods - 1]) == 0) asset->periods--;
     asset->lapses = asset->periods > 0 && threshold(job->survival[offset + asset->periods - 1]) < (uint64_t)1 << 32;
     if (!job->sobol) return;
     asset->given = job->sobol->given + a * REPLICATES;
     asset->control = job->sobol->control + a * REPLICATES;
+}
+
+/* What a period's discounting by a drawn rate takes: docs/numerics.md §17. */
+static void FN(prepare_discounting)(const simulation *job, int64_t at, int clamped, FN(period) *p) {
+    const uncertain_inputs *set = job->inputs;
+    p->deflator = (REAL)set->deflator[at];
+    p->exponent = (REAL)set->exponent[at];
+    p->slope = (REAL)set->slope[at];
+    p->end_deflator = (REAL)set->end_deflator[at];
+    p->end_exponent = (REAL)set->end_exponent[at];
+    p->minus_share_w = -(REAL)set->share_w[at];
+    p->repeat_w = (REAL)set->repeat_w[at];
+    p->minus_share_f = -(REAL)set->share_f[at];
+    p->repeat_f = (REAL)set->repeat_f[at];
+    p->endless = set->share_w[at] != 0.0 || set->share_f[at] != 0.0;
+    if (clamped) return;
+    p->low = (REAL)-INFINITY;
+    p->high = (REAL)INFINITY;
 }
 
 static void FN(prepare_periods)(const simulation *job, int64_t a, FN(asset) *asset) {
@@ -78,6 +100,7 @@ static void FN(prepare_periods)(const simulation *job, int64_t a, FN(asset) *ass
         const uint64_t enter = asset->contested ? threshold(job->rival[at]) : (uint64_t)1 << 32;
         p->last = last_word(threshold(job->survival[at]));
         p->rival_last = last_word(enter ? enter : 1);
+        if (asset->blended) FN(prepare_discounting)(job, at, asset->clamped, p);
     }
 }
 

@@ -3,6 +3,8 @@
 #ifndef IPVALUE_SIMULATE_H
 #define IPVALUE_SIMULATE_H
 #include <stdint.h>
+#include <string.h>
+#include "constants.h"
 #include "vectors.h"
 
 /* Arrays of them come from NumPy, which promises 8 bytes of alignment, not 16. */
@@ -21,12 +23,28 @@ typedef struct {
     double *given, *control;                     /* out: (a, REPLICATES) sums of G and K, which are added to */
 } sobol_points;
 
+/* Uncertain inputs: royalty_rate, margin, revenue, discount_premium. docs/numerics.md §17. k = INPUTS */
+typedef struct {
+    const uint8_t *kind;          /* (a, k) DRAWN_… */
+    const double *numbers;        /* (a, k, 3) of the distribution, relative to what the vectors are made with */
+    const int64_t *start, *count; /* (a, k) quantiles of an input among `values` */
+    const double *values;
+    const double *weights;        /* (a, k, k) lower triangles of the correlations of their normals */
+    const double *means;          /* (a, k) */
+    const uint64_t *hash;         /* (a, k) whose words an input takes */
+    const uint8_t *blended;       /* (a) whose discount rate is drawn, or whose multipliers depend on one another */
+    /* (offset[a]) of blended assets: 1/(1 + k), -u/ln 2 and -u/(1 + k) of the cash, the first two of the salvage; NULL where there are none */
+    const double *deflator, *exponent, *slope, *end_deflator, *end_exponent;
+    const double *share_w, *repeat_w, *share_f, *repeat_f; /* the part of w and f that repeats for ever, and its x of model.md §4; 0 where none does */
+} uncertain_inputs;
+
 typedef struct {
     int64_t assets, paths;
     int64_t first;                /* number of the first of the paths, a multiple of TILE_STEP */
     uint64_t seed;
     uint32_t redrawn;             /* bits of STREAM_*: what is drawn anew, numerics.md §18 */
     const sobol_points *sobol;    /* NULL: random words */
+    const uncertain_inputs *inputs; /* NULL: none of the batch has any */
     const int64_t *offset;        /* (a + 1) first element of an asset in the period vectors */
     /* (offset[a]) period vectors in present-value money; NULL: none of the batch has the feature */
     const double *w, *f, *survival, *rival, *salvage, *low, *high, *bound_out, *bound_in;
@@ -55,11 +73,27 @@ typedef struct {
     const volatile int *stop;
 } simulation;
 
+/* Whether two assets have the same draws of the same inputs. */
+static inline int same_inputs(const uncertain_inputs *set, int64_t a, int64_t b) {
+    const int64_t one = a * INPUTS, other = b * INPUTS;
+    if (memcmp(set->kind + one, set->kind + other, INPUTS) || memcmp(set->hash + one, set->hash + other, INPUTS * sizeof(uint64_t)) ||
+        memcmp(set->numbers + 3 * one, set->numbers + 3 * other, 3 * INPUTS * sizeof(double)) ||
+        memcmp(set->weights + INPUTS * one, set->weights + INPUTS * other, INPUTS * INPUTS * sizeof(double)))
+        return 0;
+    for (int i = 0; i < INPUTS; i++)
+        if (set->count[one + i] != set->count[other + i] ||
+            (set->count[one + i] > 0 && memcmp(set->values + set->start[one + i], set->values + set->start[other + i],
+                                               (size_t)set->count[one + i] * sizeof(double))))
+            return 0;
+    return 1;
+}
+
 /* Whether two assets have the same paths: docs/numerics.md §16. */
 static inline int same_paths(const simulation *job, int64_t a, int64_t b) {
     return job->hash[a] == job->hash[b] && job->volatility[a] == job->volatility[b] && job->loading[a] == job->loading[b] &&
            job->uncertainty[a] == job->uncertainty[b] && job->factor[a] == job->factor[b] && job->step[a] == job->step[b] &&
-           job->royalty_low[a] == job->royalty_low[b] && job->royalty_high[a] == job->royalty_high[b];
+           job->royalty_low[a] == job->royalty_low[b] && job->royalty_high[a] == job->royalty_high[b] &&
+           (!job->inputs || same_inputs(job->inputs, a, b));
 }
 
 /* The assets with `optional` set -> their renewal boundaries. Names as above. */
@@ -68,6 +102,7 @@ typedef struct {
     const int64_t *offset;
     const double *w, *f, *survival, *rival, *salvage, *low, *high;
     const double *volatility, *uncertainty, *entry_loss, *royalty_low, *royalty_high, *step;
+    const double *least, *greatest; /* (a) of the multiplier of uncertain inputs; NULL: 1 */
     const uint8_t *optional, *clamped, *enters;
     double *bound_out, *bound_in; /* out: abandon where L is below; 0: never */
     const volatile int *stop;

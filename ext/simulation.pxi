@@ -10,10 +10,10 @@ cdef void for_points(sobol_points *out, object plan, int64_t first, int64_t path
         raise ValueError(f"paths {first} to {first + paths} are not whole points of the {plan.points} of {REPLICATES} replicates")
     if not 1 <= c <= BRIDGE_MAX_PERIODS or places.min() < 0 or places.max() > c:
         raise ValueError(f"a bridge of {c} periods")
-    if table.shape[0] < DIMENSION_SHOCKS or table.shape[1] < 2 or table.shape[1] * SOBOL_DIGIT_BITS < digits or table.shape[2] != 1 << SOBOL_DIGIT_BITS:
+    if table.shape[0] != SOBOL_DIMENSIONS + INPUTS - 1 or table.shape[1] < 2 or table.shape[1] * SOBOL_DIGIT_BITS < digits or table.shape[2] != 1 << SOBOL_DIGIT_BITS:
         raise ValueError(f"a table of {table.shape[0]} dimensions and {table.shape[1]} digits for {plan.points} points")
     out.points = plan.points
-    out.dimensions = table.shape[0]
+    out.dimensions = table.shape[0] - (INPUTS - 1)
     out.digits = table.shape[1]
     out.periods = c
     out.table = &table[0, 0, 0]
@@ -23,6 +23,37 @@ cdef void for_points(sobol_points *out, object plan, int64_t first, int64_t path
     out.left_weight = doubles(plan.bridge.left_weight, c)
     out.right_weight = doubles(plan.bridge.right_weight, c)
     out.scale = doubles(plan.bridge.scale, c)
+
+
+cdef void for_inputs(uncertain_inputs *out, object set, Py_ssize_t n, Py_ssize_t size) except *:
+    """set: ipvalue.uncertain.Inputs of n assets with so many periods."""
+    out.kind = flags(set.kind.reshape(-1), n * INPUTS)
+    out.numbers = doubles(set.numbers.reshape(-1), n * INPUTS * 3)
+    out.start = longs(set.start.reshape(-1), n * INPUTS)
+    out.count = longs(set.count.reshape(-1), n * INPUTS)
+    out.values = doubles(set.values, 0)
+    out.weights = doubles(set.weights.reshape(-1), n * INPUTS * INPUTS)
+    out.means = doubles(set.means.reshape(-1), n * INPUTS)
+    out.hash = words(set.hash.reshape(-1), n * INPUTS)
+    out.blended = flags(set.blended, n)
+    cdef const double[:, ::1] rows
+    if set.discounting is None:
+        if set.blended[:n].any():
+            raise ValueError("assets with a drawn discount rate, and nothing to discount by")
+        return
+    rows = set.discounting
+    if rows.shape[0] != 9 or rows.shape[1] < size:
+        raise ValueError(f"expected (9, {size}) numbers for discounting, got ({rows.shape[0]}, {rows.shape[1]})")
+    if size:
+        out.deflator = &rows[0, 0]
+        out.exponent = &rows[1, 0]
+        out.slope = &rows[2, 0]
+        out.end_deflator = &rows[3, 0]
+        out.end_exponent = &rows[4, 0]
+        out.share_w = &rows[5, 0]
+        out.repeat_w = &rows[6, 0]
+        out.share_f = &rows[7, 0]
+        out.repeat_f = &rows[8, 0]
 
 
 def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double tail, group=None, totals=None,
@@ -46,6 +77,7 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
     redrawn: bits 1 << STREAM_* (ipvalue.constants) of what is drawn anew, the rest as ever; of random words only (numerics.md §18).
     """
     cdef sobol_points points
+    cdef uncertain_inputs inputs
     cdef simulation job
     cdef Py_ssize_t n = v.offset.shape[0] - 1, size = v.offset[n], q = len(quantiles), i
     cdef int result = RUN_OK
@@ -75,6 +107,12 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
         points.given = <double *>doubles(sums[0].reshape(-1), n * REPLICATES)
         points.control = <double *>doubles(sums[1].reshape(-1), n * REPLICATES)
         job.sobol = &points
+    drawn = getattr(v, "inputs", None)
+    job.inputs = NULL
+    if drawn is not None:
+        memset(&inputs, 0, sizeof(inputs))
+        for_inputs(&inputs, drawn, n, size)
+        job.inputs = &inputs
     job.offset = longs(v.offset, n + 1)
     job.w = doubles(v.w, size)
     job.f = doubles(v.f, size)
@@ -162,6 +200,13 @@ def first_versions(v):
     """(a,) int64 of each asset the first of the neighbours that are versions of it. numerics.md §16. v: ipvalue.cashflows.Vectors."""
     cdef Py_ssize_t n = v.offset.shape[0] - 1, a
     cdef simulation job
+    cdef uncertain_inputs inputs
+    drawn = getattr(v, "inputs", None)
+    job.inputs = NULL
+    if drawn is not None:
+        memset(&inputs, 0, sizeof(inputs))
+        for_inputs(&inputs, drawn, n, v.offset[n])
+        job.inputs = &inputs
     job.hash = words(v.hash, n)
     job.volatility = doubles(v.volatility, n)
     job.loading = doubles(v.loading, n)

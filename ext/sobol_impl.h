@@ -38,15 +38,19 @@ INLINE void FN(make_shifts)(const FN(source) *source, uint64_t hash, int64_t dim
     }
 }
 
-/* The word of a dimension at an index, in LANES replicates from `replicate`. */
-INLINE OF(words) FN(point)(const sobol_points *points, const uint32_t *shift, int64_t dimension, uint32_t index, uint32_t replicate) {
+/* The word of a dimension at an index, in LANES replicates from `replicate`. shift: of the dimension. */
+INLINE OF(words) FN(shifted)(const sobol_points *points, int64_t dimension, const uint32_t *shift, uint32_t index, uint32_t replicate) {
     enum { SIZE = 1 << SOBOL_DIGIT_BITS };
     const uint32_t *entry = points->table + dimension * points->digits * SIZE;
     uint32_t x = entry[index % SIZE] ^ entry[SIZE + (index >> SOBOL_DIGIT_BITS) % SIZE];
     for (int64_t k = 2; k < points->digits; k++) x ^= entry[k * SIZE + (index >> k * SOBOL_DIGIT_BITS) % SIZE];
     OF(words) word;
-    memcpy(&word, shift + dimension * REPLICATES + replicate, sizeof word);
+    memcpy(&word, shift + replicate, sizeof word);
     return word ^ x;
+}
+/* The same with the shifts of all dimensions. */
+INLINE OF(words) FN(point)(const sobol_points *points, const uint32_t *shift, int64_t dimension, uint32_t index, uint32_t replicate) {
+    return FN(shifted)(points, dimension, shift + dimension * REPLICATES, index, replicate);
 }
 
 /* W at the ends of the first `reach` periods of the block that begins with period `start`, on vectors of paths from `path`. base: their
@@ -75,19 +79,25 @@ INLINE void FN(walk_bridge)(const int vectors, const FN(bridge) *bridge, const F
     }
 }
 
-/* The indices at which an asset reads its own dimensions: a permutation of each block [0, q), [q, 2q), [2q, 4q), … of the points. */
-static void FN(pair_points)(const FN(source) *source, uint64_t hash, int64_t points, uint32_t *index) {
+/* The indices at which an asset, or one of its inputs, reads its own dimensions, for `count` points from `first`: a permutation of each block
+ * [0, q), [q, 2q), [2q, 4q), … of the points. */
+static void FN(pair_some)(const FN(source) *source, uint64_t hash, int64_t points, int64_t first, int64_t count, uint32_t *index) {
     int64_t size = points / (points & -points);
     uint32_t keys[REPLICATES];
-    for (int64_t start = 0, number = 0; start < points; size = start, number++) {
+    const int64_t end = first + count < points ? first + count : points;
+    for (int64_t start = 0, number = 0; start < end; start += size, size = start, number++) {
+        const int64_t from = first > start ? first : start, to = end < start + size ? end : start + size;
+        if (from >= to) continue;
         const OF(words) counters = FN(counters)(source, PURPOSE_PAIRING, hash) ^ source->one * (uint32_t)number;
         for (int q = 0; q < REPLICATES; q += OF(LANES)) {
             const OF(words) word = OF(ars)(FN(at_path)(source, counters, (uint32_t)q), source->key);
             memcpy(keys + q, &word, sizeof word);
         }
-        permute_block(keys, (uint32_t)size, (uint32_t)start, index + start);
-        start += size;
+        permute_some(keys, (uint32_t)size, (uint32_t)start, (uint32_t)(from - start), (uint32_t)(to - from), index + (from - first));
     }
+}
+static void FN(pair_points)(const FN(source) *source, uint64_t hash, int64_t points, uint32_t *index) {
+    FN(pair_some)(source, hash, points, 0, points, index);
 }
 
 /* Adds G and K of the paths that count to the sums of their replicates, each in the order of its points. */

@@ -24,6 +24,9 @@ typedef struct {
     uint32_t *shift;           /* (batch, dimensions, REPLICATES) */
     uint32_t *index;           /* (batch, points) */
     FN(factors) factors;
+    input_plan *plans;         /* (batch) of uncertain inputs */
+    int64_t drawn_room;
+    REAL *drawn;               /* (4, drawn_room) their draws on a tile */
 } FN(space);
 
 static void FN(release)(FN(space) *s) {
@@ -47,6 +50,8 @@ static void FN(release)(FN(space) *s) {
     free(s->laid.here);
     free(s->shift);
     free(s->index);
+    free(s->plans);
+    free(s->drawn);
     free(s->factors.shift);
     free(s->factors.used);
     free(s->factors.slot);
@@ -122,6 +127,7 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
         s->points = job->sobol->points + TILE_STEP / REPLICATES;
         asset_bytes += (s->dimensions * REPLICATES + s->points) * (int64_t)sizeof(uint32_t);
     }
+    if (job->inputs) asset_bytes += (int64_t)sizeof(input_plan);
     s->batch = BATCH_BYTES / asset_bytes;
     s->batch = s->batch < 1 ? 1 : s->batch > job->assets ? job->assets : s->batch;
     s->assets = malloc((size_t)s->batch * sizeof *s->assets);
@@ -139,6 +145,14 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
         s->index = calloc((size_t)(s->batch * s->points), sizeof *s->index);
         f->shift = aligned_alloc(REPLICATES * sizeof(uint32_t), (size_t)job->sobol->dimensions * REPLICATES * sizeof(uint32_t));
         if (!s->shift || !s->index || !f->shift) return RUN_NO_MEMORY;
+    }
+    if (job->inputs) {
+        s->drawn_room = s->tile + INPUT_CHUNK;
+        s->drawn = calloc((size_t)(4 * s->drawn_room), sizeof *s->drawn);
+        s->plans = malloc((size_t)s->batch * sizeof *s->plans);
+        if (!s->drawn || !s->plans) return RUN_NO_MEMORY;
+        for (int64_t b = 0; b < s->batch; b++)
+            for (int i = 0; i < INPUTS; i++) s->plans[b].shape[i] = NAN;
     }
     if (!FN(allocate_versions)(job, s) || !FN(allocate_sums)(job, &s->sums)) return RUN_NO_MEMORY;
     return s->assets && s->periods && s->alive && s->values && s->keys && s->shares && s->families && s->leader && s->centred && f->rows ? RUN_OK : RUN_NO_MEMORY;

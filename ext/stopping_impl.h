@@ -214,6 +214,10 @@ static void range_of(const stopping *job, int64_t a, double variance, double *bo
         *bottom += low > 0.0 ? log_f64(low) : -2.0 * GRID_SIGMAS;
         *top += log_f64(high);
     }
+    if (job->least) {
+        if (job->least[a] < 1.0) *bottom += job->least[a] > 0.0 ? log_f64(job->least[a]) : -2.0 * GRID_SIGMAS;
+        if (job->greatest[a] > 1.0) *top += log_f64(job->greatest[a]);
+    }
     if (job->enters && job->enters[a] && kept > 0.0) *bottom += log_f64(kept);
     /* e^x stays a normal number; levels below are as good as 0, which is solved by itself */
     *bottom = *bottom < -GRID_LIMIT ? -GRID_LIMIT : *bottom;

@@ -46,6 +46,7 @@ typedef struct {
     const int64_t *offset;
     const double *w, *f, *survival, *rival;
     const double *volatility, *uncertainty, *entry_loss, *royalty_low, *royalty_high, *step;
+    const double *multiplier, *multiplier_square; /* (a) means of what uncertain inputs multiply the level by, and of its square; NULL: 1 */
     double *mean, *variance;      /* out, (a) */
 } closed_job;
 #endif

@@ -329,8 +329,9 @@ enum { GROWN = 2 * WHOLE };
 static void closed_form(const closed_job *job, int64_t a) {
     const int64_t start = job->offset[a], periods = job->offset[a + 1] - start;
     const double low = job->royalty_low[a], high = job->royalty_high[a], kept = 1.0 - job->entry_loss[a];
-    const double royalty = (low + 1.0 + high) / 3.0;
-    const double royalty_square = royalty * royalty + (low * low + high * high + 1.0 - low * high - low - high) / 18.0;
+    const double ranged = (low + 1.0 + high) / 3.0, ranged_square = ranged * ranged + (low * low + high * high + 1.0 - low * high - low - high) / 18.0;
+    const double royalty = job->multiplier ? ranged * job->multiplier[a] : ranged;
+    const double royalty_square = job->multiplier ? ranged_square * job->multiplier_square[a] : ranged_square;
     const double drift = job->volatility[a] * job->volatility[a] * job->step[a], initial = exp_f64(job->uncertainty[a] * job->uncertainty[a]);
     double mean = 0.0, square = 0.0, sum_w = 0.0, sum_wc = 0.0, sum_mean = 0.0, sum_f = 0.0, growth[GROWN];
     for (int64_t t = 0; t < periods; t++) {

@@ -105,10 +105,10 @@ static void FN(sum_own)(const FN(asset) *asset, const REAL *cash, const FN(laid)
 }
 
 /* Any version on the first n of the laid paths from `path`, as FN(group) walks one. */
-#define REPLAYS(name, optional, clamped)  \
-    REPLAY(name, 0, optional, clamped)    \
-    REPLAY(sobol_##name, 1, optional, clamped)
-#define REPLAY(name, sobol, optional, clamped)                                                                                               \
+#define REPLAYS(name, optional, clamped, blended)  \
+    REPLAY(name, 0, optional, clamped, blended)    \
+    REPLAY(sobol_##name, 1, optional, clamped, blended)
+#define REPLAY(name, sobol, optional, clamped, blended)                                                                                               \
     static void FN(name)(const FN(asset) *asset, const FN(laid) *laid, int64_t path, int64_t n, REAL *V, int64_t *alive) {                   \
         for (int64_t i = 0; i < n; i += FN(GROUP)) {                                                                                         \
             const OF(reals) unused[OF(UNROLL)] = {0};                                                                                        \
@@ -116,17 +116,22 @@ static void FN(sum_own)(const FN(asset) *asset, const REAL *cash, const FN(laid)
             memcpy(p.survival, laid->survival + i, sizeof p.survival);                                                                       \
             memcpy(p.rival, laid->rival + i, sizeof p.rival);                                                                                \
             for (int u = 0; u < OF(UNROLL); u++) p.live[u] = OF(lanes)(FN(valid_lanes)(&p, u));                                              \
-            for (int64_t t = 0; t < asset->periods; t++)                                                                                     \
-                alive[t] += FN(step)(sobol, STORED, 1, 1, optional, clamped, asset, asset->period + t, unused,                               \
-                                     laid->level + t * FN(LAID) + i, &p);                                                                    \
+            if (blended) FN(take_draws)(asset, (uint32_t)(path + i), &p);                                                                    \
+            for (int64_t t = 0; t < asset->periods; t++) {                                                                                   \
+                const FN(period) *now = asset->period + t;                                                                                   \
+                const REAL *level = laid->level + t * FN(LAID) + i;                                                                          \
+                alive[t] += blended ? FN(blend)(sobol, STORED, asset, now, unused, level, &p)                                                \
+                                    : FN(step)(sobol, STORED, 1, 1, optional, clamped, asset, now, unused, level, &p);                       \
+            }                                                                                                                                \
             for (int u = 0; u < OF(UNROLL); u++) OF(store)(V + i + u * OF(LANES), p.value[u]);                                               \
-            if (sobol && (optional || clamped)) FN(add_to_replicates)(asset, (uint32_t)(path + i), &p.valid, p.given, p.control);            \
+            if (sobol && (optional || clamped || blended)) FN(add_to_replicates)(asset, (uint32_t)(path + i), &p.valid, p.given, p.control); \
         }                                                                                                                                    \
     }
-REPLAYS(replay_contested, 0, 0)
-REPLAYS(replay_clamped, 0, 1)
-REPLAYS(replay_optional, 1, 0)
-REPLAYS(replay_both, 1, 1)
+REPLAYS(replay_contested, 0, 0, 0)
+REPLAYS(replay_clamped, 0, 1, 0)
+REPLAYS(replay_optional, 1, 0, 0)
+REPLAYS(replay_both, 1, 1, 0)
+REPLAYS(replay_blended, 1, 1, 1)
 #undef REPLAYS
 #undef REPLAY
 
@@ -135,6 +140,10 @@ static void FN(replay)(const FN(asset) *asset, int sobol, const FN(laid) *laid, 
         {{FN(replay_contested), FN(sobol_replay_contested)}, {FN(replay_clamped), FN(sobol_replay_clamped)}},
         {{FN(replay_optional), FN(sobol_replay_optional)}, {FN(replay_both), FN(sobol_replay_both)}},
     };
+    if (asset->blended) {
+        (sobol ? FN(sobol_replay_blended) : FN(replay_blended))(asset, laid, path, n, V, alive);
+        return;
+    }
     walks[asset->optional][asset->clamped][sobol](asset, laid, path, n, V, alive);
 }
 
@@ -147,7 +156,7 @@ static void FN(replay)(const FN(asset) *asset, int sobol, const FN(laid) *laid, 
                          const REAL *common, int64_t stride, const FN(laid) *laid) {                                                         \
         const OF(words) counters[2] = {FN(counters)(source, PURPOSE_PATH, asset->hash), FN(counters)(source, PURPOSE_LEVEL, asset->hash)};   \
         for (int64_t i = 0; i < n; i += FN(GROUP))                                                                                           \
-            FN(group)(1, sobol, moves, 1, general, 0, 0, asset, source, bridge, counters, (uint32_t)(path + i), common + i, stride,          \
+            FN(group)(1, sobol, moves, 1, general, 0, 0, 0, asset, source, bridge, counters, (uint32_t)(path + i), common + i, stride,          \
                       ~(uint64_t)0, NULL, NULL, laid, i);                                                                                    \
     }
 LAYS(lay_still, STILL, 1)
@@ -168,7 +177,7 @@ static void FN(lay)(const FN(asset) *asset, int sobol, const FN(source) *source,
     lays[asset->moves][asset->general][sobol](asset, source, bridge, path, n, common, stride, laid);
 }
 
-INLINE int FN(is_plain)(const FN(asset) *asset) { return !asset->optional && !asset->clamped && !asset->contested; }
+INLINE int FN(is_plain)(const FN(asset) *asset) { return !asset->optional && !asset->clamped && !asset->contested && !asset->blended; }
 
 /* All versions of a family on n paths from `path`; common as above. values: (batch, room) from these paths on; alive: (batch, longest). stripes: where
  * given, (batch, 16) take the sums of values. */

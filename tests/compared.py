@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -151,9 +151,18 @@ def kept_paths(table: pa.Table, **options: Any) -> dict[str, Any]:
 
 
 def paths_follow(
-    here: Compiled, table: pa.Table, market: Mapping[str, Any], assumptions: Path, paths: int, seed: int, sampler: str = "random", close: float = 1e-5
+    here: Compiled,
+    table: pa.Table,
+    market: Mapping[str, Any],
+    assumptions: Path,
+    paths: int,
+    seed: int,
+    sampler: str = "random",
+    close: float = 1e-5,
+    near: Callable[[Mapping[str, Any]], float] = lambda asset: 1e-11,
 ) -> None:
-    """Path by path to rounding in double; in single within `close`, some units of its precision. Boundaries are the engine's own on both sides."""
+    """Path by path to rounding in double (within `near` of an asset); in single within `close`, some units of its precision. Boundaries are the
+    engine's own on both sides."""
     options: dict[str, Any] = {"market": market, "assumptions": assumptions, "paths": paths, "seed": seed, "sampler": sampler}
     double, single = (kept_paths(table, precision=precision, **options) for precision in ("double", "single"))
     for pair in here:
@@ -161,7 +170,7 @@ def paths_follow(
         draws = oracle_sobol.draws(asset, here.market, slow, seed, paths) if sampler == "sobol" else None
         exact = oracle.simulate(asset, here.market, paths=paths, seed=seed, vectors=slow, boundary=here.boundary(pair), draws=draws).values
         scale = np.maximum(np.abs(exact), size_of(slow))
-        assert (np.abs(double[asset["asset_id"]] - exact) / scale).max() < 1e-11, asset
+        assert (np.abs(double[asset["asset_id"]] - exact) / scale).max() < near(asset), asset
         off = np.abs(single[asset["asset_id"]] - exact) / scale
         # a level within single rounding of its boundary may fall on the other side
         assert np.count_nonzero(off > close) <= (2 if here.vectors.optional[pair.a] else 0), (asset, off.max())

@@ -30,7 +30,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import oracle_inputs
 from numpy.typing import NDArray
+from scipy import special
 
 Array = NDArray[Any]
 Asset = Mapping[str, Any]
@@ -48,7 +50,8 @@ RENEWABLE = ("trademark", "geographical_indication")
 
 PURPOSE_PATH, PURPOSE_LEVEL, PURPOSE_FACTOR = 1, 2, 3
 ANEW = 8  # added to the purpose of what is drawn anew (numerics.md section 18)
-INPUTS = ("survival", "rival", "level", "royalty_rate", "own_shocks", "sector_factor")
+DRAWN = ("royalty_rate", "margin", "revenue", "discount_premium")
+INPUTS = ("survival", "rival", "level", *DRAWN, "own_shocks", "sector_factor")
 
 
 class Rejected(Exception):
@@ -342,10 +345,24 @@ class Vectors:
     m_high: float
     rate: float  # royalty or margin
     explicit_years: float | None = None  # years before the terminal value of an indefinite life, None otherwise
+    inputs: Sequence[oracle_inputs.Input] = ()  # drawn from a distribution (numerics.md section 17)
+    weights: Array = field(default_factory=lambda: np.eye(4))  # lower triangle of the correlations of their normals
+    k: Array = field(default_factory=lambda: np.zeros(0))  # discount rate of the cash
+    k_end: Array = field(default_factory=lambda: np.zeros(0))  # and at the period's end
+    repeats: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)  # of w_N and of f_N: the part that repeats for ever, and its x
 
     @property
     def periods(self) -> int:
         return len(self.e)
+
+    @property
+    def mean_multiplier(self) -> float:
+        """E[m] of the range and of all inputs, as if independent."""
+        return (self.m_low + 1 + self.m_high) / 3 * math.prod(one.moments[0] for one in self.inputs if one.place != oracle_inputs.PREMIUM)
+
+    @property
+    def blended(self) -> bool:
+        return oracle_inputs.blended(self.inputs, self.weights)
 
     @property
     def clamped(self) -> bool:
@@ -605,6 +622,7 @@ def simple_vectors(asset: Asset, market: Market, method: str) -> Vectors:
 def vectors(asset: Asset, market: Market, schedules: Tables | None = None, curves: Tables | None = None) -> Vectors:
     """Compile one asset to its per-period vectors. Raises `Rejected` where the model refuses the row."""
     schedules, curves = schedules or {}, curves or {}
+    asset = oracle_inputs.filled(asset)
     method = column(asset, "method", "relief_from_royalty")
     check_market_side(asset, market)
     if method in ("cost", "market"):
@@ -643,6 +661,12 @@ def vectors(asset: Asset, market: Market, schedules: Tables | None = None, curve
     steps = market.steps_per_year
     periods = max(ceil_time(life * steps), 1)
     pending = grant_probability < 1 or grant_lag > 0
+    try:
+        uncertain: dict[str, Any] = {"inputs": oracle_inputs.inputs_of(asset, method), "weights": oracle_inputs.triangle(asset)}
+    except oracle_inputs.Refused as refused:
+        raise Rejected(str(refused)) from None
+    if asset.get("royalty_rate_distribution") is not None and m_low != m_high:
+        raise Rejected("royalty_rate: a range or a distribution")
     fees = fee_events(asset, market, schedules, life)
 
     def blank() -> Array:
@@ -654,7 +678,7 @@ def vectors(asset: Asset, market: Market, schedules: Tables | None = None, curve
         decision=np.zeros(periods, bool), step=1 / steps,
         sigma=float(column(asset, "volatility", 0.0)), s0=float(column(asset, "revenue_uncertainty", 0.0)),
         beta=float(column(asset, "factor_loading", 0.0)), keep=1 - entry_loss, m_low=m_low, m_high=m_high, rate=rate,
-        explicit_years=life if indefinite else None,
+        explicit_years=life if indefinite else None, k=blank(), k_end=blank(), **uncertain,
     )  # fmt: skip
     running_cost = np.zeros(periods)  # the part of f that annual_cost makes
     df = np.zeros(periods)
@@ -665,6 +689,7 @@ def vectors(asset: Asset, market: Market, schedules: Tables | None = None, curve
         year = ceil_time(e)
         v.start[t], v.e[t], v.u[t], v.delta[t], v.y[t] = start, e, u, e - start, year
         df[t] = discount_factor(asset, market, u)
+        v.k[t], v.k_end[t] = discount_rate(asset, market, u), discount_rate(asset, market, e)
 
         # What sells.
         if not later(e, launch):
@@ -717,8 +742,10 @@ def vectors(asset: Asset, market: Market, schedules: Tables | None = None, curve
         # Nothing to repeat cannot grow too fast.
         if (income > 0 and x >= 1) or (cost > 0 and x_f >= 1):
             raise Rejected("indefinite: growth at or above the discount rate")
-        v.w[-1] += x / (1 - x) * income if income > 0 else 0.0
-        v.f[-1] += x_f / (1 - x_f) * cost if cost > 0 else 0.0
+        more_w = x / (1 - x) * income if income > 0 else 0.0
+        more_f = x_f / (1 - x_f) * cost if cost > 0 else 0.0
+        v.w[-1], v.f[-1] = v.w[-1] + more_w, v.f[-1] + more_f
+        v.repeats = (more_w, x if more_w > 0 else 0.0, more_f, x_f if more_f > 0 else 0.0)
 
     if column(asset, "renewal", "always") == "optimal":
         v.decision = (v.f > 0) | (v.salvage > 0)
@@ -731,9 +758,9 @@ def vectors(asset: Asset, market: Market, schedules: Tables | None = None, curve
 
 def closed_form(v: Vectors, asset: Asset | None = None) -> float | None:
     """E[V], or None where something is clamped or optional."""
-    if v.clamped or v.optional:
+    if v.clamped or v.optional or v.blended:
         return None
-    mean_m = (v.m_low + 1 + v.m_high) / 3
+    mean_m = v.mean_multiplier
     return float(np.sum(v.S * (v.w * mean_m * (v.C + (1 - v.C) * v.keep) - v.f)))
 
 
@@ -749,6 +776,7 @@ def closed_form_variance(v: Vectors, asset: Asset | None = None) -> float | None
     low, high = v.m_low, v.m_high
     mean_m = (low + 1 + high) / 3
     mean_m2 = mean_m**2 + (low**2 + 1 + high**2 - low - high - low * high) / 18
+    mean_m, mean_m2 = v.mean_multiplier, mean_m2 * math.prod(one.moments[1] for one in v.inputs)
     mean_c = v.C + (1 - v.C) * v.keep
     second = 0.0
     for t in range(v.periods):
@@ -762,6 +790,7 @@ def closed_form_variance(v: Vectors, asset: Asset | None = None) -> float | None
 
 def tab_factor(asset: Asset, market: Market) -> float:
     """1 / (1 - tax_rate/n sum_j DF(j - 1/2)), DF(j) without mid_period; 1 for cost and market and without tab_years."""
+    asset = oracle_inputs.filled(asset)
     n = int(column(asset, "tab_years", 0))
     tax = float(column(asset, "tax_rate", 0.0))
     if n == 0 or column(asset, "method", "relief_from_royalty") not in INCOME_METHODS:
@@ -842,8 +871,9 @@ def solve(v: Vectors, nodes: int = 32) -> Solution:
     keep, rival = v.keep, bool(np.any(v.C < 1)) and v.keep < 1
     # Levels that can be reached, without the drift of the path; a royalty near 0 is left to the line down to L = 0.
     width = reach * math.sqrt(v.s0**2 + s**2 * n_periods) + 0.5
-    lowest = math.log(max(v.m_low, 1e-4)) + (math.log(max(keep, 1e-4)) if rival else 0.0) - v.s0**2 / 2 - width
-    highest = math.log(v.m_high) - v.s0**2 / 2 + width
+    least, greatest = (math.prod(one.ends[i] for one in v.inputs if one.place != oracle_inputs.PREMIUM) for i in (0, 1))
+    lowest = math.log(max(v.m_low * min(least, 1.0), 1e-4)) + (math.log(max(keep, 1e-4)) if rival else 0.0) - v.s0**2 / 2 - width
+    highest = math.log(v.m_high * max(greatest, 1.0)) - v.s0**2 / 2 + width
     if s > 0:
         nodes = max(min(nodes, int(60_000 * s / (highest - lowest))), 8)  # a small volatility beside a wide start needs no finer grid
         h = s / nodes
@@ -934,6 +964,9 @@ def mean_over_start(v: Vectors, continuation: Continuation) -> float:
     z_weight = np.exp(-(z**2) / 2)
     z_weight /= z_weight.sum()
     m = triangular(v, (np.arange(400) + 0.5) / 400) if v.m_high > v.m_low else np.ones(1)
+    for one in v.inputs:
+        u = (np.arange(100) + 0.5) / 100
+        m = np.outer(m, one.relative(u, 1 - u, special.ndtri(u))).reshape(-1)
     start = np.exp(v.s0 * z - v.s0**2 / 2)
     return float(sum(weight * continuation(x * m).mean() for weight, x in zip(z_weight, start, strict=True)))
 
@@ -956,6 +989,7 @@ class Draws:
     rival: Array  # (p,) uint64 word of U'
     level: Array | None  # (p,) Z_0, where the level is uncertain
     royalty: Array | None  # (p,) uint32 word, where there is a range
+    inputs: Mapping[int, Array]  # (p,) uint32 words of all inputs by their place, where there are any
     shocks: list[Array]  # E_t, t = 1...N, each (p,), where there is volatility
     factors: list[Array]  # F_t of the asset's sector, where it loads on it
 
@@ -969,6 +1003,7 @@ def random_draws(asset: Asset, market: Market, v: Vectors, seed: int, paths: Arr
         rival=word(seed, own, path["rival"], 1, paths).astype(np.uint64),
         level=normals(seed, own, level["level"], 0, 1, paths)[0] if v.s0 > 0 else None,
         royalty=word(seed, own, level["royalty_rate"], 2, paths) if v.m_high > v.m_low else None,
+        inputs={place: word(seed, own, level[name], 2 + place, paths) for place, name in enumerate(DRAWN)} if v.inputs else {},
         shocks=normals(seed, own, path["own_shocks"], 2, v.periods, paths) if v.sigma > 0 else [],
         factors=factor_normals(market, str(asset["sector"]), seed, paths, v.periods, factor["sector_factor"]) if v.sigma > 0 and v.beta != 0 else [],
     )
@@ -1006,6 +1041,23 @@ def triangular(v: Vectors, u: Array, complement: Array | None = None) -> Array:
     return np.where(u < p, rising, falling)
 
 
+def discounted(v: Vectors, t: int, level: Array, premium: Array) -> tuple[Array, Array]:
+    """(p,), (p,) cash and salvage of period index t at levels (p,), discounted at k + premium in place of k."""
+    more_w, x, more_f, x_f = v.repeats if t == v.periods - 1 else (0.0, 0.0, 0.0, 0.0)
+
+    def again(x: float) -> Array:
+        """x/(1 - x) at the drawn rate as a part of that at the base's."""
+        at = x * (1 + v.k[t]) / (1 + v.k[t] + premium)
+        ratio: Array = at / (1 - at) / (x / (1 - x)) if x > 0 else np.zeros(len(premium))
+        return ratio
+
+    w = v.w[t] - more_w + more_w * again(x)
+    f = v.f[t] - more_f + more_f * again(x_f)
+    factor = ((1 + v.k[t] + premium) / (1 + v.k[t])) ** -v.u[t]
+    at_end = ((1 + v.k_end[t] + premium) / (1 + v.k_end[t])) ** -v.e[t]
+    return factor * (np.minimum(np.maximum(w * level, v.lo[t]), v.hi[t]) - f), at_end * v.salvage[t]
+
+
 def simulate(
     asset: Asset,
     market: Market,
@@ -1027,6 +1079,7 @@ def simulate(
         draws = random_draws(asset, market, v, seed, np.arange(path_from, path_from + paths))
     x = np.zeros(paths) if draws.level is None else v.s0 * draws.level - 0.5 * v.s0**2
     m = np.ones(paths) if draws.royalty is None else triangular(v, uniform(draws.royalty), uniform(np.uint32(MASK32) - draws.royalty))
+    drawn = oracle_inputs.drawn(v.inputs, v.weights, draws.inputs, paths)
 
     values, alive_counts = np.zeros(paths), np.zeros(v.periods, int)
     alive, alive_time, abandoned = np.zeros(paths, int), np.zeros(paths), np.zeros(paths, int)
@@ -1040,22 +1093,28 @@ def simulate(
                 z = z + v.beta * draws.factors[t]
             x = x - 0.5 * v.sigma**2 * v.step + v.sigma * math.sqrt(v.step) * z
         entered = draws.rival >= max(1, threshold(v.C[t]))
-        level = np.exp(x) * m * np.where(entered, v.keep, 1.0)
+        bare = np.exp(x) * m * np.where(entered, v.keep, 1.0)
+        level = bare * drawn.multiplier
+        cash, salvage = v.cash(t, level), v.salvage[t]
+        steady = drawn.multiplier
+        if v.blended:
+            cash, salvage = discounted(v, t, level, drawn.premium)
+            steady = drawn.steady - v.u[t] / (1 + v.k[t]) * drawn.tilt
         # 2. Has the right ended?
         ended |= draws.survival >= threshold(v.S[t])
         # 3. Does the owner abandon?
         if v.decision[t]:
             gives_up = ~given_up & (level < np.where(entered, boundary[1][t], boundary[0][t]))
-            given_levels[gives_up] += v.S[t] * v.salvage[t]
+            given_levels += np.where(gives_up, v.S[t] * salvage, 0.0)
             given_up |= gives_up
             gives_up &= ~ended
-            values[gives_up] += v.salvage[t]
+            values += np.where(gives_up, salvage, 0.0)
             abandoned[gives_up] = t + 1
             ended |= gives_up
         # 4. Else it earns.
-        values += np.where(ended, 0.0, v.cash(t, level))
-        given_levels += np.where(given_up, 0.0, v.S[t] * v.cash(t, level))
-        control += v.S[t] * v.linear(t) * level
+        values += np.where(ended, 0.0, cash)
+        given_levels += np.where(given_up, 0.0, v.S[t] * cash)
+        control += v.S[t] * v.linear(t) * bare * steady
         alive += ~ended
         alive_time += np.where(ended, 0.0, v.delta[t])
         alive_counts[t] = np.count_nonzero(~ended)

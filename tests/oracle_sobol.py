@@ -24,7 +24,7 @@ import oracle
 Array = NDArray[Any]
 
 REPLICATES = 16
-DIMENSIONS = 1024
+DIMENSIONS = 1024  # of paths; three more are the inputs'
 SURVIVAL, RIVAL, LEVEL, ROYALTY, SHOCKS = range(5)
 PURPOSE_SCRAMBLE, PURPOSE_SHIFT, PURPOSE_PAIRING = 4, 5, 6
 TABLE = Path(__file__).resolve().parents[1] / "engine" / "data" / "sobol.txt"
@@ -239,6 +239,7 @@ def draws(asset: oracle.Asset, market: oracle.Market, v: oracle.Vectors, seed: i
         rival=word(RIVAL).astype(np.uint64),
         level=normal(word(LEVEL)) if v.s0 > 0 else None,
         royalty=word(ROYALTY) if v.m_high > v.m_low else None,
+        inputs={place: word(ROYALTY if place == 0 else DIMENSIONS + place - 1) for place in range(4)} if v.inputs else {},
         shocks=shocks(seed, own, market, v.periods, index, path) if v.sigma > 0 else [],
         factors=factors(seed, market, str(asset["sector"]), v.periods, path) if v.sigma > 0 and v.beta != 0 else [],
     )
@@ -272,7 +273,7 @@ def controlled(values: Array, control: Array, expectation: float) -> tuple[float
 def control_expectation(v: oracle.Vectors) -> float:
     """Of `Paths.control`: sum_t S_t w_t E[m] (C_t + (1 - C_t)(1 - entry_loss))."""
     w = np.array([v.linear(t) for t in range(v.periods)])
-    return float(np.sum(v.S * w * (v.m_low + 1 + v.m_high) / 3 * (v.C + (1 - v.C) * v.keep)))
+    return float(np.sum(v.S * w * v.mean_multiplier * (v.C + (1 - v.C) * v.keep)))
 
 
 def mean_and_error(v: oracle.Vectors, sample: oracle.Paths) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from ipvalue.assumptions.file_tables import NONE, FeeSchedule, SurvivalCurve
 from ipvalue.assumptions.kinds import Group, Kinds
 from ipvalue.assumptions.sets import LIFE, MONEY, AssumptionSet
 from ipvalue.columns import Mask, Texts, any_is_in, distinct, floats, given, packed, repeated, truth
+from ipvalue.distributions import with_means, with_ranges_drawn
 from ipvalue.schema import FILLABLE, INCOME_METHODS, LINKED, PENDING, PORTFOLIO, RENEWABLE
 
 _METHOD = ("method", "methods", "weights")
@@ -42,9 +43,10 @@ _ONLY_FOR = {
         ("grant_probability", "grant_lag", "entry_hazard", "entry_loss", "annual_cost", "cost_inflation", "fee_schedule", "fee_inflation"),
         INCOME_METHODS,
     ),
-    "royalty_rate": ("relief_from_royalty", "licence", "project"),
+    **dict.fromkeys(("royalty_rate", "royalty_rate_distribution", "royalty_rate_parameters"), ("relief_from_royalty", "licence", "project")),
     **dict.fromkeys(("royalty_low", "royalty_high"), ("relief_from_royalty", "licence")),
-    "margin": ("excess_earnings", "incremental_income"),
+    **dict.fromkeys(("margin", "margin_distribution", "margin_parameters"), ("excess_earnings", "incremental_income")),
+    **dict.fromkeys(("discount_premium_distribution", "discount_premium_parameters", "input_correlations"), INCOME_METHODS),
     "contributory_charge": ("excess_earnings",),
     **dict.fromkeys((*_REVENUE, "revenue_uncertainty"), INCOME_METHODS),
     **dict.fromkeys(("minimum_guarantee", "cap"), ("licence",)),
@@ -69,7 +71,7 @@ def fill(batch: pa.RecordBatch, book: Assumptions, currency: str | None = None, 
     currency nor money: then the currency is filled with it. Each decline is filled once: `obsolescence` where the row says
     nothing of its growth, a curve of renewals where there is no obsolescence and the owner does not choose (model §11.2, §11.3).
     """
-    rows = _Rows(batch, book, currency, sold)
+    rows = _Rows(with_means(batch), book, currency, sold)
     for group in _ORDER:
         rows.fill(group)
         if group == ("currency",):
@@ -151,7 +153,7 @@ class _Rows:
             blank &= self._is_in("stage", PENDING) & ~self._has_own_stages()
         if "royalty_rate" in group:  # a project with a margin earns that
             blank &= self._is_valued_by(("relief_from_royalty", "licence")) | self._is_blank("margin")
-        if group == ("discount_premium",) and not self._sold:
+        if "discount_premium" in group and not self._sold:
             blank &= self._is_valued_by(INCOME_METHODS)
         if len(group) > 1 and any(name in MONEY for name in group):
             blank &= self._is_in_currency(chosen)
@@ -253,7 +255,9 @@ class _Rows:
         for name in _NAMED:
             if NONE in self._texts_of(name).values:
                 self._set(name, pc.if_else(pc.equal(self._columns[name], NONE), None, self._columns[name]))
-        filled = [self._with_default(name, array) for name, array in self._columns.items()]
+        meant = with_ranges_drawn(pa.RecordBatch.from_arrays(list(self._columns.values()), schema=self._given.schema))
+        meant = with_means(meant)
+        filled = [self._with_default(name, array) for name, array in zip(meant.schema.names, meant.columns, strict=True)]
         return pa.RecordBatch.from_arrays(filled, schema=self._given.schema)
 
     def _with_default(self, name: str, array: pa.Array) -> pa.Array:

@@ -23,6 +23,8 @@ def closed_form(vectors: Vectors, tables: Tables) -> tuple[dict[str, Any], dict[
     linear = vectors.linear()
     low, high, kept = float(vectors.royalty_low[0]), float(vectors.royalty_high[0]), 1.0 - float(vectors.entry_loss[0])
     royalty = (low + 1.0 + high) / 3.0
+    if linear.inputs is not None:
+        royalty *= float(linear.inputs.mean[0])
     shares, terms, sums = ([0.0] * len(linear.w) for _ in range(3))
     total = 0.0
     columns = (linear.w.tolist(), linear.f.tolist(), linear.survival.tolist(), linear.rival.tolist())
@@ -37,8 +39,7 @@ def closed_form(vectors: Vectors, tables: Tables) -> tuple[dict[str, Any], dict[
     engine = float(kernels(tables.backend).closed_form(linear)[0][0])
     if not same_number(total, engine):
         raise RunError(f"closed form: the terms add up to {total!r}, and the kernel has {engine!r}: no evidence is written; please report it")
-    ruled = vectors.by_rule is not None and bool(vectors.by_rule.ruled[0])
-    exact = not vectors.optional[0] and not vectors.clamped[0] and not ruled
+    exact = bool(vectors.exact[0])
     figures = {"expected_royalty_multiplier": royalty, "sum_of_terms": total, "kernel": engine, "is_the_expected_value": exact}
     return figures, {"rival_share": np.array(shares), "expected_cash": np.array(terms), "running_sum": np.array(sums)}
 

@@ -20,6 +20,10 @@ from ipvalue.intake import hash_ids
 from ipvalue.schema import RunError
 from ipvalue.verify import Derived, Verified, same_number
 
+_SIMULATED = (
+    "income is bounded, or the owner may give the right up, or a rule earns it, or its discount rate is drawn, or its draws are correlated: "
+    "the mean is simulated"
+)
 _WHOLE = ("period", "year")
 _FLAGS = ("sells", "decides")
 
@@ -86,8 +90,11 @@ def _closed_form(row: dict[str, Any], methods: list[Explained]) -> dict[str, Any
     parts = [one.figures["closed_form"] for one in methods]
     if not all(part["is_the_expected_value"] for part in parts):
         if row["closed_form"] is not None:
-            raise RunError("closed form: the row has one, and its income is bounded, optional or a rule's: no evidence is written; please report it")
-        return {"value": None, "why": "income is bounded, or the owner may give the right up, or a rule earns it: the mean is simulated"}
+            raise RunError(
+                "closed form: the row has one, and its income is bounded, optional, a rule's or discounted at a drawn rate: "
+                "no evidence is written; please report it"
+            )
+        return {"value": None, "why": _SIMULATED}
     total = parts[0]["sum_of_terms"]
     if row["methods"] is not None:
         total = 0.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ipvalue.drivers import Earning
+from ipvalue.drivers import MARGIN, OTHERWISE, ROYALTY, Earning
 from ipvalue.rows import Rows
 from ipvalue.schema import INCOME_METHODS
 
@@ -34,7 +34,10 @@ def earning_of(rows: Rows, method: str, rate: Rate, ruled: bool) -> Earning:
     """The same for the engine's drivers."""
     one = np.ones(1)
     limited = np.array([method == "licence" and not ruled and bool(rows.floats("minimum_guarantee")[0] > 0.0 or rows.given("cap")[0])])
-    return Earning(np.array([rate.value]), one, one, limited, staged=method == "project")
+    by_margin = method in ("excess_earnings", "incremental_income") or (method == "project" and bool(rows.given("margin")[0]))
+    made_of = OTHERWISE if ruled else MARGIN if by_margin else ROYALTY
+    charge = rows.floats("contributory_charge") if by_margin and method != "incremental_income" else np.zeros(1)
+    return Earning(np.array([rate.value]), one, one, limited, np.array([made_of], np.int8), charge, staged=method == "project")
 
 
 def _cells(rows: Rows) -> Cells:

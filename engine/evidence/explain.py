@@ -15,6 +15,7 @@ from ipvalue.evidence import periods
 from ipvalue.evidence.arithmetic import must_agree
 from ipvalue.evidence.closing import closed_form, premise, tax_benefit
 from ipvalue.evidence.costs import due_costs
+from ipvalue.evidence.drawn import drawn_inputs
 from ipvalue.evidence.earning import Rate, earning_of, rate_of
 from ipvalue.evidence.right import Columns, Right, clock
 from ipvalue.rows import Rows
@@ -73,6 +74,8 @@ def _by_income(rows: Rows, tables: Tables, method: str, weight: float, vectors: 
         "premise": premise(vectors, right, tables.premise),
         "royalty_range": [float(vectors.royalty_low[0]), float(vectors.royalty_high[0])],
     }
+    if (drawn := drawn_inputs(rows, method, vectors)) is not None:
+        parts["uncertain_inputs"] = drawn
     if right.endless:
         growth = 0.0 if np.isnan(table["growth"][-1]) else float(table["growth"][-1])
         parts["perpetuity"] = {f"x_{kind}": periods.perpetuity_factor(right, time, kind, growth) for kind in ("income", "cost")}

@@ -15,10 +15,11 @@ from ipvalue.appraise import Appraiser
 from ipvalue.cashflows import ByRule, Vectors
 from ipvalue.compiled import Compiled
 from ipvalue.rows import Mask
+from ipvalue.uncertain import inputs_differ
 
 _PERIODIC = ("w", "f", "survival", "rival", "salvage")
 """Fields of the vectors that have a number for each period."""
-_APART = ("offset", "factor", "low", "high", "bound_out", "bound_in", "by_rule")
+_APART = ("offset", "factor", "low", "high", "bound_out", "bound_in", "by_rule", "inputs")
 """Fields that are not compared as they stand; boundaries follow from the others."""
 _UNBOUNDED = {"low": -np.inf, "high": np.inf}
 
@@ -51,7 +52,8 @@ def _other_periods(one: Compiled, other: Compiled, old: Appraiser, new: Appraise
 
 def _other_numbers(one: Compiled, other: Compiled, old: Appraiser, new: Appraiser) -> Mask:
     a, b = one.vectors, other.vectors
-    differ = _bits_differ(one.weight, other.weight) | _factors_differ(a, b, old, new) | _rules_differ(a, b, old, new)
+    differ = _bits_differ(one.weight, other.weight) | inputs_differ(a.inputs, b.inputs, a.hash, a.offset)
+    differ |= _factors_differ(a, b, old, new) | _rules_differ(a, b, old, new)
     for name in (field.name for field in fields(Vectors) if field.name not in _APART):
         off = _bits_differ(getattr(a, name), getattr(b, name))
         differ |= _of_components(a, off) if name in _PERIODIC else off

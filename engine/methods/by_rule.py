@@ -17,7 +17,7 @@ from ipvalue.backend import kernels
 from ipvalue.cash_rule import CashRule
 from ipvalue.cashflows import ByRule, Vectors, income_vectors
 from ipvalue.constants import DRIVERS
-from ipvalue.drivers import Drivers, Earning, certain, income_drivers
+from ipvalue.drivers import OTHERWISE, Drivers, Earning, certain, ending, income_drivers
 from ipvalue.methods import licence, project
 from ipvalue.rows import Floats, Longs, Rows
 from ipvalue.rules import check_income
@@ -34,10 +34,10 @@ def vectors(rows: Rows, tables: Tables, rule: CashRule, method: str) -> Vectors:
     check_income(rows)
 
     def earning(rows: Rows) -> Earning:
-        return certain(np.ones(len(rows)), staged=method == project.NAME)
+        return certain(np.ones(len(rows)), OTHERWISE, staged=method == project.NAME)
 
     whole = income_vectors(rows, tables, earning)
-    drivers = _ending(income_drivers(rows, tables, earning(rows)), whole.offset, tables)
+    drivers = ending(income_drivers(rows, tables, earning(rows)), whole.offset, tables.steps_per_year)
     sold, unit = (_income(one, whole.offset, tables) for one in (drivers, _of_one_unit(drivers)))
     earns = unit > 0.0
     sales = np.where(earns, sold / np.where(earns, unit, 1.0), 0.0)
@@ -68,14 +68,6 @@ def _check(rows: Rows, rule: CashRule, method: str) -> None:
     for name in rule.columns:
         if name in PORTFOLIO:
             rows.reject(~rows.given(name), name, "what the rule takes is given", f"{name} is blank, and the rule {rule.name} takes it: give it")
-
-
-def _ending(drivers: Drivers, offset: Longs, tables: Tables) -> Drivers:
-    """The same without what comes after the last period of an indefinite life."""
-    matrix = drivers.drivers.copy()
-    endless = drivers.indefinite != 0
-    matrix[DRIVERS.index("life")][endless] = np.diff(offset)[endless] / np.float64(tables.steps_per_year)
-    return replace(drivers, drivers=matrix, indefinite=np.zeros(len(endless), np.uint8))
 
 
 def _of_one_unit(drivers: Drivers) -> Drivers:

@@ -6,7 +6,7 @@ w_t = DF(u_t)·(1 − tax_rate)·(margin − contributory_charge)·RG_t·…    
 from __future__ import annotations
 
 from ipvalue.cashflows import Vectors, income_vectors
-from ipvalue.drivers import certain
+from ipvalue.drivers import MARGIN, certain
 from ipvalue.methods.margin import check_margin, check_rate, excess
 from ipvalue.rows import Rows
 from ipvalue.rules import check_income
@@ -20,4 +20,4 @@ def vectors(rows: Rows, tables: Tables) -> Vectors:
     check_margin(rows, NAME)
     check_rate(rows, excess(rows))
     check_income(rows)
-    return income_vectors(rows, tables, lambda kept: certain(excess(kept)))
+    return income_vectors(rows, tables, lambda kept: certain(excess(kept), MARGIN, kept.floats("contributory_charge")))

@@ -6,7 +6,7 @@ w_t = DF(u_t)·(1 − tax_rate)·margin·RG_t·…        model.md §4
 from __future__ import annotations
 
 from ipvalue.cashflows import Vectors, income_vectors
-from ipvalue.drivers import certain
+from ipvalue.drivers import MARGIN, certain
 from ipvalue.methods.margin import check_margin
 from ipvalue.rows import Rows
 from ipvalue.rules import check_income
@@ -25,4 +25,4 @@ def vectors(rows: Rows, tables: Tables) -> Vectors:
         lambda value: f"margin is {value}: a right that lowers income has no value by this method; correct it",
     )
     check_income(rows)
-    return income_vectors(rows, tables, lambda kept: certain(kept.floats("margin")))
+    return income_vectors(rows, tables, lambda kept: certain(kept.floats("margin"), MARGIN))

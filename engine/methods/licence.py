@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ipvalue.cashflows import Vectors, income_vectors
 from ipvalue.drivers import Earning
-from ipvalue.methods.royalty import check_royalty, royalty_range
+from ipvalue.methods.royalty import check_royalty, of_royalty, royalty_range
 from ipvalue.rows import Rows
 from ipvalue.rules import check_income
 from ipvalue.tables import Tables
@@ -45,4 +45,4 @@ def check_end(rows: Rows) -> None:
 
 def _earning(rows: Rows) -> Earning:
     limited = (rows.floats("minimum_guarantee") > 0.0) | rows.given("cap")
-    return Earning(rows.floats("royalty_rate"), *royalty_range(rows), limited=limited)
+    return Earning(rows.floats("royalty_rate"), *royalty_range(rows), limited, *of_royalty(rows))

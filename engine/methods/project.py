@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from ipvalue.cashflows import Vectors, income_vectors
-from ipvalue.drivers import STAGES, Earning, certain
+from ipvalue.drivers import MARGIN, ROYALTY, STAGES, Earning, certain
 from ipvalue.methods.margin import check_rate, excess
 from ipvalue.rows import Floats, Rows
 from ipvalue.rules import check_income
@@ -62,4 +62,6 @@ def _rate(rows: Rows) -> Floats:
 
 
 def _earning(rows: Rows) -> Earning:
-    return certain(_rate(rows), staged=True)
+    margined = rows.given("margin")
+    made_of = np.where(margined, MARGIN, ROYALTY).astype(np.int8)
+    return certain(_rate(rows), made_of, np.where(margined, rows.floats("contributory_charge"), 0.0), staged=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ipvalue.cashflows import Vectors, income_vectors
 from ipvalue.drivers import Earning
-from ipvalue.methods.royalty import check_royalty, royalty_range
+from ipvalue.methods.royalty import check_royalty, of_royalty, royalty_range
 from ipvalue.rows import Rows
 from ipvalue.rules import check_income
 from ipvalue.tables import Tables
@@ -25,4 +25,4 @@ def vectors(rows: Rows, tables: Tables) -> Vectors:
 
 
 def _earning(rows: Rows) -> Earning:
-    return Earning(rows.floats("royalty_rate"), *royalty_range(rows), limited=np.zeros(len(rows), np.bool_))
+    return Earning(rows.floats("royalty_rate"), *royalty_range(rows), np.zeros(len(rows), np.bool_), *of_royalty(rows))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
+from ipvalue.drivers import ROYALTY
 from ipvalue.rows import Floats, Rows
 
 
@@ -37,6 +39,11 @@ def check_royalty(rows: Rows, method: str) -> None:
         "royalty_rate > 0 where bounds are given",
         "a range around a royalty of 0 means nothing; give a rate above 0 or no bounds",
     )
+
+
+def of_royalty(rows: Rows) -> tuple[npt.NDArray[np.int8], Floats]:
+    """(a,), (a,) what the rate is made of, and what is taken off it: the royalty_rate alone."""
+    return np.full(len(rows), ROYALTY, np.int8), np.zeros(len(rows))
 
 
 def royalty_range(rows: Rows) -> tuple[Floats, Floats]:

@@ -28,6 +28,9 @@ def closed_form(v: Any) -> tuple[Floats, Floats]:
     volatility, uncertainty, loss, low, high, step = (row(getattr(v, name), np.float64, n)[:n] for name in assets)
     kept, royalty = 1.0 - loss, (low + 1.0 + high) / 3.0
     royalty_square = royalty * royalty + (low * low + high * high + 1.0 - low * high - low - high) / 18.0
+    inputs = getattr(v, "inputs", None)
+    if inputs is not None:
+        royalty, royalty_square = (of * row(more, np.float64, n)[:n] for of, more in ((royalty, inputs.mean), (royalty_square, inputs.square)))
     drift, initial = volatility * volatility * step, elementary("exp", uncertainty * uncertainty)
     mean, square, sum_w, sum_wc, sum_mean, sum_f = (np.zeros(n) for _ in range(6))
     left = np.flatnonzero(np.diff(offset) > 0)

@@ -22,9 +22,11 @@ from ipvalue.constants import (
     DIMENSION_SURVIVAL,
 )
 from ipvalue.numba_kernel.arithmetic import raised
+from ipvalue.numba_kernel.blended import discount, lift, multiply, settle_blended, sum_blended
 from ipvalue.numba_kernel.by_rule import DONE, NO_NUMBER, STOPPED, Custom, earn_by_rule
 from ipvalue.numba_kernel.compiler import Array, Kernel, Record, Whole, device
 from ipvalue.numba_kernel.factors import Factors, draw_factors
+from ipvalue.numba_kernel.inputs import draw_inputs
 from ipvalue.numba_kernel.random import draw_inverses, draw_normals
 from ipvalue.numba_kernel.sobol import add_to_replicates, draw_own, draw_own_rises
 from ipvalue.numba_kernel.steps import (
@@ -57,11 +59,12 @@ class Block(NamedTuple):
     cash: Any
     own: Any  # (2, n) normals
     still: Any  # (n) no factor: zeros
+    bare: Any  # (n) the level without what inputs multiply it by
 
 
 def new_block(real: Any) -> Block:
     """Work space in the precision `real`."""
-    words, rows = np.zeros((4, BLOCK_PATHS), u4), np.zeros((7, BLOCK_PATHS), real)
+    words, rows = np.zeros((4, BLOCK_PATHS), u4), np.zeros((8, BLOCK_PATHS), real)
     return Block(
         survival=words[0],
         rival=words[1],
@@ -73,6 +76,7 @@ def new_block(real: Any) -> Block:
         cash=rows[3],
         own=rows[4:6],
         still=rows[6],
+        bare=rows[7],
     )
 
 
@@ -148,16 +152,23 @@ def _walk(
     s: Block,
     value: Array,
     lived: Array,
+    inputs: Any,
     rule: Any,
     own: Array,
     custom: Custom,
 ) -> bool:
-    """Any asset, period by period. own (k,): its columns for the rule. False where the rule gave no finite number."""
+    """Any asset, period by period. inputs: of the assets with uncertain ones, or None; own (k,): its columns for the rule. False where the rule gave
+    no finite number."""
     step = (asset.drift, asset.common, asset.own)
     start_general(n, s.royalty, s.alive)
     if asset.has_royalty:
         _draw(points, a, DIMENSION_ROYALTY, asset.royalty_word, path, asset.hash, seed, s.word[0])
         draw_royalty(s.word[0], asset.range_low, asset.range_high, asset.range_split, asset.range_left, asset.range_right, s.royalty)
+    if inputs is not None:  # noqa: SIM102 (as below)
+        if asset.has_inputs:
+            draw_inputs(inputs, points, asset, a, path, seed)
+            if not asset.blended:
+                lift(inputs.multiplier, s.royalty)
     _draw(points, a, DIMENSION_RIVAL, asset.rival_word, path, asset.hash, seed, s.rival)
     for t in range(asset.periods):
         if points is None:
@@ -173,6 +184,21 @@ def _walk(
         now = periods[asset.start + t]
         shared = common[t][column:] if asset.has_factor else s.still[0:]
         rise(step, asset.entered, now.rival_last, normal, shared, s.rival, s.royalty, s.x, s.level)
+        if inputs is not None:  # noqa: SIM102 (by itself, so that Numba leaves the branch away)
+            if asset.blended:
+                at = asset.start + t
+                multiply(inputs.multiplier, now.w, s.level, s.bare, s.cash)
+                if asset.ruled and now.w != 0.0:
+                    custom.at[1] = t + 1
+                    if not earn_by_rule(rule, now.w, value.dtype.type(0.0), now.sales, t + 1, own, n, s.level, s.cash, custom.got):
+                        return False
+                discount(inputs.discounting[:, at], (now.f, now.salvage, now.low, now.high), asset.clamped, inputs.premium, s.cash, inputs.taken)
+                settled = (now.bound_out, now.bound_in), (now.last, now.rival_last)
+                lived[t] += settle_blended(*settled, s.survival, s.rival, s.level, inputs.taken, s.cash, s.alive, value)
+                if points is not None:
+                    taken_by = now.chance, now.control, inputs.discounting[2, at]
+                    sum_blended(taken_by, s.bare, inputs.steady, inputs.tilt, s.cash, points.given, points.control)
+                continue
         if asset.ruled and now.w != 0.0:  # where nothing is earned the rule is not asked
             custom.at[1] = t + 1
             if not earn_by_rule(rule, now.w, now.f, now.sales, t + 1, own, n, s.level, s.cash, custom.got):
@@ -202,6 +228,7 @@ def fill_values(
     lived: Array,
     sums: Array,
     flag: Array,
+    inputs: Any,
     rule: Any,
     custom: Custom,
 ) -> Whole:
@@ -209,7 +236,8 @@ def fill_values(
 
     assets, periods: records of `ipvalue.numba_kernel.records`; points: of the sampler sobol, with room made for these assets, None for random
     words; origin: the number of the first path; s: a block's work space. sums (a, 2, r): those of G and K by replicate, which are added to where
-    an asset is estimated. rule: as `compiled_rule` makes it; `custom` says where it failed (NO_NUMBER, or an exception of its own).
+    an asset is estimated. inputs: the uncertain ones of these assets, None where none has any. rule: as `compiled_rule` makes it; `custom` says
+    where it failed (NO_NUMBER, or an exception of its own).
     """
     for first in range(0, paths, BLOCK_PATHS):
         n, path, column = min(BLOCK_PATHS, paths - first), origin + u8(first), first if factors.tabled else 0
@@ -231,12 +259,12 @@ def fill_values(
                 add_level(asset.level, s.own[0], s.x)
             _draw(points, a, DIMENSION_SURVIVAL, asset.survival_word, path, asset.hash, seed, s.survival)
             common = factors.table[factors.slot[asset.factor]]
-            if asset.optional or asset.clamped or asset.has_royalty or asset.has_rival or asset.ruled:
+            if asset.optional or asset.clamped or asset.has_royalty or asset.has_rival or asset.ruled or asset.has_inputs:
                 custom.at[0] = a
                 if points is not None:
                     points.given[:] = 0.0
                     points.control[:] = 0.0
-                if not _walk(asset, periods, common, column, points, a, seed, path, n, s, value, lived[a], rule, custom.own[a], custom):
+                if not _walk(asset, periods, common, column, points, a, seed, path, n, s, value, lived[a], inputs, rule, custom.own[a], custom):
                     return NO_NUMBER
                 if points is not None and asset.estimated:
                     add_to_replicates(points, n, sums[a])

@@ -75,7 +75,10 @@ def asset_records(v: Any, real: Any, redrawn: int = 0) -> npt.NDArray[Any]:
         "clamped": mask(v.clamped, n),
         "ruled": np.zeros(n, np.bool_) if by_rule is None else mask(by_rule.ruled, n),
     }
-    flags["estimated"] = flags["optional"] | flags["clamped"] | flags["ruled"]
+    inputs = getattr(v, "inputs", None)
+    flags["has_inputs"] = np.zeros(n, np.bool_) if inputs is None else (inputs.kind[:n] != 0).any(axis=1)
+    flags["blended"] = np.zeros(n, np.bool_) if inputs is None else flags["has_inputs"] & mask(inputs.blended, n)
+    flags["estimated"] = flags["optional"] | flags["clamped"] | flags["ruled"] | flags["blended"]
     whole = {
         "hash": row(v.hash, u8, n)[:n],
         "factor": row(v.factor, i4, n)[:n].astype(i8),

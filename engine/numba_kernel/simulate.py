@@ -19,6 +19,7 @@ from ipvalue.numba_kernel.by_rule import NO_NUMBER, STOPPED, Custom, RuleFailed,
 from ipvalue.numba_kernel.describe import describe, status_of_sums, wanted_of
 from ipvalue.numba_kernel.exact import add_exact
 from ipvalue.numba_kernel.factors import factors_of, fill_table
+from ipvalue.numba_kernel.inputs import inputs_of, take_inputs
 from ipvalue.numba_kernel.paths import fill_values, new_block
 from ipvalue.numba_kernel.records import asset_records, period_records
 from ipvalue.numba_kernel.select import new_work
@@ -101,6 +102,7 @@ def simulate(
             stopped_if(fill_table(shared, points, u8(seed), u8(first), FLAG))
         differences = None if paired is None or lived is not None else Differences(v, paired)
         made, work = np.empty((at_once, room), real), new_work(paths, real)
+        inputs = inputs_of(v, real, redrawn)
         by_rule = getattr(v, "by_rule", None)
         rule, own = (no_rule, np.zeros((n, 0))) if by_rule is None else (compiled_rule(by_rule.function, by_rule.own.shape[1]), by_rule.own)
         for start in range(0, n, at_once):
@@ -111,7 +113,8 @@ def simulate(
             if points is not None:
                 take_assets(points, some, u8(seed))
             numbers = u8(seed), u8(first), paths
-            _fill((some, periods, drawn, points, *numbers, block, made, alive, replicates[here], FLAG), rule, new_custom(own[here]))
+            of_some = None if inputs is None else take_inputs(inputs, some, here, points, u8(seed))
+            _fill((some, periods, drawn, points, *numbers, block, made, alive, replicates[here], FLAG, of_some), rule, new_custom(own[here]))
             values = made[: len(some), :paths]
             if kept is not None:
                 kept[here] = values

@@ -16,11 +16,13 @@ from ipvalue.constants import (
     BLOCK_PATHS,
     BRIDGE_MAX_PERIODS,
     DIMENSION_SHOCKS,
+    INPUTS,
     PAIRING_ROUNDS,
     PURPOSE_PAIRING,
     PURPOSE_SHIFT,
     REPLICATES,
     SOBOL_DIGIT_BITS,
+    SOBOL_DIMENSIONS,
 )
 from ipvalue.numba_kernel.arithmetic import fma
 from ipvalue.numba_kernel.arrays import row
@@ -75,13 +77,13 @@ def check_plan(plan: Any, first: int, paths: int) -> None:
     if not 1 <= c <= BRIDGE_MAX_PERIODS or places.min() < 0 or places.max() > c:
         raise ValueError(f"a bridge of {c} periods")
     dimensions, own, size = plan.table.shape
-    if dimensions < DIMENSION_SHOCKS or own < 2 or own * SOBOL_DIGIT_BITS < digits or size != _SIZE:
+    if dimensions != SOBOL_DIMENSIONS + INPUTS - 1 or own < 2 or own * SOBOL_DIGIT_BITS < digits or size != _SIZE:
         raise ValueError(f"a table of {dimensions} dimensions and {own} digits for {plan.points} points")
 
 
 def _own_size(plan: Any, periods: int) -> tuple[int, int]:
     """The dimensions of the table that an asset of so many periods reads, and room for its points in whole blocks."""
-    return _dimensions(periods, plan.bridge.periods, len(plan.table)), plan.points + POINTS_A_BLOCK
+    return _dimensions(periods, plan.bridge.periods, SOBOL_DIMENSIONS), plan.points + POINTS_A_BLOCK
 
 
 def own_numbers(plan: Any, periods: int) -> int:
@@ -107,7 +109,7 @@ def new_points(plan: Any, at_once: int, periods: int, hashes: npt.NDArray[np.uin
         **weights,
         shift=np.zeros((at_once, dimensions, REPLICATES), u4),
         paired=np.zeros((at_once, points), u4),
-        factor_shift=np.zeros((len(table), REPLICATES), u4),
+        factor_shift=np.zeros((SOBOL_DIMENSIONS, REPLICATES), u4),
         plain=np.zeros(POINTS_A_BLOCK, u4),
         keys=np.zeros(REPLICATES, u4),
         rise=np.zeros((1 + c, BLOCK_PATHS), real),
@@ -121,7 +123,7 @@ def new_points(plan: Any, at_once: int, periods: int, hashes: npt.NDArray[np.uin
 
 @Kernel
 def _shift_factors(points: Points, hashes: Array, seed: Whole) -> None:
-    for d in range(len(points.table)):
+    for d in range(SOBOL_DIMENSIONS):
         draw_replicates(_SHIFT + u8(d), u8(0), hashes[d % len(hashes)], seed, points.factor_shift[d])
 
 
@@ -130,16 +132,16 @@ def take_assets(points: Points, assets: Array, seed: Whole) -> None:
     """Makes the shifts of these assets' dimensions, and the indices at which they read them."""
     for a in range(len(assets)):
         asset = assets[a]
-        for d in range(_dimensions_of(asset.periods if asset.has_volatility else 0, points.periods, len(points.table))):
+        for d in range(_dimensions_of(asset.periods if asset.has_volatility else 0, points.periods, SOBOL_DIMENSIONS)):
             draw_replicates(_SHIFT + u8(d), u8(0), asset.hash, seed, points.shift[a, d])
-        _pair(points, asset.hash, seed, points.paired[a])
+        pair(points, asset.hash, seed, points.paired[a])
 
 
 # -------------------------------------------------------------------------------------------------------------- pairing
 
 
 @device
-def _pair(points: Points, hash_: Whole, seed: Whole, index: Array) -> None:
+def pair(points: Points, hash_: Whole, seed: Whole, index: Array) -> None:
     """A permutation of each block [0, q), [q, 2q), [2q, 4q), … of the points."""
     size = points.number // (points.number & -points.number)
     start, number = 0, 0
@@ -181,7 +183,7 @@ def _permuted(keys: Array, low: Whole, high: Whole, j: Whole) -> Whole:
 
 
 @loop
-def _draw_point(table: Array, shift: Array, index: Array, word: Array) -> None:
+def draw_point(table: Array, shift: Array, index: Array, word: Array) -> None:
     """The words (n,) of a dimension at the indices of a block's points. table: (k, 64)."""
     for j in range(POINTS_A_BLOCK):
         i = index[j]
@@ -195,7 +197,7 @@ def _draw_point(table: Array, shift: Array, index: Array, word: Array) -> None:
 @device
 def draw_own(points: Points, a: Whole, dimension: Whole, path: Whole, word: Array) -> None:
     """The words of an asset's dimension on the block from `path`."""
-    _draw_point(points.table[dimension], points.shift[a, dimension], points.paired[a][i8(path) // REPLICATES :], word)
+    draw_point(points.table[dimension], points.shift[a, dimension], points.paired[a][i8(path) // REPLICATES :], word)
 
 
 @device
@@ -238,8 +240,8 @@ def _draw_rises(
         if points.left[c] >= reach:
             continue
         dimension = first + stride * (start + c)
-        if dimension < len(points.table):
-            _draw_point(points.table[dimension], shift[dimension], index, word)
+        if dimension < SOBOL_DIMENSIONS:
+            draw_point(points.table[dimension], shift[dimension], index, word)
         else:
             draw_word(beyond + u8(start + c), path, hash_, seed, word)
         middle = points.rise[points.middle[c]]

@@ -17,14 +17,14 @@ from ipvalue.constants import (
     GRID_MIN_SPAN,
     GRID_NODES_PER_SIGMA,
     GRID_SIGMAS,
-    TAIL_F64,
     WEIGHT_SIGMAS,
 )
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic, ceil, fma, raised, sqrt
 from ipvalue.numba_kernel.arrays import mask, records, row
 from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Record, Whole, device, inlined, loop
-from ipvalue.numba_kernel.elementary import eight, exp, four, log
+from ipvalue.numba_kernel.elementary import exp, log
 from ipvalue.numba_kernel.stop import FLAG, stopped_if
+from ipvalue.numba_kernel.tails import upper_tails
 
 i8, f8 = np.int64, np.float64
 
@@ -46,20 +46,6 @@ def _clamp(x: Real, low: Real, high: Real) -> Real:
 
 
 # ------------------------------------------------------------------------------------------------------------- the grid
-
-
-@loop
-def _upper_tails(x: Array, out: Array) -> None:
-    """out[i] = P(Z > |x_i|) of a standard normal Z, absolute error below 1e-15."""
-    for i in range(len(x)):
-        z = -x[i] if x[i] < 0.0 else x[i]
-        t = 4.0 / (z + 4.0)
-        u = fma(2.5, t, -1.5)
-        u2 = u * u
-        u4 = u2 * u2
-        u8 = u4 * u4
-        low = fma(u8, eight(TAIL_F64[8:16], u, u2), eight(TAIL_F64[:8], u, u2))
-        out[i] = exp(-0.5 * z * z) * (t * fma(u8 * u8, four(TAIL_F64[16:], u, u2), low))
 
 
 @inlined
@@ -86,8 +72,8 @@ def _fill_weights(g: Any, sigma: Real) -> None:
     for i in range(edges):
         edge[i] = (f8(i - g.reach) * h - mean) / s
         shifted[i] = edge[i] - s
-    _upper_tails(edge, tail)
-    _upper_tails(shifted, tail_shifted)
+    upper_tails(edge, tail)
+    upper_tails(shifted, tail_shifted)
     before = 0.0
     for i in range(edges - 1):
         p = _between(edge[i], tail[i], edge[i + 1], tail[i + 1])
@@ -114,6 +100,10 @@ def _range(r: Record, kept: Real, variance: Real) -> tuple[Real, Real]:
     if r.royalty_low < r.royalty_high:
         bottom += log(r.royalty_low) if r.royalty_low > 0.0 else -2.0 * GRID_SIGMAS
         top += log(r.royalty_high)
+    if r.least < 1.0:
+        bottom += log(r.least) if r.least > 0.0 else -2.0 * GRID_SIGMAS
+    if r.greatest > 1.0:
+        top += log(r.greatest)
     if r.enters and kept > 0.0:
         bottom += log(kept)
     # e^x stays a normal number; levels below are as good as 0, which is solved by itself
@@ -288,6 +278,8 @@ def boundary(v: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     offset = row(v.offset, i8, n + 1)
     size = int(offset[n])
     assets = {name: row(getattr(v, name), f8, n)[:n] for name in ("volatility", "uncertainty", "entry_loss", "royalty_low", "royalty_high", "step")}
+    inputs = getattr(v, "inputs", None)
+    assets |= {name: np.ones(n) if inputs is None else row(getattr(inputs, name), f8, n)[:n] for name in ("least", "greatest")}
     flags = {name: mask(getattr(v, name), n) for name in ("optional", "clamped", "enters")}
     periods = {name: row(getattr(v, name), f8, size)[:size] for name in ("w", "f", "survival", "rival")}
     periods["salvage"] = np.zeros(size) if v.salvage is None else row(v.salvage, f8, size)[:size]

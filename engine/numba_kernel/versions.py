@@ -26,7 +26,25 @@ def first_versions(v: Any) -> npt.NDArray[np.int64]:
     begins = np.ones(n, np.bool_)
     if n > 1:
         begins[1:] = np.logical_or.reduce([getattr(v, name)[1:n] != getattr(v, name)[: n - 1] for name in _OF_PATHS])
+        inputs = getattr(v, "inputs", None)
+        if inputs is not None:
+            begins[1:] |= _other_inputs(inputs, n)
     return np.maximum.accumulate(np.where(begins, np.arange(n), 0))
+
+
+def _other_inputs(inputs: Any, n: int) -> npt.NDArray[np.bool_]:
+    """(n − 1,) whether an asset's inputs are drawn otherwise than its neighbour's, bit for bit. inputs: ipvalue.uncertain.Inputs."""
+
+    def bits(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        return np.ascontiguousarray(array[:n]).reshape(n, -1).view(np.uint8)
+
+    named = [bits(array) for array in (inputs.kind, inputs.numbers, inputs.count, inputs.weights, inputs.hash)]
+    other: npt.NDArray[np.bool_] = np.logical_or.reduce([(one[1:] != one[:-1]).any(axis=1) for one in named])
+    listed = inputs.count[:n].any(axis=1)
+    for a in np.flatnonzero(~other & listed[1:]):
+        for start, then, count in zip(inputs.start[a].tolist(), inputs.start[a + 1].tolist(), inputs.count[a].tolist(), strict=True):
+            other[a] |= inputs.values[start : start + count].tobytes() != inputs.values[then : then + count].tobytes()
+    return other
 
 
 class Differences:

@@ -14,13 +14,15 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from pydantic import Field, model_validator
 
+from ipvalue.backend import kernel
 from ipvalue.columns import Mask, Texts, floats, given, packed
 from ipvalue.market import Market
 from ipvalue.scenarios.market_changes import ALL, Change, Name, check_factor, check_one
-from ipvalue.schema import Column, Finite, did_you_mean
+from ipvalue.schema import UNCERTAIN, Column, Finite, did_you_mean
 
 FOLLOWERS: Mapping[str, tuple[str, ...]] = {"royalty_rate": ("royalty_low", "royalty_high"), "revenue": ("revenue_path",)}
-"""Columns that a shock on another acts on too, where they are given: else the range would not be around its rate, and a path would hide the shock."""
+"""Columns that a shock on another acts on too, where they are given: else the range would not be around its rate, and a path would hide the shock.
+The parameters of the distribution that a column is drawn from follow it likewise, or its draws would hide the shock."""
 
 _OF_PATHS = frozenset(("volatility", "factor_loading", "revenue_uncertainty", "royalty_low", "royalty_high", "life", "economic_life"))
 """Columns that the levels on the paths follow from, or how many periods they have."""
@@ -53,7 +55,8 @@ class FieldChange(Change):
     @property
     def moves_paths(self) -> bool:
         """A royalty that is multiplied keeps its range in proportion (to rounding)."""
-        return self.field in _OF_PATHS or (self.field == "royalty_rate" and self.multiply is None)
+        drawn = any(self.field == f"{name}_parameters" for name in UNCERTAIN) or self.field == "input_correlations"
+        return drawn or self.field in _OF_PATHS or (self.field == "royalty_rate" and self.multiply is None)
 
     def columns(self, known: Mapping[str, Column]) -> tuple[Column, ...]:
         """The columns that it acts on. Raises ValueError where it cannot."""
@@ -65,7 +68,8 @@ class FieldChange(Change):
         column = known[self.field]
         if self.set is not None and (problem := column.problem(_as_cell(column, self.set))):
             raise ValueError(f"set is {self.set:g}: {column.name} {problem}")
-        return column, *(known[name] for name in FOLLOWERS.get(column.name, ()))
+        drawn = (f"{column.name}_parameters",) if column.name in UNCERTAIN else ()
+        return column, *(known[name] for name in (*FOLLOWERS.get(column.name, ()), *drawn))
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -78,7 +82,25 @@ class FieldChange(Change):
         for name in FOLLOWERS.get(self.field, ()):
             if batch[name].null_count < batch.num_rows:
                 found[name] = self._changed(batch[name], batch[name], rows & given(batch[name]))
+        if self.field in UNCERTAIN and batch[f"{self.field}_parameters"].null_count < batch.num_rows:
+            found[f"{self.field}_parameters"] = self._drawn(batch, rows)
         return found
+
+    def _drawn(self, batch: pa.RecordBatch, rows: Mask) -> pa.Array:
+        """The parameters of the column's distribution: those of changed draws. A log-normal to which something is added is none: not numbers."""
+        name = f"{self.field}_parameters"
+        lists = batch[name]
+        logs = Texts.of(batch[f"{self.field}_distribution"]).is_in(["lognormal"]) & rows & given(lists)
+        found = self._changed(lists, lists, rows & given(lists) & ~logs)
+        if not logs.any():
+            return found
+        cells = found.to_pylist()
+        for row in np.flatnonzero(logs):
+            mean, *rest = lists[row].as_py()
+            to = self.multiply if self.multiply is not None else self.set
+            log = float(kernel.elementary("log", np.array([to]))[0]) if to is not None and to > 0.0 else np.nan
+            cells[row] = [mean + log, *rest] if self.multiply is not None else [log, *(0.0 for _ in rest)]
+        return pa.array(cells, lists.type)
 
     @property
     def needs_life(self) -> bool:

@@ -25,6 +25,7 @@ from ipvalue.simulate import Factors, Reals, Sampling, Simulated, simulate
 from ipvalue.stopping import add_boundaries
 from ipvalue.summary import Figures, estimated_by_replicate, evidence_of, figures_of
 from ipvalue.totals import Totals
+from ipvalue.uncertain import same_inputs
 
 Groups = npt.NDArray[np.int32]
 
@@ -101,7 +102,7 @@ def _same_factors(one: Factors, two: Factors) -> bool:
 
 def _same_paths(one: Vectors, two: Vectors) -> bool:
     """Whether all rows have the levels of the others."""
-    return all(getattr(one, name).tobytes() == getattr(two, name).tobytes() for name in _PATHS)
+    return all(getattr(one, name).tobytes() == getattr(two, name).tobytes() for name in _PATHS) and same_inputs(one.inputs, two.inputs)
 
 
 def _beside(vectors: list[Vectors], study: Study, groups: Groups, totals: Totals) -> Valued:

@@ -6,6 +6,7 @@ from ipvalue.schema.describe import TABLES, columns_page, describe
 from ipvalue.schema.errors import InputError, IpvalueError, RunError, did_you_mean, did_you_mean_file, nearest
 from ipvalue.schema.portfolio import (
     CURRENCY_CODE,
+    DISTRIBUTIONS,
     FILLABLE,
     INCOME_METHODS,
     LINKED,
@@ -16,6 +17,7 @@ from ipvalue.schema.portfolio import (
     RENEWABLE,
     RIGHT_TYPES,
     STAGES,
+    UNCERTAIN,
 )
 from ipvalue.schema.rejects import REJECTS_SCHEMA, BrokenRule, Rejects
 from ipvalue.schema.strict import Currency, Finite, Strict, validate
@@ -25,6 +27,7 @@ from ipvalue.schema.toml import parse_toml, read_toml
 __all__ = [
     "CALIBRATION",
     "CURRENCY_CODE",
+    "DISTRIBUTIONS",
     "FILLABLE",
     "INCOME_METHODS",
     "INPUTS",
@@ -41,6 +44,7 @@ __all__ = [
     "RIGHT_TYPES",
     "STAGES",
     "TABLES",
+    "UNCERTAIN",
     "BrokenRule",
     "Column",
     "Currency",

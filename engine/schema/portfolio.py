@@ -33,8 +33,15 @@ PRICE_METHODS = ("cost", "market")
 
 INCOME_METHODS = tuple(name for name in METHODS if name not in PRICE_METHODS)
 
+UNCERTAIN = ("royalty_rate", "margin", "revenue", "discount_premium")
+"""Columns that may be drawn from a distribution, in the order of input_correlations (docs/uncertain_inputs.md)."""
+
+DISTRIBUTIONS = ("triangular", "pert", "uniform", "lognormal", "quantiles")
+
 LINKED = (
-    ("royalty_rate", "royalty_low", "royalty_high"),
+    ("royalty_rate", "royalty_low", "royalty_high", "royalty_rate_distribution", "royalty_rate_parameters"),
+    ("margin", "margin_distribution", "margin_parameters"),
+    ("discount_premium", "discount_premium_distribution", "discount_premium_parameters"),
     ("growth", "growth_long", "growth_fade"),
     ("grant_probability", "grant_lag"),
     ("entry_hazard", "entry_loss"),
@@ -83,8 +90,21 @@ def _list(name: str, meaning: str, unit: str, high: float, group: str) -> Column
     return Column(name, "float_list", meaning, group, unit, None, 0.0, high, source="model §4")
 
 
+def _distribution(name: str) -> tuple[Column, Column]:
+    """The columns that draw another one."""
+    return (
+        Column(f"{name}_distribution", "choice", f"what {name} is drawn from", _DRAWN, choices=DISTRIBUTIONS, source=_DRAWS),
+        Column(f"{name}_parameters", "float_list", f"of that distribution, in the unit of {name}: {_PARAMETERS}", _DRAWN, source=_DRAWS),
+    )
+
+
 _RIGHT, _LIFE, _REVENUE, _RATES = "the right", "method and life", "revenue", "rates"
-_RISK, _COSTS, _SINGLE = "risk", "costs", "single methods"
+_RISK, _COSTS, _SINGLE, _DRAWN = "risk", "costs", "single methods", "uncertain inputs"
+_DRAWS = "model §3, uncertain_inputs"
+_PARAMETERS = (
+    "triangular and pert low; mode; high, uniform low; high, lognormal mean and standard deviation of the log, "
+    "quantiles from the lowest to the highest"
+)
 _MONEY = "asset's currency"
 _ROW = "interface: portfolio columns"
 
@@ -182,9 +202,21 @@ _COLUMNS = (
     _list("stage_costs", "project: cost of each stage", _MONEY, MOST_MONEY, _SINGLE),
     _list("stage_years", "project: length of each stage", "years", LONGEST_LIFE, _SINGLE),
     _list("stage_probabilities", "project: probability that each stage succeeds", "fraction", 1.0, _SINGLE),
+    #
+    *(column for name in UNCERTAIN for column in _distribution(name)),
+    Column(
+        "input_correlations",
+        "float_list",
+        "correlations of the draws: royalty_rate with margin, revenue, discount_premium; margin with revenue, discount_premium; "
+        "revenue with discount_premium; a blank: independent",
+        _DRAWN,
+        low=-1.0,
+        high=1.0,
+        source=_DRAWS,
+    ),
 )
 
 PORTFOLIO: dict[str, Column] = {column.name: column for column in _COLUMNS}
 
-FILLABLE = frozenset(column.name for column in _COLUMNS if column.group != _RIGHT)
-"""Columns that assumptions may fill: all but those that say which right it is."""
+FILLABLE = frozenset(column.name for column in _COLUMNS if column.group != _RIGHT) - {"revenue_distribution", "revenue_parameters"}
+"""Columns that assumptions may fill: all but those that say which right it is, and how sure its own revenue is."""

@@ -14,6 +14,7 @@ import oracle_sobol
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import uncertain_rows
 from compared import TABLES, compiled, size_of
 from portfolios import ASSUMPTIONS, market, methods_and_several, random_methods
 
@@ -220,3 +221,22 @@ def test_a_mean_that_its_parts_do_not_lead_to_is_refused(name: str, tmp_path: Pa
     monkeypatch.setattr(estimate, "evidence_of", bent)
     with pytest.raises(RunError, match=r"its parts lead to .* no evidence is written"):
         list(bundles(tmp_path, methods_and_several(49, 12, 41), 1, True, sampler="sobol", paths=64))
+
+
+@pytest.mark.parametrize(("sampler", "seed"), [("random", 51), ("sobol", 52)])
+def test_uncertain_inputs_lead_to_the_closed_form_too(sampler: str, seed: int, tmp_path: Path) -> None:
+    seen = 0
+    for content in bundles(tmp_path, uncertain_rows.portfolio(42, seed), 1, True, sampler=sampler, paths=64):
+        for method in content["methods"]:
+            check(method)
+            drawn = method.get("uncertain_inputs")
+            if drawn is None:
+                continue
+            seen += 1
+            multipliers = [one["expected_multiplier"] for one in drawn["inputs"] if "expected_multiplier" in one]
+            assert near(math.prod(multipliers), drawn["expected_multiplier"])
+            low, high = method["royalty_range"]
+            assert near(drawn["expected_multiplier"] * (low + 1.0 + high) / 3.0, method["closed_form"]["expected_royalty_multiplier"])
+            if drawn["no_closed_form"]:
+                assert content["result"]["closed_form"] is None
+    assert seen > 20

@@ -12,6 +12,7 @@ import portfolios
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+import uncertain_rows
 import valued
 from commandline import table
 from compared import Pair, compiled
@@ -35,7 +36,7 @@ def by_right(result: iv.IndexResult) -> dict[str, dict[str, dict[str, Any]]]:
 # --------------------------------------------------------------------------------------------- against the definition
 
 
-@pytest.mark.parametrize("make", [portfolios.random_portfolio, portfolios.random_methods], ids=["reliefs", "methods"])
+@pytest.mark.parametrize("make", [portfolios.random_portfolio, portfolios.random_methods, uncertain_rows.portfolio], ids=["reliefs", "methods", "uncertain"])
 def test_indices_of_random_rights_are_the_definition_s(make: Callable[..., pa.Table], assumptions: Path, tmp_path: Path) -> None:
     """Every feature of the methods, with the engine's own boundaries."""
     table, market, compared = make(28, seed=5), portfolios.market(), 0
@@ -68,10 +69,18 @@ def moves(pair: Pair, name: str) -> bool:
         "survival": any(oracle.threshold(float(s)) < 2**32 for s in v.S),
         "rival": v.keep < 1.0 and (pair.asset.get("entry_hazard") or 0.0) > 0.0,
         "level": v.s0 > 0.0,
-        "royalty_rate": v.m_high > v.m_low,
+        "royalty_rate": v.m_high > v.m_low or is_drawn(v, 0),
+        "margin": is_drawn(v, 1),
+        "revenue": is_drawn(v, 2),
+        "discount_premium": is_drawn(v, 3),
         "own_shocks": v.sigma > 0.0 and abs(v.beta) < 1.0,
         "sector_factor": v.sigma > 0.0 and v.beta != 0.0,
     }[name]
+
+
+def is_drawn(v: oracle.Vectors, place: int) -> bool:
+    """Whether an input has a distribution, or one that has is correlated with it and comes after it."""
+    return any(one.place == place or (one.place > place and v.weights[one.place][place] != 0.0) for one in v.inputs)
 
 
 def drawn(market: oracle.Market, pair: Pair, boundary: Any, anew: tuple[str, ...]) -> Any:

@@ -42,7 +42,7 @@ def test_tasks_workers_and_kernels_move_no_bit(
 ) -> None:
     two = ipvalue.indices(portfolio, sample=1.0, out=tmp_path / "two", **options, **more)
     assert one.indices.equals(two.indices)
-    assert one.indices.num_rows == 6 * 40
+    assert one.indices.num_rows == 9 * 40
     assert one.rejects.drop_columns("file").equals(two.rejects.drop_columns("file"))
 
 

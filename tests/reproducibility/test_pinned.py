@@ -21,6 +21,7 @@ TESTS = Path(__file__).resolve().parents[1]
 if __name__ == "__main__":
     sys.path.insert(0, str(TESTS))
 
+import uncertain_rows  # noqa: E402
 from bits import column_digest, one_digest, table_digests  # noqa: E402
 from portfolios import ASSUMPTIONS, market, random_portfolio  # noqa: E402
 
@@ -37,13 +38,15 @@ PINNED = {
     "1 step a year, sobol, single": "7cb90fb268eb78333dc1109ebdd644b1e3717c13527d5209f4276794ca772e82",
     "4 steps a year, sobol, double": "30751ad0c009033479592f5c442adaf9822ced094d018c6d4626c2aa34bbe5fe",
     "1 step a year, indices, single": "92bc9c6d0a18f2c2901f1e996991bc621f7698df7e265669d7eb170e5c2b3aff",
+    "1 step a year, uncertain, single": "3d2d5523c6e62b9ef09e99a5e6d6cab5bf78deff12507adc8a86e927f2c00f31",
+    "4 steps a year, sobol, uncertain, double": "bb28af9d67c9887825128894541627efd5081eb3859df032ee8e988729824269",
 }
 PINNED_VERSION = 2
 
 
 def found(name: str, folder: Path, backend: Backend = DEFAULT) -> str:
     """The digest that `name` stands for, computed by a back end."""
-    portfolio = random_portfolio(60, seed=7)
+    portfolio = uncertain_rows.portfolio(63, seed=7) if "uncertain" in name else random_portfolio(60, seed=7)
     if name == "portfolio":
         return column_digest(portfolio["revenue_path"]) + column_digest(portfolio["expiry_date"])[:8]
     steps, precision = int(name[0]), name.rpartition(" ")[2]

@@ -36,7 +36,9 @@ def by_right(result: iv.IndexResult) -> dict[str, dict[str, dict[str, Any]]]:
 # --------------------------------------------------------------------------------------------- against the definition
 
 
-@pytest.mark.parametrize("make", [portfolios.random_portfolio, portfolios.random_methods, uncertain_rows.portfolio], ids=["reliefs", "methods", "uncertain"])
+@pytest.mark.parametrize(
+    "make", [portfolios.random_portfolio, portfolios.random_methods, uncertain_rows.portfolio], ids=["reliefs", "methods", "uncertain"]
+)
 def test_indices_of_random_rights_are_the_definition_s(make: Callable[..., pa.Table], assumptions: Path, tmp_path: Path) -> None:
     """Every feature of the methods, with the engine's own boundaries."""
     table, market, compared = make(28, seed=5), portfolios.market(), 0

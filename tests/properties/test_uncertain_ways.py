@@ -86,3 +86,24 @@ def test_a_run_since_another_verifies_and_is_explained(assumptions: Path, tmp_pa
     amounts = {row["step"]: row["amount"] for row in steps}
     moved = {name for name, amount in amounts.items() if name not in ("old", "new") and amount != 0}
     assert any("royalty_rate" in name for name in moved), amounts
+
+
+@iv.cash_rule
+def five_percent(level: float, period: int) -> float:
+    return 0.05 * level
+
+
+@pytest.mark.parametrize("sampler", ["random", "sobol"])
+def test_a_rule_of_a_royalty_is_the_royalty(sampler: str, assumptions: Path) -> None:
+    """Drawn revenue and premium under a rule, to rounding; also in an indefinite life."""
+    rows = []
+    for row in uncertain_rows.portfolio(70, seed=35).to_pylist():
+        rate = dict.fromkeys(("royalty_low", "royalty_high", "royalty_rate_distribution", "royalty_rate_parameters"))
+        rows.append({**row, **rate, "method": "relief_from_royalty", "royalty_rate": 0.05, "renewal": "always"})
+    table = pa.Table.from_pylist(rows, uncertain_rows.portfolio(7, seed=1).schema)
+    options: dict[str, Any] = {"market": portfolios.market(), "assumptions": assumptions, "paths": 256, "seed": 3, "sampler": sampler}
+    plain, ruled = (iv.value(table, precision="double", rule=rule, **options).assets.to_pylist() for rule in (None, five_percent))
+    for one, other in zip(plain, ruled, strict=True):
+        size = abs(one["standard_deviation"]) + abs(one["mean_raw"])
+        for column in ("mean_raw", "standard_deviation", "q05", "q95"):
+            assert abs(one[column] - other[column]) <= 1e-9 * size, (one["asset_id"], column)

@@ -37,7 +37,7 @@ PINNED = {
     "4 steps a year, double": "cbd377d8ced6a38e2b8cfe652d4d56a4d658cf58d33265e5663b4e0f96be5644",
     "1 step a year, sobol, single": "7cb90fb268eb78333dc1109ebdd644b1e3717c13527d5209f4276794ca772e82",
     "4 steps a year, sobol, double": "30751ad0c009033479592f5c442adaf9822ced094d018c6d4626c2aa34bbe5fe",
-    "1 step a year, indices, single": "92bc9c6d0a18f2c2901f1e996991bc621f7698df7e265669d7eb170e5c2b3aff",
+    "1 step a year, indices, single": "01d06236672b72ec057b10bfaee07313af3b3f1a0a55289bd50370fed018e6ed",
     "1 step a year, uncertain, single": "3d2d5523c6e62b9ef09e99a5e6d6cab5bf78deff12507adc8a86e927f2c00f31",
     "4 steps a year, sobol, uncertain, double": "bb28af9d67c9887825128894541627efd5081eb3859df032ee8e988729824269",
 }

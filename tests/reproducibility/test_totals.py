@@ -107,7 +107,7 @@ def test_the_points_of_sobol_are_counted() -> None:
     options: dict[str, Any] = {"paths": 16_000_000, "workers": 2, "backend": "native"}
     random = 16_000_000 * (16 * 5 + 2 * 28)
     make_job({**options, "memory": str(random)}).check_memory(1, 0)
-    points, tables = 1_000_000 * 4, 1024 * (4 * 64 + 2 * 16) * 4
+    points, tables = 1_000_000 * 4, (1024 + 3) * (4 * 64 + 2 * 16) * 4  # three of uncertain inputs
     need = random + 2 * (points + tables)
     make_job({**options, "memory": str(need), "sampler": "sobol"}).check_memory(1, 0)
     with pytest.raises(InputError, match=r"1 group × 16,000,000 paths on 2 workers need about 2\.0 GiB of memory"):

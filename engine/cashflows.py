@@ -149,7 +149,7 @@ def interleave(versions: Sequence[Vectors], start: int, stop: int) -> Vectors:
     """The vectors of assets start … stop − 1 in several versions (v,), those of each asset next to one another. Boundaries are not solved yet."""
     first, v, n = versions[0], len(versions), stop - start
     alike = all(one.offset is first.offset or np.array_equal(one.offset, first.offset) for one in versions)
-    if not alike or any(one.low is not None or one.by_rule is not None for one in versions):
+    if not alike or any(one.low is not None or one.by_rule is not None or one.inputs is not None for one in versions):
         return take(join(versions), (np.arange(v) * len(first.step) + np.arange(start, stop)[:, None]).reshape(-1))
     bounds = first.offset[start : stop + 1]
     lengths, here = np.diff(bounds), slice(bounds[0], bounds[-1])
@@ -158,7 +158,7 @@ def interleave(versions: Sequence[Vectors], start: int, stop: int) -> Vectors:
     places = np.arange(bounds[-1] - bounds[0]) + np.repeat((v - 1) * (bounds[:-1] - bounds[0]), lengths)
     further = np.repeat(lengths, lengths)
     columns: dict[str, Any] = {"offset": offset}
-    for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "by_rule")):
+    for name in (field.name for field in fields(Vectors) if field.name not in ("offset", "by_rule", "inputs")):
         if getattr(first, name) is None:
             columns[name] = None
         elif name not in RAGGED:

@@ -74,7 +74,8 @@ class FieldChange(Change):
     @property
     def reads(self) -> tuple[str, ...]:
         """The columns that `cells` follows from."""
-        return self.field, *FOLLOWERS.get(self.field, ()), *((_BLANK_IS[self.field],) if self.field in _BLANK_IS else ())
+        drawn = (f"{self.field}_distribution", f"{self.field}_parameters") if self.field in UNCERTAIN else ()
+        return self.field, *FOLLOWERS.get(self.field, ()), *((_BLANK_IS[self.field],) if self.field in _BLANK_IS else ()), *drawn
 
     def cells(self, batch: pa.RecordBatch, rows: Mask) -> Cells:
         """The columns that it acts on, changed in some rows (a,); numbers as float64, in limits or not. Followers that are blank throughout stay."""

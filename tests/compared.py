@@ -35,6 +35,8 @@ SCHEDULES: Mapping[str, Any] = tomllib.loads(TABLES)["fee_schedules"]
 CURVES: Mapping[str, Any] = tomllib.loads(TABLES)["survival_curves"]
 MARKETS = [(1, True), (4, False), (12, True)]
 """Steps a year, and whether money comes in the middle of a period."""
+SOME_MARKETS = [*MARKETS[:2], pytest.param(*MARKETS[2], marks=pytest.mark.slow)]
+"""The same; months, which take the definition long, with the slow tests."""
 
 
 def oracle_market(market: Mapping[str, Any]) -> oracle.Market:

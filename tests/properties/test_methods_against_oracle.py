@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from compared import (
     CURVES,
-    MARKETS,
     SCHEDULES,
+    SOME_MARKETS,
     TABLES,
     Scores,
     bounded,
@@ -64,10 +64,6 @@ def test_the_random_rows_have_every_method_and_feature() -> None:
         assert sum(row["renewal"] == "optimal" for row in these) > 8
         assert any(row["entry_hazard"] for row in these)
         assert any(row["currency"] not in (None, market["currency"]) for row in these)
-
-
-SOME_MARKETS = [*MARKETS[:2], pytest.param(*MARKETS[2], marks=pytest.mark.slow)]
-"""Twelve steps a year take the slow definition minutes."""
 
 
 @pytest.mark.parametrize(("steps", "mid_period"), SOME_MARKETS)

@@ -14,7 +14,7 @@ import oracle_sobol
 import portfolios
 import pyarrow as pa
 import pytest
-from compared import MARKETS, kept_paths, oracle_market, slow_vectors
+from compared import SOME_MARKETS, kept_paths, oracle_market, slow_vectors
 from numpy.typing import NDArray
 from valued import ASSET, flat, one, result
 
@@ -80,7 +80,7 @@ def without_options(table: pa.Table) -> pa.Table:
     return table.append_column("threshold", pa.array(np.geomspace(1e3, 1e9, len(table))))
 
 
-@pytest.mark.parametrize(("steps", "mid_period"), MARKETS)
+@pytest.mark.parametrize(("steps", "mid_period"), SOME_MARKETS)
 def test_every_path_follows_the_definition(steps: int, mid_period: bool, assumptions: Path) -> None:
     market = portfolios.market(steps, mid_period)
     there = oracle_market(market)
@@ -184,7 +184,8 @@ def test_the_mean_of_tiers_is_that_of_a_call_on_sales() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "mid_period", "precision"), [(1, True, "double"), (12, True, "double"), pytest.param(4, False, "single", marks=pytest.mark.slow)]
+    ("steps", "mid_period", "precision"),
+    [(1, True, "double"), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((12, True, "double"), (4, False, "single")))],
 )
 def test_under_sobol_paths_and_estimate_follow_the_definition(steps: int, mid_period: bool, precision: str, assumptions: Path) -> None:
     """28 points; G is of the rule's cash, K of its sales."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import uncertain_rows
-from compared import MARKETS, compiled, paths_follow, vectors_follow
+from compared import MARKETS, SOME_MARKETS, compiled, paths_follow, vectors_follow
 
 SEED = 2**61 + 17
 
@@ -21,7 +21,7 @@ def test_vectors_and_closed_form_follow_the_definition(steps: int, mid_period: b
 
 
 @pytest.mark.parametrize("sampler", ["random", "sobol"])
-@pytest.mark.parametrize(("steps", "mid_period"), [*MARKETS[:2], pytest.param(*MARKETS[2], marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("steps", "mid_period"), SOME_MARKETS)
 def test_every_path_follows_the_definition(steps: int, mid_period: bool, sampler: str, assumptions: Path, tmp_path: Path) -> None:
     market, table = uncertain_rows.portfolios.market(steps, mid_period), uncertain_rows.portfolio(140, seed=5)
     here = compiled(table, market, assumptions, tmp_path)

@@ -852,11 +852,13 @@ class Continuation:
 
 @dataclass
 class Solution:
-    """b0, b1: (t,) abandon where L < b, before and after the rival's entry; value: the optimal expectation of V."""
+    """b0, b1: (t,) abandon where L < b, before and after the rival's entry; value: the optimal expectation of V; later: at index t - 1 what is
+    expected of all periods after t as functions of L_t, before and after the entry."""
 
     b0: Array
     b1: Array
     value: float
+    later: list[tuple[Continuation, Continuation]]
 
 
 def solve(v: Vectors, nodes: int = 32) -> Solution:
@@ -910,7 +912,9 @@ def solve(v: Vectors, nodes: int = 32) -> Solution:
     b0, b1 = np.zeros(n_periods), np.zeros(n_periods)
     nothing = Continuation(levels_at(n_periods), np.zeros(len(grid)), 0.0, smooth=False)
     before, after = nothing, nothing  # continuation values of period t, rival not entered and entered
+    known_later: list[tuple[Continuation, Continuation]] = []
     for t in range(n_periods, 0, -1):
+        known_later.insert(0, (before, after))
         if v.decision[t - 1]:
             b0[t - 1] = crossing(v, t - 1, before)
             b1[t - 1] = crossing(v, t - 1, after) if rival else b0[t - 1]
@@ -926,7 +930,7 @@ def solve(v: Vectors, nodes: int = 32) -> Solution:
             )
         else:
             before = after = scaled(lives, free, 0.0, free)
-    return Solution(b0, b1, mean_over_start(v, before))
+    return Solution(b0, b1, mean_over_start(v, before), known_later)
 
 
 def crossing(v: Vectors, t: int, continuation: Continuation) -> float:
@@ -1070,8 +1074,10 @@ def simulate(
     boundary: tuple[Array, Array] | None = None,
     vectors: Vectors | None = None,
     draws: Draws | None = None,
+    watch: Callable[[int, Array, Array, Array], None] | None = None,
 ) -> Paths:
-    """V on each path. `boundary` (b0, b1) replaces the one solved here; `vectors` those compiled here; `draws` those of the sampler `random`."""
+    """V on each path. `boundary` (b0, b1) replaces the one solved here; `vectors` those compiled here; `draws` those of the sampler `random`.
+    `watch` sees of each period index, after step 4: the levels, where the rival has entered, where the right has ended, each (p,)."""
     v = vectors if vectors is not None else compile_asset(asset, market, schedules, curves)
     if boundary is None:
         boundary = boundary_of(v) if v.optional else (np.zeros(v.periods), np.zeros(v.periods))
@@ -1118,6 +1124,8 @@ def simulate(
         alive += ~ended
         alive_time += np.where(ended, 0.0, v.delta[t])
         alive_counts[t] = np.count_nonzero(~ended)
+        if watch is not None:
+            watch(t, level, entered, ended)
     return Paths(values, alive, alive_time, alive_counts, abandoned, v.delta, given_levels, control)
 
 

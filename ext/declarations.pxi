@@ -198,3 +198,5 @@ cdef extern from "random.h":
     void ars_keys(const uint32_t *, int, uint32_t (*)[4]) nogil
     double exp_f64(double) nogil
     double pow_f64(double, double) nogil
+    double normal_cdf_f64(double) nogil
+    double normal_quantile_f64(double) nogil

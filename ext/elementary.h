@@ -85,4 +85,23 @@ INLINE double pow_f64(double x, double y) {
     return fma_f64(r, rest, r);
 }
 
+/* P(Z > |x|) of a standard normal Z, absolute error below 1e-15: docs/numerics.md §9. */
+INLINE double upper_tail_f64(double x) {
+    const double z = x < 0.0 ? -x : x, t = 4.0 / (z + 4.0), u = fma_f64(2.5, t, -1.5), u2 = u * u, u4 = u2 * u2, u8 = u4 * u4;
+    const double low = fma_f64(u8, eight_f64(TAIL_F64 + 8, u, u2), eight_f64(TAIL_F64, u, u2));
+    return exp_f64(-0.5 * z * z) * (t * fma_f64(u8 * u8, four_f64(TAIL_F64 + 16, u, u2), low));
+}
+INLINE double normal_cdf_f64(double x) { return x < 0.0 ? upper_tail_f64(x) : 1.0 - upper_tail_f64(x); }
+
+/* The inverse of it, docs/numerics.md §12: infinite where p or 1 - p is below 2^-33. */
+INLINE double normal_quantile_f64(double p) {
+    const double t = p < 0.5 ? p : 1.0 - p;
+    if (!(t >= 0x1p-33)) return p < 0.5 ? -INFINITY : INFINITY;
+    const double v = -log_f64(fma_f64(-4.0 * t, t, 4.0 * t)), y = fma_f64(-2.0, t, 1.0);
+    double above = NORMAL_ABOVE_F64[NORMAL_ABOVE_F64_COUNT - 1], below = NORMAL_BELOW_F64[NORMAL_BELOW_F64_COUNT - 1];
+    for (int i = NORMAL_ABOVE_F64_COUNT - 2; i >= 0; i--) above = fma_f64(above, v, NORMAL_ABOVE_F64[i]);
+    for (int i = NORMAL_BELOW_F64_COUNT - 2; i >= 0; i--) below = fma_f64(below, v, NORMAL_BELOW_F64[i]);
+    return p < 0.5 ? -(y * above / below) : y * above / below;
+}
+
 #endif

@@ -189,8 +189,9 @@ def ars(counter, key, int rounds=ARS_ROUNDS):
 
 
 def elementary(str name, x, y=None):
-    """log, exp2, sin, cos (both precisions, sin and cos on [−π/2, π/2]), exp or pow (double) of an array, elementwise. numerics.md §6."""
-    cdef int function = ("log", "exp2", "sin", "cos", "exp", "pow").index(name)
+    """log, exp2, sin, cos (both precisions, sin and cos on [−π/2, π/2]), exp, pow, normal_cdf or normal_quantile (double) of an array, elementwise.
+    numerics.md §6, §9 and §12."""
+    cdef int function = ("log", "exp2", "sin", "cos", "exp", "pow", "normal_cdf", "normal_quantile").index(name)
     cdef Py_ssize_t i
     cdef const double[::1] in64, power
     cdef const float[::1] in32
@@ -210,7 +211,12 @@ def elementary(str name, x, y=None):
         return out
     power = x if y is None else np.ascontiguousarray(np.broadcast_to(y, x.shape), dtype=np.float64)
     for i in range(in64.shape[0]):
-        out64[i] = exp_f64(in64[i]) if function == 4 else pow_f64(in64[i], power[i])
+        if function == 4:
+            out64[i] = exp_f64(in64[i])
+        elif function == 5:
+            out64[i] = pow_f64(in64[i], power[i])
+        else:
+            out64[i] = normal_cdf_f64(in64[i]) if function == 6 else normal_quantile_f64(in64[i])
     return out
 
 

@@ -1,12 +1,7 @@
 /* The optimal renewal boundary of one asset. Included by kernel_isa.h. model.md §5, docs/numerics.md §9. */
 
-/* out[i] = P(Z > |x_i|) of a standard normal Z, absolute error below 1e-15. */
 static void upper_tails(const double *restrict x, int64_t n, double *restrict out) {
-    for (int64_t i = 0; i < n; i++) {
-        const double z = x[i] < 0.0 ? -x[i] : x[i], t = 4.0 / (z + 4.0), u = fma_f64(2.5, t, -1.5), u2 = u * u, u4 = u2 * u2, u8 = u4 * u4;
-        const double low = fma_f64(u8, eight_f64(TAIL_F64 + 8, u, u2), eight_f64(TAIL_F64, u, u2));
-        out[i] = exp_f64(-0.5 * z * z) * (t * fma_f64(u8 * u8, four_f64(TAIL_F64 + 16, u, u2), low));
-    }
+    for (int64_t i = 0; i < n; i++) out[i] = upper_tail_f64(x[i]);
 }
 
 /* P(low < Z < high) from the tails beyond both; on the upper side a difference of upper tails, so that nothing cancels. */

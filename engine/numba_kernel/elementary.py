@@ -25,6 +25,7 @@ from ipvalue.constants import (
     NORMAL_BELOW_F64,
     SIN_F32,
     SIN_F64,
+    TAIL_F64,
 )
 from ipvalue.numba_kernel.arithmetic import bits_of, fma, real_of
 from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, by_precision, device, inlined
@@ -235,13 +236,43 @@ above, below = by_precision(_above_f32, _above_f64), by_precision(_below_f32, _b
 """The two polynomials whose ratio inverts the normal distribution: numerics.md §12."""
 
 
+@inlined
+def upper_tail(x: Real) -> Real:
+    """P(Z > |x|) of a standard normal Z, absolute error below 1e-15: numerics.md §9."""
+    z = -x if x < 0.0 else x
+    t = 4.0 / (z + 4.0)
+    u = fma(2.5, t, -1.5)
+    u2 = u * u
+    u4 = u2 * u2
+    u8 = u4 * u4
+    low = fma(u8, eight(TAIL_F64[8:16], u, u2), eight(TAIL_F64[:8], u, u2))
+    return exp(-0.5 * z * z) * (t * fma(u8 * u8, four(TAIL_F64[16:], u, u2), low))
+
+
+@inlined
+def normal_cdf(x: Real) -> Real:
+    return upper_tail(x) if x < 0.0 else 1.0 - upper_tail(x)
+
+
+@inlined
+def normal_quantile(p: Real) -> Real:
+    """The inverse of it, numerics.md §12: infinite where p or 1 - p is below 2^-33."""
+    t = p if p < 0.5 else 1.0 - p
+    if not t >= 2.0**-33:
+        return -np.inf if p < 0.5 else np.inf
+    v = -log(fma(-4.0 * t, t, 4.0 * t))
+    z = fma(-2.0, t, 1.0) * above(v) / below(v)
+    return -z if p < 0.5 else z
+
+
 # ------------------------------------------------------------------------------------------------------- called from Python
 
-_BOTH, _DOUBLE = ("log", "exp2", "sin", "cos"), ("exp", "pow")
+_BOTH, _DOUBLE = ("log", "exp2", "sin", "cos"), ("exp", "pow", "normal_cdf", "normal_quantile")
 
 
 def elementary(name: str, x: Any, y: Any = None) -> Any:
-    """log, exp2, sin, cos (both precisions, sin and cos on [−π/2, π/2]), exp or pow (double) of an array, elementwise. numerics.md §6."""
+    """log, exp2, sin, cos (both precisions, sin and cos on [−π/2, π/2]), exp, pow, normal_cdf or normal_quantile (double) of an array, elementwise.
+    numerics.md §6, §9 and §12."""
     function = (*_BOTH, *_DOUBLE).index(name)
     x = np.ascontiguousarray(x)
     x = x if x.flags.writeable else x.copy()
@@ -272,4 +303,9 @@ def _apply(function: Whole, x: Array, out: Array) -> None:
 @Kernel
 def _apply_double(function: Whole, x: Array, y: Array, out: Array) -> None:
     for i in range(len(x)):
-        out[i] = exp(x[i]) if function == len(_BOTH) else power(x[i], y[i])
+        if function == 4:
+            out[i] = exp(x[i])
+        elif function == 5:
+            out[i] = power(x[i], y[i])
+        else:
+            out[i] = normal_cdf(x[i]) if function == 6 else normal_quantile(x[i])

@@ -70,6 +70,28 @@ def test_pow_on_the_range_of_discount_factors() -> None:
     assert errors_in_ulp("pow", x, y) <= 2.0
 
 
+def test_normal_distribution() -> None:
+    x = np.concatenate([RNG.normal(0, 2, 2000), [0.0, -6.0, 6.0]])
+    with mpmath.workdps(40):
+        exact = [mpmath.ncdf(mpmath.mpf(float(one))) for one in x]
+        worst = max(abs(float(mpmath.mpf(float(got)) - one)) for got, one in zip(kernel.elementary("normal_cdf", x), exact, strict=True))
+    assert worst <= 1.5e-15
+    assert kernel.elementary("normal_cdf", np.array([-np.inf, np.inf])).tolist() == [0.0, 1.0]
+
+
+def test_quantiles_of_the_normal_distribution() -> None:
+    p = np.concatenate([RNG.uniform(0, 1, 1000), 2.0 ** RNG.uniform(-32.9, -1, 1000), [0.5, 0.999, 2.0**-33]])
+    got = kernel.elementary("normal_quantile", p)
+    with mpmath.workdps(40):
+        exact = [mpmath.sqrt(2) * mpmath.erfinv(2 * mpmath.mpf(float(one)) - 1) for one in p]
+        errors = [abs(mpmath.mpf(float(z)) - one) / mpmath.mpf(float(np.spacing(max(abs(z), 1.0)))) for z, one in zip(got, exact, strict=True)]
+    assert max(errors) <= 6
+    assert np.array_equal(
+        kernel.elementary("normal_quantile", 1 - np.array([0.25, 0.125])), -kernel.elementary("normal_quantile", np.array([0.25, 0.125]))
+    )
+    assert kernel.elementary("normal_quantile", np.array([0.0, 1e-11, 1 - 1e-11, 1.0])).tolist() == [-np.inf, -np.inf, np.inf, np.inf]
+
+
 def test_the_same_bits_in_every_instruction_set() -> None:
     """Whole runs are compared in tests/reproducibility."""
     grid = np.concatenate([np.linspace(-1100.0, 1100.0, 20_001), RNG.normal(size=2000), [0.0, -0.0, np.inf, -np.inf, np.nan]])

@@ -40,33 +40,34 @@ def collateral_of_method(
     v = oracle.vectors(asset, market, schedules, curves)
     worth = np.zeros((len(dates), len(paths)))
     if column(asset, "method", "relief_from_royalty") in ("cost", "market"):
-        years = len(dates)
-        same = {
-            name: np.repeat(getattr(v, name), years) for name in ("e", "start", "u", "delta", "y", "f", "S", "C", "lo", "hi", "salvage", "decision")
-        }
-        longer = replace(v, w=np.repeat(v.w, years), **same)
+        years = oracle.ceil_time(float(dates[-1]))
+        at_year = [oracle.ceil_time(float(t)) - 1 for t in dates]
+        names = ("e", "start", "u", "delta", "y", "f", "S", "C", "lo", "hi", "salvage", "decision")
+        longer = replace(v, w=np.repeat(v.w, years), **{name: np.repeat(getattr(v, name), years) for name in names})
         draws = oracle.random_draws(asset, market, longer, seed, paths)
         if draws.factors:
-            draws.factors = year_factors(market, str(asset["sector"]), dates, seed, paths)
+            draws.factors = year_factors(market, str(asset["sector"]), range(1, years + 1), seed, paths)
 
         def revalue(t: int, level: Array, entered: Array, ended: Array) -> None:
-            worth[t] = v.w[0] * level
+            for i, year in enumerate(at_year):
+                if year == t:
+                    worth[i] = v.w[0] * level
 
         oracle.simulate(asset, market, paths=len(paths), seed=seed, vectors=longer, draws=draws, watch=revalue)
         return worth, oracle.simulate(asset, market, paths=len(paths), seed=seed, path_from=int(paths[0]), vectors=v).values
 
     outside, inside, costs = expectations(v)
     later = oracle.solve(v).later if v.clamped or v.optional else None
-    at = {period_at(t, market.steps_per_year) - 1: y for y, t in enumerate(dates)}
+    at = np.array([period_at(float(t), market.steps_per_year) - 1 for t in dates])
 
     def look(t: int, level: Array, entered: Array, ended: Array) -> None:
-        if t not in at:
+        if not np.any(at == t):
             return
         if later is None:
             known = np.where(entered, inside[t], outside[t]) * level - costs[t]
         else:
             known = np.where(entered, later[t][1](level), later[t][0](level))
-        worth[at[t]] = np.where(ended, 0.0, known / oracle.discount_factor(asset, market, v.e[t]))
+        worth[at == t] = np.where(ended, 0.0, known / oracle.discount_factor(asset, market, v.e[t]))
 
     return worth, oracle.simulate(asset, market, paths=len(paths), seed=seed, path_from=int(paths[0]), vectors=v, watch=look).values
 

@@ -72,11 +72,11 @@ def mean_of(book: Book, asset_id: str) -> float:
 
 
 def capped_value(book: Book, i: int, caps: Mapping[str, float]) -> float:
-    """Sum of cap times mean by right type (1 where there is none), less the seniors' principal."""
+    """Sum of cap times mean by right type, 0 for a type without a cap (without any caps: of the means), less the seniors' principal."""
     total = 0.0
     for a in book.loans[i]["asset_ids"]:
         before = book.seniors(i, a)
-        worth = caps.get(str(book.assets[a].get("right_type")), 1.0) * mean_of(book, a)
+        worth = caps.get(str(book.assets[a].get("right_type")), 0.0 if caps else 1.0) * mean_of(book, a)
         total += max(worth - sum(book.plans[s].balance[0] for s in before), 0.0) if before else worth
     return total
 

@@ -89,6 +89,19 @@ def test_a_years_factor_is_standard_and_moves_assets_and_borrowers_alike() -> No
     assert part == pytest.approx((f[8] + f[9]) / np.sqrt(2))
 
 
+@pytest.mark.parametrize(
+    "asset", [RIGHT, certain("A", 100.0) | {"volatility": 0.4, "factor_loading": 0.6, "sector": "software"}], ids=["income", "market"]
+)
+@pytest.mark.parametrize("market", [MARKET, QUARTERS], ids=["years", "quarters"])
+def test_more_dates_move_no_other(asset: dict[str, Any], market: oracle.Market) -> None:
+    paths = np.arange(64)
+    few, _ = collateral(asset, market, np.array([1.0, 2.0]), 1, paths)
+    many, _ = collateral(asset, market, np.array([1.0, 1.4, 2.0, 2.6]), 1, paths)
+    assert np.array_equal(few, many[[0, 2]])
+    if "comparable_price" in asset or market is MARKET:
+        assert np.array_equal(many[1], many[2])
+
+
 def test_loans_of_one_borrower_default_together() -> None:
     loans = [loan("a", pd=0.1), loan("b", pd=0.3), loan("short", pd=0.2, term=1.0), loan("other", borrower_id="C")]
     book = Book(loans, {}, MARKET, 4_000)

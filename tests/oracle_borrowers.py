@@ -19,7 +19,7 @@ from oracle import Array, Market, column
 
 Loan = Mapping[str, Any]
 
-PURPOSE_BORROWER = 10
+PURPOSE_BORROWER = 7
 SMALLEST_PD = 2.0**-33
 
 

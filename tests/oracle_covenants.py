@@ -15,7 +15,7 @@ from oracle_lending import Book, standing
 import oracle
 from oracle import Array
 
-PURPOSE_CALL = 11
+PURPOSE_CALL = 8
 
 
 @dataclass

@@ -7,8 +7,7 @@ import numpy as np
 from ipvalue.constants import LN2_HI_F64, PERT_CELLS, PERT_NEWTON, PERT_REACH, PERT_STEPS, PERT_TERMS, PI
 from ipvalue.numba_kernel.arithmetic import fma
 from ipvalue.numba_kernel.compiler import Array, Real, device
-from ipvalue.numba_kernel.elementary import exp, log
-from ipvalue.numba_kernel.tails import upper_tail
+from ipvalue.numba_kernel.elementary import exp, log, upper_tail
 
 f8 = np.float64
 

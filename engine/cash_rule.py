@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import linecache
 import sys
 import textwrap
 from collections.abc import Callable
@@ -132,16 +133,17 @@ def _loaded(place: str, given: str) -> ModuleType:
 
 
 def _of_file(path: Path) -> ModuleType:
+    """The module in a file, compiled from its text: Python's own cache of compiled files takes one that was changed within a second for the same."""
     if not path.exists():
         raise FileNotFoundError(path)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     before = sys.modules.get(path.stem)
     sys.modules[path.stem] = module  # while it runs, as dataclasses want
     try:
-        spec.loader.exec_module(module)
+        linecache.cache.pop(str(path), None)  # from which the source is digested
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
     finally:
         if before is None:
             del sys.modules[path.stem]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 from collections.abc import Callable
@@ -105,3 +106,16 @@ def test_a_rule_compiles_once() -> None:
 @pytest.mark.parametrize("result", [lambda level, period: period, lambda level, period: level > 1.0, lambda level, period: np.float32(level)])
 def test_whole_numbers_truth_and_single_precision_are_numbers(result: Callable[..., Any]) -> None:
     iv.cash_rule(result).check()
+
+
+def test_a_file_changed_within_a_second_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path, text = tmp_path / "shares.py", "import ipvalue\n\n\n@ipvalue.cash_rule\ndef share(level, period):\n    return 0.01 * level\n"
+    found = []
+    for share in ("0.01", "0.02"):
+        path.write_text(text.replace("0.01", share))
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        rule = find_rule(f"{path}:share")
+        found.append((rule.function(1.0, 1), rule.sha256))
+    assert [value for value, _ in found] == [0.01, 0.02]
+    assert found[0][1] != found[1][1]

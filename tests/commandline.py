@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ipvalue.cli import app
+from ipvalue.cli import common as _common  # noqa: F401  (its consoles keep the size that is set when they are made, which is none yet)
 from ipvalue.schema import PORTFOLIO
 
 MARKET = """\

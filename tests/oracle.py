@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 import oracle_inputs
 from numpy.typing import NDArray
+from oracle_matrix import cholesky
 from scipy import special
 
 Array = NDArray[Any]
@@ -138,30 +139,6 @@ def discount_factor(asset: Asset, market: Market, u: float) -> float:
     if not 1 + k > 0:
         raise Rejected("discount_premium: discount rate at or below -1")
     return float((1 + k) ** -u)
-
-
-def cholesky(matrix: Array | Sequence[Sequence[float]]) -> Array:
-    """Lower triangle of a positive semidefinite correlation matrix, row by row (numerics.md section 4).
-
-    A pivot in [-1e-9, 1e-12] counts as zero, and its column must then vanish to 1e-6.
-
-    Raises ValueError where the matrix is indefinite.
-    """
-    a = np.asarray(matrix, dtype=float)
-    n = len(a)
-    lower = np.zeros((n, n))
-    for i in range(n):
-        for j in range(i + 1):
-            rest = a[i, j] - sum(lower[i, k] * lower[j, k] for k in range(j))
-            if i == j:
-                if rest < -1e-9:
-                    raise ValueError("correlation is not positive semidefinite")
-                lower[i, i] = math.sqrt(rest) if rest > 1e-12 else 0.0
-            elif lower[j, j] > 0:
-                lower[i, j] = rest / lower[j, j]
-            elif abs(rest) > 1e-6:
-                raise ValueError("correlation is not positive semidefinite")
-    return lower
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from oracle_matrix import cholesky
 from scipy import special
 
 Array = NDArray[Any]
@@ -148,19 +149,10 @@ def triangle(asset: Mapping[str, Any]) -> Array:
     if entries is not None:
         matrix[np.triu_indices(4, 1)] = entries
         matrix = np.triu(matrix) + np.triu(matrix, 1).T
-    out = np.zeros((4, 4))
-    for i in range(4):
-        for j in range(i + 1):
-            rest = matrix[i, j] - out[i, :j] @ out[j, :j]
-            if i == j:
-                if rest < -1e-9:
-                    raise Refused("input_correlations")
-                out[i, i] = math.sqrt(rest) if rest > 1e-12 else 0.0
-            elif out[j, j] > 0:
-                out[i, j] = rest / out[j, j]
-            elif abs(rest) > 1e-6:
-                raise Refused("input_correlations")
-    return out
+    try:
+        return cholesky(matrix)
+    except ValueError:
+        raise Refused("input_correlations") from None
 
 
 def blended(inputs: Sequence[Input], weights: Array) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -36,6 +35,7 @@ STATISTICS = ("all", "mean")
 class ScenarioResult(Result):
     """A results directory of scenarios."""
 
+    command = "scenarios"
     tables = ("assets", "scenarios", "totals", "rejects")
 
     @cached_property
@@ -83,19 +83,12 @@ def scenarios(
     impossible, and RunError.
     """
     into = partial(scenarios_into, portfolio, scenarios, library, statistics, market, assumptions, options=options, rule=rule, progress=progress)
-    if out is not None:
-        into(out=str(out), overwrite=overwrite, resume=resume)
-        return open_scenarios(out)
-    with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
-        into(out=folder, overwrite=False, resume=False, keep=False)
-        return open_scenarios(folder).held_in_memory()
+    return ScenarioResult.written(into, out, overwrite, resume)
 
 
 def open_scenarios(location: str | Path) -> ScenarioResult:
     """A finished results directory of scenarios. Raises InputError where it is none."""
-    store = Store(str(location))
-    store.manifest_of("scenarios")
-    return ScenarioResult(str(location), store)
+    return ScenarioResult.open(location)
 
 
 def scenarios_into(
@@ -126,7 +119,7 @@ def scenarios_into(
         inputs, study = _planned(inputs, found, statistics == "mean")
         _check_rows(inputs, study)
         whole = partial(scenario_work, study=study)
-        return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=progress, command="scenarios", whole=whole)
+        return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=progress, command=ScenarioResult.command, whole=whole)
 
 
 def _refuse_options(job: Job) -> None:

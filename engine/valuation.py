@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +15,7 @@ from ipvalue.cash_rule import CashRule, find_rule
 from ipvalue.execute import Outcome, Progress, check_portfolio, value_portfolio
 from ipvalue.inputs import opened
 from ipvalue.job import Job, make_job
+from ipvalue.schema import InputError, did_you_mean
 from ipvalue.shown import ResultPlots, Shown, plots_of
 from ipvalue.since import refuse_to_remove, work_beside
 from ipvalue.store import Store
@@ -29,12 +30,30 @@ class Result(Shown):
     `location` is the directory, or "in memory"; `given` the portfolio, where it was a table in memory and can be read again from nowhere else.
     """
 
+    command = "value"
     tables: tuple[str, ...] = ("assets", "groups", "totals", "rejects")
 
     def __init__(self, location: str, store: Store | None = None, given: object = None) -> None:
         self.location = location
         self.given = given
         self._store = store or Store(location)
+
+    @classmethod
+    def open(cls, location: str | Path) -> Self:
+        """A finished results directory of the command. Raises InputError where it is none."""
+        store = Store(str(location))
+        store.manifest_of(cls.command)
+        return cls(str(location), store)
+
+    @classmethod
+    def written(cls, into: Callable[..., object], out: str | Path | None, overwrite: bool, resume: bool) -> Self:
+        """What `into` writes: at `out`, or without it held in memory."""
+        if out is not None:
+            into(out=str(out), overwrite=overwrite, resume=resume)
+            return cls.open(out)
+        with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
+            into(out=folder, overwrite=False, resume=False, keep=False)
+            return cls.open(folder).held_in_memory()
 
     def held_in_memory(self) -> Self:
         """The same with all of it read, so that its directory may go."""
@@ -96,9 +115,7 @@ class Result(Shown):
 
 def open_result(location: str | Path) -> Result:
     """A finished results directory of `value`. Raises InputError where it is none."""
-    store = Store(str(location))
-    store.manifest_of("value")
-    return Result(str(location), store)
+    return Result.open(location)
 
 
 def value(
@@ -168,6 +185,14 @@ def job_and_rule(options: dict[str, Any], rule: object) -> tuple[Job, CashRule |
     """The options, checked, and the rule that is meant."""
     found = None if rule is None else find_rule(rule)
     return make_job({**options, "rule": found and found.name}), found
+
+
+def job_without_quantiles(options: Mapping[str, Any], known: Sequence[str], of: str, rule: object) -> tuple[Job, CashRule | None]:
+    """The same where only the options `known` are any of what is made, which `of` calls by its name."""
+    for name in options:
+        if name not in known:
+            raise InputError(f"{name} is no option of {of}{did_you_mean(name, known)} (options: {', '.join(known)})")
+    return job_and_rule({**options, "quantiles": ()}, rule)
 
 
 def check(

@@ -23,10 +23,10 @@ from ipvalue.execute import Progress
 from ipvalue.inputs import Inputs, opened
 from ipvalue.intake import no_duplicates, read
 from ipvalue.rows import Floats, Longs, Mask
-from ipvalue.schema import INPUTS, Column, InputError, did_you_mean
+from ipvalue.schema import INPUTS, Column
 from ipvalue.spread import run as spread
 from ipvalue.task import Task
-from ipvalue.valuation import job_and_rule
+from ipvalue.valuation import job_without_quantiles
 
 OPTIONS = ("paths", "seed", "sampler", "precision", "premise", "workers", "memory", "backend")
 NORMAL_95 = 1.959963984540054
@@ -61,10 +61,7 @@ def implied(
     price, or of no right of the portfolio.
     """
     column = driver_column(driver)
-    for name in options:
-        if name not in OPTIONS:
-            raise InputError(f"{name} is no option of implied figures{did_you_mean(name, OPTIONS)} (options: {', '.join(OPTIONS)})")
-    job, found_rule = job_and_rule({**options, "quantiles": ()}, rule)
+    job, found_rule = job_without_quantiles(options, OPTIONS, "implied figures", rule)
     low, high = limits(column, search)
     given = Stored(prices, "prices").given(INPUTS["prices"])
     given.reject_repeated(["asset_id"], "asset_id has one price")

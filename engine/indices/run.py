@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -18,13 +17,12 @@ from ipvalue.indices.pick import Wanted, picked, wanted
 from ipvalue.indices.work import Picked, index_work
 from ipvalue.inputs import Inputs, opened
 from ipvalue.job import Job
-from ipvalue.schema import InputError, did_you_mean
+from ipvalue.schema import InputError
 from ipvalue.shown import IndexPlots, plots_of
 from ipvalue.store import Store
-from ipvalue.valuation import Result, job_and_rule
+from ipvalue.valuation import Result, job_without_quantiles
 from ipvalue.verify import not_there
 
-COMMAND = "sensitivities --indices"
 OPTIONS = ("paths", "seed", "sampler", "precision", "premise", "workers", "scheduler", "memory", "backend", "rows_per_task")
 """The options of `value` that indices follow from, or are made by."""
 
@@ -32,6 +30,7 @@ OPTIONS = ("paths", "seed", "sampler", "precision", "premise", "workers", "sched
 class IndexResult(Result):
     """A results directory of indices."""
 
+    command = "sensitivities --indices"
     tables = ("indices", "rejects")
 
     @cached_property
@@ -73,19 +72,12 @@ def indices(
     OPTIONS; the rest is as for `value`. Values are those of paths, before tax benefit and premise. Raises InputError and RunError.
     """
     into = partial(indices_into, portfolio, assets, sample, market, assumptions, options=options, rule=rule, progress=progress)
-    if out is not None:
-        into(out=str(out), overwrite=overwrite, resume=resume)
-        return open_indices(out)
-    with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
-        into(out=folder, overwrite=False, resume=False, keep=False)
-        return open_indices(folder).held_in_memory()
+    return IndexResult.written(into, out, overwrite, resume)
 
 
 def open_indices(location: str | Path) -> IndexResult:
     """A finished results directory of indices. Raises InputError where it is none."""
-    store = Store(str(location))
-    store.manifest_of(COMMAND)
-    return IndexResult(str(location), store)
+    return IndexResult.open(location)
 
 
 def indices_into(
@@ -104,19 +96,16 @@ def indices_into(
     rule: object = None,
 ) -> Outcome:
     """Writes indices into a results directory and says what came of it."""
-    for name in options:
-        if name not in OPTIONS:
-            raise InputError(f"{name} is no option of indices{did_you_mean(name, OPTIONS)} (options: {', '.join(OPTIONS)})")
     store = Store(out)
     store.check_free(overwrite=overwrite, resume=resume)
-    job, found_rule = job_and_rule({**options, "quantiles": ()}, rule)
+    job, found_rule = job_without_quantiles(options, OPTIONS, "indices", rule)
     _refuse_sampler(job)
     asked = wanted(assets, sample, job.seed)
     with store.locked(), kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, job, out, found_rule) as inputs:
         inputs, tasks = _planned(inputs, asked)
         told = None if progress is None else _told(progress, sum(len(task.rows) for task in tasks))
         whole = partial(index_work, picked=tasks)
-        return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=told, command=COMMAND, whole=whole)
+        return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=told, command=IndexResult.command, whole=whole)
 
 
 def _refuse_sampler(job: Job) -> None:

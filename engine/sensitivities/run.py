@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -18,13 +17,13 @@ from ipvalue.execute import Outcome, Progress, value_portfolio
 from ipvalue.inputs import Inputs, opened
 from ipvalue.scenario_work import kept_bytes, with_versions
 from ipvalue.scenarios import Study
-from ipvalue.schema import InputError, did_you_mean
+from ipvalue.schema import InputError
 from ipvalue.sensitivities.drivers import Driver, Pair, chosen, pairs_of
 from ipvalue.sensitivities.ends import appraisers_of
 from ipvalue.sensitivities.work import FINE, Bench, sensitivity_work
 from ipvalue.shown import plots_of
 from ipvalue.store import Store
-from ipvalue.valuation import Result, job_and_rule
+from ipvalue.valuation import Result, job_without_quantiles
 
 OPTIONS = ("paths", "seed", "sampler", "precision", "group_by", "premise", "workers", "scheduler", "memory", "backend", "rows_per_task")
 """The options of `value` that sensitivities follow from, or are made by."""
@@ -33,6 +32,7 @@ OPTIONS = ("paths", "seed", "sampler", "precision", "group_by", "premise", "work
 class SensitivityResult(Result):
     """A results directory of sensitivities."""
 
+    command = "sensitivities"
     tables = ("assets", "sensitivities", "tornado", "rejects")
 
     @cached_property
@@ -85,19 +85,12 @@ def sensitivities(
     for `value`. Where the mean has a closed form so have they, without error. Raises InputError and RunError.
     """
     into = partial(sensitivities_into, portfolio, drivers, swings, market, assumptions, options=options, rule=rule, progress=progress)
-    if out is not None:
-        into(out=str(out), overwrite=overwrite, resume=resume)
-        return open_sensitivities(out)
-    with tempfile.TemporaryDirectory(prefix="ipvalue-result-") as folder:
-        into(out=folder, overwrite=False, resume=False, keep=False)
-        return open_sensitivities(folder).held_in_memory()
+    return SensitivityResult.written(into, out, overwrite, resume)
 
 
 def open_sensitivities(location: str | Path) -> SensitivityResult:
     """A finished results directory of sensitivities. Raises InputError where it is none."""
-    store = Store(str(location))
-    store.manifest_of("sensitivities")
-    return SensitivityResult(str(location), store)
+    return SensitivityResult.open(location)
 
 
 def sensitivities_into(
@@ -117,19 +110,17 @@ def sensitivities_into(
 ) -> Outcome:
     """Writes sensitivities into a results directory and says what came of it."""
     asked = chosen(drivers, swings)
-    for name in options:
-        if name not in OPTIONS:
-            raise InputError(f"{name} is no option of sensitivities{did_you_mean(name, OPTIONS)} (options: {', '.join(OPTIONS)})")
     store = Store(out)
     store.check_free(overwrite=overwrite, resume=resume)
-    job, found_rule = job_and_rule({**options, "quantiles": ()}, rule)
+    job, found_rule = job_without_quantiles(options, OPTIONS, "sensitivities", rule)
     with store.locked(), kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, job, out, found_rule) as inputs:
         inputs, bench = _planned(inputs, asked)
 
         def whole(inputs: Inputs) -> Any:
             return sensitivity_work(inputs, replace(bench, run=inputs.run))
 
-        return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=progress, command="sensitivities", whole=whole)
+        command = SensitivityResult.command
+        return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=progress, command=command, whole=whole)
 
 
 def _planned(inputs: Inputs, drivers: Sequence[Driver]) -> tuple[Inputs, Bench]:

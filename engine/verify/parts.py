@@ -66,9 +66,10 @@ class Audit:
 
 @dataclass
 class Seen:
-    """What was seen of a part, or of many: how many rights and re-derived ones, hashes of the ids by part, sums, and the part that holds `wanted`."""
+    """What was seen of a part, by its number, or of many: rights, re-derived ones, hashes of ids by part, sums, and the part that holds `wanted`."""
 
     totals: Totals
+    number: int = -1
     rows: int = 0
     derived: int = 0
     whole: bool = True
@@ -77,19 +78,18 @@ class Seen:
     findings: Findings = field(default_factory=Findings)
 
     def merge(self, other: Seen) -> None:
-        """Takes over what `other` saw; the order of parts changes nothing but that of the sentences."""
+        """Takes over what `other` saw but its findings; the order of parts changes nothing."""
         self.totals.merge(other.totals)
         self.rows += other.rows
         self.derived += other.derived
         self.whole &= other.whole
         self.hashes.update(other.hashes)
-        self.holder = other.holder if self.holder is None else self.holder
-        self.findings.merge(other.findings)
+        self.holder = min((one for one in (self.holder, other.holder) if one is not None), default=None)
 
 
 def look_at(part: Part, audit: Audit) -> Seen:
     """Looks at one part. What is wrong with it is among the findings; where it cannot be read, `whole` is false."""
-    seen = Seen(audit.new_totals())
+    seen = Seen(audit.new_totals(), part.number)
     good = [check_file(audit.store, file, seen.findings) for file in (part.assets, part.paths) if file is not None]
     if not all(good):
         seen.whole = False

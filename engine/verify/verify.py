@@ -184,11 +184,15 @@ def looked_through(
 
 
 def _look_at_all(parts: list[Part], audit: Audit, progress: Progress | None) -> Seen:
+    """What was seen of all parts. Parts are looked at in any order; what is wrong with them is told in theirs."""
     seen, done = Seen(audit.new_totals()), 0
+    found: dict[int, Findings] = {}
 
     def take(one: Seen) -> None:
         nonlocal done
         seen.merge(one)
+        if one.findings:
+            found[one.number] = one.findings
         done += 1
         if progress:
             progress(done, len(parts))
@@ -198,6 +202,8 @@ def _look_at_all(parts: list[Part], audit: Audit, progress: Progress | None) -> 
     finally:
         if audit.run is not None:
             audit.run.streams.release()
+    for number in sorted(found):
+        seen.findings.merge(found[number])
     return seen
 
 

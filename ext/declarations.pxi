@@ -166,10 +166,32 @@ cdef extern from "simulate.h":
         double *bound_out
         double *bound_in
         const int *stop
+    ctypedef struct borrowing:
+        int64_t borrowers, paths, first
+        uint64_t seed
+        const sobol_points *sobol
+        const uint64_t *hash
+        const int64_t *loan_start
+        const double *rho
+        const int64_t *year_start
+        const double *threshold
+        const int32_t *span
+        int64_t spans
+        const int32_t *span_factor
+        const int32_t *span_first
+        const int32_t *span_count
+        int64_t factors
+        const double *factor_matrix
+        const uint64_t *factor_hash
+        uint8_t *years
+        void *over
+        const int *stop
     ctypedef struct kernel_table:
         const char *name
         int (*run_f32)(const simulation *) nogil
         int (*run_f64)(const simulation *) nogil
+        int (*borrowers_f32)(const borrowing *) nogil
+        int (*borrowers_f64)(const borrowing *) nogil
         void (*statistics)(const double *, int64_t, const double *, int64_t, double, double *, int64_t *) nogil
         void (*difference)(const double *, const double *, int64_t, double *, double *) nogil
         void (*elementary_f32)(int, const float *, int64_t, float *) nogil

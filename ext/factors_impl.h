@@ -9,6 +9,21 @@ typedef struct {
     uint32_t *shift;                /* of sobol: (dimension, REPLICATES) */
 } FN(factors);
 
+/* Numbers the factors in use, whose slots are 0 while those of the others are -1. */
+static void FN(number_factors)(int64_t factors, FN(factors) *f) {
+    for (int64_t j = 0; j < factors; j++)
+        if (f->slot[j] == 0) {
+            f->slot[j] = (int32_t)f->count;
+            f->used[f->count++] = (int32_t)j;
+        }
+}
+
+/* The shifts of the dimensions that factors read. */
+static void FN(shift_factors)(const simulation *job, const FN(source) *source, const FN(factors) *f) {
+    for (int64_t d = 0; job->factors && d < job->sobol->dimensions; d++)
+        FN(make_shifts)(source, job->factor_hash[d % job->factors], d, f->shift + d * REPLICATES);
+}
+
 /* Takes independent factor j in period t into the factors it has a part in, in the columns of a vector from `column`. */
 INLINE void FN(spread)(const simulation *job, const FN(factors) *f, int64_t j, int64_t t, int64_t column, OF(reals) normal) {
     for (int64_t c = 0; c < f->count; c++) {

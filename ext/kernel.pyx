@@ -229,6 +229,7 @@ def _check(int result):
 
 include "vectors.pxi"
 include "simulation.pxi"
+include "borrowers.pxi"
 
 
 def add_exact(totals, const int32_t[::1] group, const double[:, ::1] values):

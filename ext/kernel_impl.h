@@ -19,6 +19,7 @@
 #include "drawn_impl.h"
 #include "finish_impl.h"
 #include "families_impl.h"
+#include "borrowers_impl.h"
 
 static int FN(run_batch)(const simulation *job, const FN(source) *source, const FN(bridge) *bridge, FN(space) *s, int64_t first, int64_t count) {
     const FN(factors) *f = &s->factors;
@@ -63,8 +64,7 @@ static int FN(run)(const simulation *job) {
     FN(bridge) bridge;
     FN(make_bridge)(job->sobol, &bridge);
     int result = FN(allocate)(job, &s);
-    for (int64_t d = 0; result == RUN_OK && job->sobol && job->factors && d < job->sobol->dimensions; d++)
-        FN(make_shifts)(&source, job->factor_hash[d % job->factors], d, s.factors.shift + d * REPLICATES);
+    if (result == RUN_OK && job->sobol) FN(shift_factors)(job, &source, &s.factors);
     if (result == RUN_OK && s.tabled) FN(draw_factors)(job, &source, &bridge, &s.factors, job->first, job->paths, 0);
     for (int64_t first = 0, count; first < job->assets && result == RUN_OK; first += count) {
         count = FN(batch_from)(job, s.batch, first);

@@ -94,6 +94,8 @@ ELEMENTARY(f64, double)
 
 static int NAMED(enter_f32, ISA)(const simulation *job) { IN_DEFAULT_MODE(NAMED(run_f32, ISA)(job)); }
 static int NAMED(enter_f64, ISA)(const simulation *job) { IN_DEFAULT_MODE(NAMED(run_f64, ISA)(job)); }
+static int NAMED(enter_borrowers_f32, ISA)(const borrowing *job) { IN_DEFAULT_MODE(NAMED(run_borrowers_f32, ISA)(job)); }
+static int NAMED(enter_borrowers_f64, ISA)(const borrowing *job) { IN_DEFAULT_MODE(NAMED(run_borrowers_f64, ISA)(job)); }
 /* Statistics of any doubles; scratch has room for 2 (n + 64) keys. */
 static void NAMED(statistics, ISA)(const double *values, int64_t n, const double *quantiles, int64_t count, double tail, double *out, int64_t *scratch) {
     const NAMED(extent_f64, ISA) extent = NAMED(make_keys_f64, ISA)(values, n, scratch);
@@ -114,6 +116,8 @@ const kernel_table NAMED(kernel, ISA) = {
     NAME(ISA),
     NAMED(enter_f32, ISA),
     NAMED(enter_f64, ISA),
+    NAMED(enter_borrowers_f32, ISA),
+    NAMED(enter_borrowers_f64, ISA),
     NAMED(statistics, ISA),
     NAMED(difference, ISA),
     elementary_f32,

@@ -108,10 +108,34 @@ typedef struct {
     const volatile int *stop;
 } stopping;
 
+/* Borrowers -> the years in which they default, docs/numerics.md §19. b = borrowers, l = loans, y = years of loans, k = spans of a factor's periods */
+typedef struct {
+    int64_t borrowers, paths;
+    int64_t first;                /* number of the first of the paths, a multiple of TILE_STEP */
+    uint64_t seed;
+    const sobol_points *sobol;    /* of factors; NULL: random words */
+    const uint64_t *hash;         /* (b) */
+    const int64_t *loan_start;    /* (b + 1) first loan of a borrower */
+    const double *rho;            /* (l) */
+    const int64_t *year_start;    /* (l + 1) first year of a loan */
+    const double *threshold;      /* (y) */
+    const int32_t *span;          /* (y) over which the loan's factor is taken; -1: 0 in its place */
+    int64_t spans;
+    const int32_t *span_factor, *span_first, *span_count; /* (k) row of the factor matrix, first period from 0, periods */
+    int64_t factors;
+    const double *factor_matrix;  /* (s, s) lower triangle */
+    const uint64_t *factor_hash;  /* (s) */
+    uint8_t *years;               /* out: (b, p) first year in which a loan asks for default, from 1; 0: none does */
+    void *over;                   /* out: (k, p) of REAL, the factors over the spans; or NULL */
+    const volatile int *stop;
+} borrowing;
+
 typedef struct {
     const char *name;
     int (*run_f32)(const simulation *);
     int (*run_f64)(const simulation *);
+    int (*borrowers_f32)(const borrowing *);
+    int (*borrowers_f64)(const borrowing *);
     void (*statistics)(const double *values, int64_t n, const double *quantiles, int64_t count, double tail, double *out, int64_t *scratch);
     void (*difference)(const double *values, const double *first, int64_t n, double out[2], double *scratch);
     void (*elementary_f32)(int function, const float *x, int64_t n, float *out);

@@ -1,6 +1,11 @@
 # Vectors to path values, their statistics and totals; versions. Included by kernel.pyx only.
 
 
+cdef void check_paths(int64_t first, int64_t paths) except *:
+    if first % TILE_STEP or first < 0 or first + paths > MAX_PATHS:
+        raise ValueError(f"paths {first} to {first + paths}: the first must be a multiple of {TILE_STEP}, the last at most {MAX_PATHS}")
+
+
 cdef void for_points(sobol_points *out, object plan, int64_t first, int64_t paths) except *:
     cdef const uint32_t[:, :, ::1] table = plan.table
     cdef Py_ssize_t c = plan.bridge.periods
@@ -87,8 +92,7 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
     statistics, status = np.zeros((n, STAT_QUANTILES + q)), np.zeros(n, np.int8)
     values = np.empty((n, paths), real) if keep else None
     job.assets = n
-    if first % TILE_STEP or first < 0 or first + paths > MAX_PATHS:
-        raise ValueError(f"paths {first} to {first + paths}: the first must be a multiple of {TILE_STEP}, the last at most {MAX_PATHS}")
+    check_paths(first, paths)
     if moments and q:
         raise ValueError("moments are without quantiles")
     if redrawn and sobol is not None:

@@ -109,11 +109,7 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
         s->longest = periods > s->longest ? periods : s->longest;
         if (job->volatility[a] > 0.0 && job->loading[a] != 0.0 && job->factor[a] >= 0) f->slot[job->factor[a]] = 0;
     }
-    for (int64_t j = 0; j < job->factors; j++)
-        if (f->slot[j] == 0) {
-            f->slot[j] = (int32_t)f->count;
-            f->used[f->count++] = (int32_t)j;
-        }
+    FN(number_factors)(job->factors, f);
     f->periods = s->longest;
     s->room = FN(rounded_up)(n, TILE_STEP) + TILE_STEP;
     s->tile = TILE_PATHS;

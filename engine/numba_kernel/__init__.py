@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ipvalue import constants
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic
+from ipvalue.numba_kernel.borrowers import default_years, factors_over
 from ipvalue.numba_kernel.by_rule import RuleFailed, compiled_rule
 from ipvalue.numba_kernel.cholesky import cholesky
 from ipvalue.numba_kernel.closed_form import closed_form
@@ -39,9 +40,11 @@ __all__ = [
     "clear_stop",
     "closed_form",
     "compiled_rule",
+    "default_years",
     "difference",
     "elementary",
     "exact_as_float",
+    "factors_over",
     "first_versions",
     "hash_strings",
     "instruction_sets",

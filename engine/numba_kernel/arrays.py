@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ipvalue.constants import MAX_PATHS, TILE_STEP
+
 Words = npt.NDArray[np.uint64]
 
 
@@ -19,6 +21,12 @@ def row(array: Any, dtype: Any, size: int) -> Any:
     if len(array) < size:
         raise ValueError(f"expected {size} elements, got {len(array)}")
     return array if array.flags.writeable else array.copy()
+
+
+def check_paths(first: int, paths: int) -> None:
+    """ValueError where paths first … first + paths cannot be drawn."""
+    if first % TILE_STEP or first < 0 or first + paths > MAX_PATHS:
+        raise ValueError(f"paths {first} to {first + paths}: the first must be a multiple of {TILE_STEP}, the last at most {MAX_PATHS}")
 
 
 def mask(flags: Any, n: int) -> npt.NDArray[np.bool_]:

@@ -38,12 +38,17 @@ class Factors(NamedTuple):
 
 def factors_of(assets: npt.NDArray[Any], factors: Any, paths: int, real: Any, table_bytes: int, redrawn: int = 0) -> Factors:
     """Room for the factors that move these assets, for all paths where `table_bytes` allows. factors: matrix (s, s), hashes (s,)."""
-    matrix = np.ascontiguousarray(factors.matrix, f8)
     used = np.unique(assets["factor"][assets["has_factor"] & (assets["factor"] >= 0)])
+    return new_factors(used, int(assets["whole_periods"].max()), factors, paths, real, table_bytes, redrawn)
+
+
+def new_factors(used: npt.NDArray[np.int64], periods: int, factors: Any, paths: int, real: Any, table_bytes: int = 0, redrawn: int = 0) -> Factors:
+    """The same for the factors in these rows (c,), ascending, over so many periods."""
+    matrix = np.ascontiguousarray(factors.matrix, f8)
     slot = np.zeros(len(matrix) + 1, i8)
     slot[used] = np.arange(len(used))
     whole = -(-paths // BLOCK_PATHS) * BLOCK_PATHS
-    drawn = len(used), int(assets["whole_periods"].max())
+    drawn = len(used), periods
     tabled = 0 < drawn[0] * drawn[1] * whole * np.dtype(real).itemsize <= table_bytes
     table = np.zeros((max(1, drawn[0]), drawn[1], whole if tabled else BLOCK_PATHS), real)
     word, independent = np.zeros((2, BLOCK_PATHS), u4), np.zeros((2, BLOCK_PATHS), real)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.constants import BLOCK_PATHS, MAX_PATHS, REPLICATES, STATISTICS, TILE_STEP
+from ipvalue.constants import BLOCK_PATHS, REPLICATES, STATISTICS
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic
-from ipvalue.numba_kernel.arrays import Words, row
+from ipvalue.numba_kernel.arrays import Words, check_paths, row
 from ipvalue.numba_kernel.arrays import sums as exact_sums
 from ipvalue.numba_kernel.by_rule import NO_NUMBER, STOPPED, Custom, RuleFailed, compiled_rule, new_custom, no_rule
 from ipvalue.numba_kernel.describe import describe, status_of_sums, wanted_of
@@ -74,8 +74,7 @@ def simulate(
 
     Beyond ext/kernel.pyx: v.by_rule, ipvalue.cashflows.ByRule or None, whose function then earns the cash. Raises RuleFailed where it fails.
     """
-    if first % TILE_STEP or first < 0 or first + paths > MAX_PATHS:
-        raise ValueError(f"paths {first} to {first + paths}: the first must be a multiple of {TILE_STEP}, the last at most {MAX_PATHS}")
+    check_paths(first, paths)
     if moments and len(quantiles):
         raise ValueError("moments are without quantiles")
     if redrawn and sobol is not None:

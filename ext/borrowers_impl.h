@@ -1,5 +1,8 @@
 /* The years in which borrowers default: docs/numerics.md §19, "Default". Included by kernel_impl.h only. */
 
+/* Vectors of paths on their way at once, so many because the chain of operations from a word to a normal is long; and their paths. */
+enum { FN(ABREAST) = 4, FN(ASKED) = FN(ABREAST) * OF(LANES) };
+
 /* A loan's numbers, rounded to REAL once; of its first year the threshold and the span. */
 typedef struct {
     int64_t years;
@@ -76,23 +79,23 @@ static void FN(sum_spans)(const borrowing *job, const FN(lending) *s, int64_t n)
     }
 }
 
-/* Whether loans ask for default in a year, from 0, on GROUP paths, the first in column i of the tile: where one does, `first` is that year, from 1. */
+/* Whether loans ask for default in a year, from 0, on ASKED paths, the first in column i of the tile: where one does, `first` is that year, from 1. */
 INLINE void FN(ask)(const FN(lending) *s, const FN(loan) *loan, const FN(loan) *end, int64_t year, const OF(reals) *normal, int64_t i, OF(reals) *first) {
-    OF(mask) spared[OF(UNROLL)];
+    OF(mask) spared[FN(ABREAST)];
 #pragma GCC unroll 4
-    for (int u = 0; u < OF(UNROLL); u++) spared[u] = OF(lanes)((uint32_t)(((uint64_t)1 << OF(LANES)) - 1));
+    for (int u = 0; u < FN(ABREAST); u++) spared[u] = OF(lanes)((uint32_t)(((uint64_t)1 << OF(LANES)) - 1));
     for (; loan < end; loan++) {
         if (year >= loan->years) continue;
         const REAL *factor = s->factors.rows + s->row[1 + loan->span[year]] * s->factors.stride + i;
         const OF(reals) threshold = OF(all)((REAL)loan->threshold[year]);
 #pragma GCC unroll 4
-        for (int u = 0; u < OF(UNROLL); u++) {
+        for (int u = 0; u < FN(ABREAST); u++) {
             const OF(reals) common = OF(all)(loan->rho) * OF(load)(factor + u * OF(LANES));
             spared[u] = OF(both)(spared[u], OF(below)(threshold, OF(fmas)(OF(all)(loan->root), normal[u], common)));
         }
     }
 #pragma GCC unroll 4
-    for (int u = 0; u < OF(UNROLL); u++) first[u] = OF(choose)(spared[u], first[u], OF(all)((REAL)(year + 1)));
+    for (int u = 0; u < FN(ABREAST); u++) first[u] = OF(choose)(spared[u], first[u], OF(all)((REAL)(year + 1)));
 }
 
 /* The default years of borrower b on the n paths of a tile from `path`; from the last year to the first, so that the first one stays. */
@@ -102,26 +105,28 @@ static void FN(default_years)(const borrowing *job, const FN(source) *source, co
     int64_t last = 0;
     for (const FN(loan) *loan = loans; loan < end; loan++) last = loan->years > last ? loan->years : last;
     const int64_t pairs = (last + 1) / 2;
-    for (int64_t i = 0; i < n; i += FN(GROUP)) {
-        OF(words) base[OF(UNROLL)], index = two * (uint32_t)pairs;
-        OF(reals) first[OF(UNROLL)], normal[2][OF(UNROLL)];
+    for (int64_t i = 0; i < n; i += FN(ASKED)) {
+        OF(words) base[FN(ABREAST)], index = two * (uint32_t)pairs;
+        OF(reals) first[FN(ABREAST)], normal[2][FN(ABREAST)];
 #pragma GCC unroll 4
-        for (int u = 0; u < OF(UNROLL); u++) {
+        for (int u = 0; u < FN(ABREAST); u++) {
             base[u] = FN(at_path)(source, counters, (uint32_t)(path + i + u * OF(LANES)));
             first[u] = OF(all)((REAL)0);
         }
         for (int64_t year = 2 * pairs - 2; year >= 0; year -= 2) {
             index -= two;
 #pragma GCC unroll 4
-            for (int u = 0; u < OF(UNROLL); u++)
+            for (int u = 0; u < FN(ABREAST); u++)
                 OF(normals)(OF(ars)(base[u] ^ index, source->key), OF(ars)(base[u] ^ (index + source->one), source->key), &normal[0][u], &normal[1][u]);
             if (year + 1 < last) FN(ask)(s, loans, end, year + 1, normal[1], i, first);
             FN(ask)(s, loans, end, year, normal[0], i, first);
         }
-        REAL found[FN(GROUP)];
+        REAL found[FN(ASKED)];
 #pragma GCC unroll 4
-        for (int u = 0; u < OF(UNROLL); u++) OF(store)(found + u * OF(LANES), first[u]);
-        for (int64_t k = 0; k < FN(GROUP) && i + k < n; k++) years[i + k] = (uint8_t)found[k];
+        for (int u = 0; u < FN(ABREAST); u++) OF(store)(found + u * OF(LANES), first[u]);
+        uint8_t whole[FN(ASKED)];
+        for (int k = 0; k < FN(ASKED); k++) whole[k] = (uint8_t)(int32_t)found[k];
+        memcpy(years + i, whole, n - i < FN(ASKED) ? (size_t)(n - i) : sizeof whole);
     }
 }
 

@@ -20,7 +20,7 @@ from tables import lending_rows
 
 import oracle
 from ipvalue import numba_kernel
-from ipvalue.constants import BLOCK_PATHS, TILE_PATHS
+from ipvalue.constants import TILE_PATHS
 from ipvalue.ext import kernel
 from ipvalue.lending.defaults import Borrowers, Spans, default_years, year_factors
 
@@ -67,9 +67,9 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize("steps", [1, 4, 12])
-def test_default_years_are_those_of_the_slow_definition(steps: int, sampler: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    loans, paths = random_loans(40, steps), 4_000
+@pytest.mark.parametrize(("steps", "paths"), [(1, 4_096), (4, 2_048), (12, 512)])
+def test_default_years_are_those_of_the_slow_definition(steps: int, paths: int, sampler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    loans = random_loans(40, steps)
     if sampler == "sobol":
         monkeypatch.setattr(oracle, "factor_normals", lambda m, sector, seed, p, periods: oracle_sobol.factors(seed, m, sector, periods, p))
     names, some = borrowers(loans, market(steps), RATINGS)
@@ -81,7 +81,7 @@ def test_default_years_are_those_of_the_slow_definition(steps: int, sampler: str
 
 
 def test_single_precision_differs_within_rounding_of_the_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
-    loans, paths = random_loans(40, 7), 4_000
+    loans, paths = random_loans(40, 7), 2_048
     names, some = borrowers(loans, market(4), RATINGS)
     found = default_years(some, factors_of(market(4)), sampling(paths, precision="single"))
     exact = oracle_borrowers.default_threshold
@@ -115,8 +115,8 @@ def test_factors_over_whole_years_are_those_of_the_slow_definition(steps: int, s
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("steps", [1, 12])
 def test_both_kernels_and_every_instruction_set_give_the_same(isa: str, steps: int, sampler: str, precision: str) -> None:
-    paths = 3 * BLOCK_PATHS + 48
-    _, some = borrowers(random_loans(60, 3), market(steps), RATINGS)
+    paths = TILE_PATHS + 48
+    _, some = borrowers(random_loans(40, 3), market(steps), RATINGS)
     how = {"sampler": sampler, "precision": precision}
     one, other = (default_years(some, factors_of(market(steps)), sampling(paths, backend=backend, **how)) for backend in ("native", "numba"))
     same_bits(one, other, f"default years by {isa}")

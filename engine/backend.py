@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ipvalue.constants import ARS_ROUNDS
+from ipvalue.value_curves import ValueCurves
 
 Backend = Literal["native", "numba"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
@@ -53,6 +54,7 @@ class Kernels(Protocol):
     def vectors(self, drivers: Any, market: Any, offset: _Longs, clamps: bool) -> dict[str, Any]: ...
     def closed_form(self, v: Any) -> tuple[_Doubles, _Doubles]: ...
     def boundary(self, v: Any) -> tuple[_Doubles, _Doubles]: ...
+    def value_curves(self, v: Any, start: _Longs, period: _Ints, discount: _Doubles) -> tuple[_Doubles, _Doubles, ValueCurves]: ...
     def simulate(
         self,
         v: Any,

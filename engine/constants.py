@@ -112,6 +112,9 @@ GRID_MIN_SPAN = 66  # nodes of any period: at least a tile of the convolution
 WEIGHT_SIGMAS = 5.5
 GRID_LIMIT = 600.0  # |ln L| on the grid and its padding stays well within the range of exp
 
+# Value curves (numerics.md §19): the bits of a level's mantissa that its cell is found by.
+CURVE_BITS = 6
+
 # Paths simulated between two looks at the stop flag: a tile of the C kernel, which assets pass in batches that stay in the cache with their
 # values (TILE_STEP: whole vectors of every instruction set), and a block of Numba's and of the exact sums.
 TILE_PATHS = 1024

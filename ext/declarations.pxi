@@ -142,6 +142,15 @@ cdef extern from "simulate.h":
         int64_t *lived
         const int *stop
     int same_paths(const simulation *, int64_t, int64_t) nogil
+    ctypedef struct asked_curves:
+        const int64_t *start
+        const int32_t *period
+        const double *discount
+        const int64_t *cell
+        double *slope
+        double *level0
+        int64_t *first_cell
+        int64_t *cells
     ctypedef struct stopping:
         int64_t assets
         const int64_t *offset
@@ -166,6 +175,7 @@ cdef extern from "simulate.h":
         double *bound_out
         double *bound_in
         const int *stop
+        const asked_curves *asked
     ctypedef struct borrowing:
         int64_t borrowers, paths, first
         uint64_t seed
@@ -197,6 +207,7 @@ cdef extern from "simulate.h":
         void (*elementary_f32)(int, const float *, int64_t, float *) nogil
         void (*elementary_f64)(int, const double *, int64_t, double *) nogil
         int (*boundaries)(const stopping *) nogil
+        int (*count_cells)(const stopping *) nogil
         void (*count_periods)(const vector_job *, int64_t *) nogil
         int (*fill_vectors)(const vector_job *) nogil
         void (*closed_forms)(const closed_job *) nogil

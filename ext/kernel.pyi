@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ipvalue.value_curves import ValueCurves
+
 _Doubles = npt.NDArray[np.float64]
 _Longs = npt.NDArray[np.int64]
 _Words = npt.NDArray[np.uint64]
@@ -36,6 +38,7 @@ def periods(drivers: Any, market: Any) -> _Longs: ...
 def vectors(drivers: Any, market: Any, offset: _Longs, clamps: bool) -> dict[str, Any]: ...
 def closed_form(v: Any) -> tuple[_Doubles, _Doubles]: ...
 def boundary(v: Any) -> tuple[_Doubles, _Doubles]: ...
+def value_curves(v: Any, start: _Longs, period: _Ints, discount: _Doubles) -> tuple[_Doubles, _Doubles, ValueCurves]: ...
 def simulate(
     v: Any,
     factors: Any,

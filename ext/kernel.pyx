@@ -20,6 +20,7 @@ from ipvalue.constants import (
     SOBOL_DIMENSIONS,
     STATISTICS,
 )
+from ipvalue.value_curves import check_asked, laid
 
 include "declarations.pxi"
 

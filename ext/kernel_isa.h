@@ -41,6 +41,8 @@ static void permute_some(const uint32_t *restrict keys, uint32_t size, uint32_t 
     }
 }
 
+#include "grid_impl.h"
+#include "curves_impl.h"
 #include "stopping_impl.h"
 #include "inputs_impl.h"
 #include "vectors_impl.h"
@@ -109,6 +111,7 @@ static void NAMED(difference, ISA)(const double *values, const double *first, in
     NAMED(put_paired_f64, ISA)(&of, &one, 1, n, out);
 }
 static int NAMED(enter_boundaries, ISA)(const stopping *job) { IN_DEFAULT_MODE(boundaries(job)); }
+static int NAMED(enter_cells, ISA)(const stopping *job) { IN_DEFAULT_MODE(count_cells(job)); }
 static int NAMED(enter_vectors, ISA)(const vector_job *job) { IN_DEFAULT_MODE(fill_vectors(job)); }
 static double NAMED(canary, ISA)(double a, double b, double c) { return a * b - c; }
 
@@ -123,6 +126,7 @@ const kernel_table NAMED(kernel, ISA) = {
     elementary_f32,
     elementary_f64,
     NAMED(enter_boundaries, ISA),
+    NAMED(enter_cells, ISA),
     count_periods,
     NAMED(enter_vectors, ISA),
     closed_forms,

@@ -96,6 +96,16 @@ static inline int same_paths(const simulation *job, int64_t a, int64_t b) {
            (!job->inputs || same_inputs(job->inputs, a, b));
 }
 
+/* Value curves that are asked for: what is expected after a period, by the level. k = asked periods, n = cells */
+typedef struct {
+    const int64_t *start;         /* (a + 1) */
+    const int32_t *period;        /* (k) from 0, ascending within an asset */
+    const double *discount;       /* (k) DF of the period's end */
+    const int64_t *cell;          /* (k) where a curve begins in the next two; where there is a rival, that of the state "in" follows it */
+    double *slope, *level0;       /* out: (n) */
+    int64_t *first_cell, *cells;  /* (k) of a curve, out of count_cells; no cells where nothing is expected any more */
+} asked_curves;
+
 /* The assets with `optional` set -> their renewal boundaries. Names as above. */
 typedef struct {
     int64_t assets;
@@ -106,6 +116,7 @@ typedef struct {
     const uint8_t *optional, *clamped, *enters;
     double *bound_out, *bound_in; /* out: abandon where L is below; 0: never */
     const volatile int *stop;
+    const asked_curves *asked;    /* NULL: no curves */
 } stopping;
 
 /* Borrowers -> the years in which they default, docs/numerics.md §19. b = borrowers, l = loans, y = years of loans, k = spans of a factor's periods */
@@ -140,7 +151,8 @@ typedef struct {
     void (*difference)(const double *values, const double *first, int64_t n, double out[2], double *scratch);
     void (*elementary_f32)(int function, const float *x, int64_t n, float *out);
     void (*elementary_f64)(int function, const double *x, int64_t n, double *out);
-    int (*boundaries)(const stopping *);
+    int (*boundaries)(const stopping *);  /* and the curves that are asked for */
+    int (*count_cells)(const stopping *);
     void (*count_periods)(const vector_job *, int64_t *periods);
     int (*fill_vectors)(const vector_job *);
     void (*closed_forms)(const closed_job *);

@@ -1,4 +1,4 @@
-# Drivers to period vectors, closed forms and renewal boundaries. Included by kernel.pyx only.
+# Drivers to period vectors, closed forms, renewal boundaries and value curves. Included by kernel.pyx only.
 
 
 cdef class VectorJob:
@@ -108,38 +108,79 @@ def closed_form(v):
     return mean, variance
 
 
+cdef Py_ssize_t for_stopping(stopping *out, object v, object bound_out, object bound_in) except -1:
+    """The assets of v, which are counted, with room for their boundaries."""
+    cdef Py_ssize_t n = v.offset.shape[0] - 1, size = v.offset[n]
+    out.assets = n
+    out.offset = longs(v.offset, n + 1)
+    out.w = doubles(v.w, size)
+    out.f = doubles(v.f, size)
+    out.survival = doubles(v.survival, size)
+    out.rival = doubles(v.rival, size)
+    out.salvage = doubles(v.salvage, size)
+    out.low = doubles(v.low, size)
+    out.high = doubles(v.high, size)
+    out.volatility = doubles(v.volatility, n)
+    out.uncertainty = doubles(v.uncertainty, n)
+    out.entry_loss = doubles(v.entry_loss, n)
+    out.royalty_low = doubles(v.royalty_low, n)
+    out.royalty_high = doubles(v.royalty_high, n)
+    out.step = doubles(v.step, n)
+    drawn = getattr(v, "inputs", None)
+    out.least = doubles(None if drawn is None else drawn.least, n)
+    out.greatest = doubles(None if drawn is None else drawn.greatest, n)
+    out.optional = flags(v.optional, n)
+    out.clamped = flags(v.clamped, n)
+    out.enters = flags(v.enters, n)
+    out.bound_out = <double *>doubles(bound_out, size)
+    out.bound_in = <double *>doubles(bound_in, size)
+    out.stop = &stop_flag
+    out.asked = NULL
+    return n
+
+
 def boundary(v):
     """Renewal boundaries (offset[a],), (offset[a],) before and after the rival's entry; 0 where the asset is never given up. numerics.md §9."""
     cdef stopping job
-    cdef Py_ssize_t n = v.offset.shape[0] - 1, size = v.offset[n]
     cdef int result = RUN_OK
-    out, entered = np.zeros(size), np.zeros(size)
-    job.assets = n
-    job.offset = longs(v.offset, n + 1)
-    job.w = doubles(v.w, size)
-    job.f = doubles(v.f, size)
-    job.survival = doubles(v.survival, size)
-    job.rival = doubles(v.rival, size)
-    job.salvage = doubles(v.salvage, size)
-    job.low = doubles(v.low, size)
-    job.high = doubles(v.high, size)
-    job.volatility = doubles(v.volatility, n)
-    job.uncertainty = doubles(v.uncertainty, n)
-    job.entry_loss = doubles(v.entry_loss, n)
-    job.royalty_low = doubles(v.royalty_low, n)
-    job.royalty_high = doubles(v.royalty_high, n)
-    job.step = doubles(v.step, n)
-    drawn = getattr(v, "inputs", None)
-    job.least = doubles(None if drawn is None else drawn.least, n)
-    job.greatest = doubles(None if drawn is None else drawn.greatest, n)
-    job.optional = flags(v.optional, n)
-    job.clamped = flags(v.clamped, n)
-    job.enters = flags(v.enters, n)
-    job.bound_out = <double *>doubles(out, size)
-    job.bound_in = <double *>doubles(entered, size)
-    job.stop = &stop_flag
-    if n:
+    out, entered = np.zeros(v.offset[-1]), np.zeros(v.offset[-1])
+    if for_stopping(&job, v, out, entered):
         with nogil:
             result = table.boundaries(&job)
     _check(result)
     return out, entered
+
+
+def value_curves(v, start, period, discount):
+    """Renewal boundaries as `boundary` gives them, and ipvalue.value_curves.ValueCurves of what is expected after some periods. numerics.md §19.
+
+    start, (a + 1) int64, and period, (k,) int32: those of asset a are period[start[a]] … period[start[a + 1] − 1], ascending, from 0 on. discount,
+    (k,): what money at the end of each is worth today.
+    """
+    cdef stopping job
+    cdef asked_curves asked
+    cdef int result = RUN_OK
+    cdef Py_ssize_t k = period.shape[0]
+    out, entered = np.zeros(v.offset[-1]), np.zeros(v.offset[-1])
+    first_cell, cells = np.zeros(k, np.int64), np.zeros(k, np.int64)
+    if not for_stopping(&job, v, out, entered):
+        return out, entered, laid(start, None, first_cell, cells)
+    check_asked(start, period, job.assets)
+    asked.start = longs(start, job.assets + 1)
+    asked.period = ints(period, k)
+    asked.discount = doubles(discount, k)
+    asked.first_cell = <int64_t *>longs(first_cell, k)
+    asked.cells = <int64_t *>longs(cells, k)
+    job.asked = &asked
+    with nogil:
+        result = table.count_cells(&job)
+    _check(result)
+    curves = laid(start, v.enters, first_cell, cells)
+    places = curves.cell
+    asked.cell = longs(places, k)
+    asked.slope = <double *>doubles(curves.slope, 0)
+    asked.level0 = <double *>doubles(curves.level0, 0)
+    with nogil:
+        result = table.boundaries(&job)
+    _check(result)
+    return out, entered, curves

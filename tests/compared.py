@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,23 @@ def mild(table: pa.Table) -> pa.Table:
 
 def slow_vectors(asset: Mapping[str, Any], market: oracle.Market) -> oracle.Vectors:
     return oracle.vectors(asset, market, SCHEDULES, CURVES)
+
+
+def as_engine(v: oracle.Vectors, asset: Mapping[str, Any], market: oracle.Market) -> SimpleNamespace:
+    """The definition's vectors under the names of cashflows.Vectors."""
+    n = v.periods
+
+    def one(x: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return np.array([x], np.float64)
+
+    return SimpleNamespace(
+        offset=np.array([0, n]), w=v.w, f=v.f, survival=v.S, rival=v.C, salvage=v.salvage, low=v.lo, high=v.hi, bound_out=None, bound_in=None,
+        step=one(v.step), last_delta=one(v.delta[-1]), hash=np.array([oracle.xxh64(asset["asset_id"].encode())], np.uint64), volatility=one(v.sigma),
+        loading=one(v.beta),
+        uncertainty=one(v.s0), entry_loss=one(1 - v.keep), royalty_low=one(v.m_low), royalty_high=one(v.m_high),
+        factor=np.array([sorted(market.factors).index(asset["sector"])], np.int32), optional=np.array([v.optional], np.uint8),
+        clamped=np.array([v.clamped], np.uint8), enters=np.array([bool((v.C < 1).any())], np.uint8),
+    )  # fmt: skip
 
 
 def size_of(slow: oracle.Vectors) -> float:

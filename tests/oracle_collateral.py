@@ -28,7 +28,7 @@ def expectations(v: oracle.Vectors) -> tuple[Array, Array, Array]:
         lives = v.S[t + 1] / v.S[t] if v.S[t] > 0 else 0.0
         stays_out = v.C[t + 1] / v.C[t] if v.C[t] > 0 else 0.0
         inside[t] = lives * (v.w[t + 1] + inside[t + 1])
-        outside[t] = lives * (stays_out * (v.w[t + 1] + outside[t + 1]) + (1 - stays_out) * v.keep * (v.w[t + 1] + inside[t + 1]))
+        outside[t] = lives * (stays_out * (v.w[t + 1] + outside[t + 1]) + (1 - stays_out) * (v.keep * (v.w[t + 1] + inside[t + 1])))
         costs[t] = lives * (v.f[t + 1] + costs[t + 1])
     return outside, inside, costs
 

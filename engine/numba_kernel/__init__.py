@@ -19,7 +19,7 @@ from ipvalue.numba_kernel.exact import add_exact, exact_as_float, merge_exact
 from ipvalue.numba_kernel.hash import hash_strings
 from ipvalue.numba_kernel.simulate import simulate
 from ipvalue.numba_kernel.stop import Stopped, clear_stop, request_stop
-from ipvalue.numba_kernel.stopping import boundary
+from ipvalue.numba_kernel.stopping import boundary, value_curves
 from ipvalue.numba_kernel.vectors import periods, vectors
 from ipvalue.numba_kernel.versions import difference, first_versions
 from ipvalue.numba_kernel.words import ars
@@ -56,5 +56,6 @@ __all__ = [
     "select_isa",
     "simulate",
     "statistics",
+    "value_curves",
     "vectors",
 ]

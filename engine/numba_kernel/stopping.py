@@ -1,142 +1,25 @@
-"""The optimal renewal boundary, operation by operation as ext/stopping_impl.h: model.md §5, docs/numerics.md §9.
+"""The optimal renewal boundary and value curves, operation by operation as ext/stopping_impl.h: model.md §5, docs/numerics.md §9 and §19.
 
 t = periods of one asset, c = states (the rival out, in), j = nodes of the grid of x = ln L
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.constants import (
-    GRID_LIMIT,
-    GRID_MAX_NODES,
-    GRID_MIN_NODES,
-    GRID_MIN_SPAN,
-    GRID_NODES_PER_SIGMA,
-    GRID_SIGMAS,
-    WEIGHT_SIGMAS,
-)
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic, ceil, fma, raised, sqrt
 from ipvalue.numba_kernel.arrays import mask, records, row
 from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Record, Whole, device, inlined, loop
+from ipvalue.numba_kernel.curves import count_cells, last_alive, lay_curve
 from ipvalue.numba_kernel.elementary import exp, log
+from ipvalue.numba_kernel.grid import clamp, make_grid, shape_of, span
 from ipvalue.numba_kernel.stop import FLAG, stopped_if
-from ipvalue.numba_kernel.tails import upper_tails
+from ipvalue.value_curves import ValueCurves, check_asked, laid
 
 i8, f8 = np.int64, np.float64
-
-
-class Grid(NamedTuple):
-    """The grid of x = ln L and the weights of its convolution. Node j stands at level[reach + j]; L = 1 is node `middle`."""
-
-    nodes: Whole
-    middle: Whole
-    reach: Whole  # nodes on either side that a convolution looks at
-    step: Real
-    level: npt.NDArray[np.float64]  # (nodes + 2 reach) e^x, the padding included
-    weight: npt.NDArray[np.float64]  # (2 reach + 1)
-
-
-@inlined
-def _clamp(x: Real, low: Real, high: Real) -> Real:
-    return low if x < low else high if x > high else x
-
-
-# ------------------------------------------------------------------------------------------------------------- the grid
-
-
-@inlined
-def _between(low: Real, tail_low: Real, high: Real, tail_high: Real) -> Real:
-    """P(low < Z < high) from the tails beyond both; on the upper side a difference of upper tails, so that nothing cancels."""
-    if low > 0.0:
-        return tail_low - tail_high
-    return (tail_high if high < 0.0 else 1.0 - tail_high) - (tail_low if low < 0.0 else 1.0 - tail_low)
-
-
-@device
-def _fill_weights(g: Any, sigma: Real) -> None:
-    """The weights of one period whose ln L has standard deviation `sigma`. Reading v linearly between nodes adds h²/6 to the variance, so as much is
-    left out of it."""
-    if g.reach == 0:
-        g.weight[0] = 1.0
-        return
-    narrower = sigma * sigma - g.step * g.step / 6.0
-    s = sqrt(narrower if narrower > 0.25 * sigma * sigma else 0.25 * sigma * sigma)
-    h, mean, growth = g.step, -0.5 * s * s, exp(g.step) - 1.0
-    edges = 2 * g.reach + 2
-    room = np.empty(4 * edges)
-    edge, shifted, tail, tail_shifted = room[:edges], room[edges : 2 * edges], room[2 * edges : 3 * edges], room[3 * edges :]
-    for i in range(edges):
-        edge[i] = (f8(i - g.reach) * h - mean) / s
-        shifted[i] = edge[i] - s
-    upper_tails(edge, tail)
-    upper_tails(shifted, tail_shifted)
-    before = 0.0
-    for i in range(edges - 1):
-        p = _between(edge[i], tail[i], edge[i + 1], tail[i + 1])
-        m = _between(shifted[i], tail_shifted[i], shifted[i + 1], tail_shifted[i + 1])
-        right = (exp(-f8(i - g.reach) * h) * m - p) / growth
-        g.weight[i] = p - right + before
-        before = right
-    # what lies beyond goes to the ends, so that the weights give 1 its expectation, and L
-    rest = tilted = 1.0
-    for d in range(edges - 1):
-        rest -= g.weight[d]
-        tilted -= g.weight[d] * exp(f8(d - g.reach) * h)
-    low, high = exp(-f8(g.reach) * h), exp(f8(g.reach) * h)
-    upper = (tilted - rest * low) / (high - low)
-    g.weight[edges - 2] += upper
-    g.weight[0] += rest - upper
-
-
-@device
-def _range(r: Record, kept: Real, variance: Real) -> tuple[Real, Real]:
-    """What ln L of an asset may be after so much variance, with a probability beyond of about 1e-9 on either side. kept: what a rival leaves."""
-    spread = GRID_SIGMAS * sqrt(variance) + 0.5
-    bottom, top = -0.5 * variance - spread, spread
-    if r.royalty_low < r.royalty_high:
-        bottom += log(r.royalty_low) if r.royalty_low > 0.0 else -2.0 * GRID_SIGMAS
-        top += log(r.royalty_high)
-    if r.least < 1.0:
-        bottom += log(r.least) if r.least > 0.0 else -2.0 * GRID_SIGMAS
-    if r.greatest > 1.0:
-        top += log(r.greatest)
-    if r.enters and kept > 0.0:
-        bottom += log(kept)
-    # e^x stays a normal number; levels below are as good as 0, which is solved by itself
-    return -GRID_LIMIT if bottom < -GRID_LIMIT else bottom, GRID_LIMIT if top > GRID_LIMIT else top
-
-
-@device
-def _span(g: Any, r: Record, kept: Real, s: Real, periods: Whole) -> tuple[Whole, Whole]:
-    """The first and last node that can be reached in so many periods, GRID_MIN_SPAN nodes at least."""
-    bottom, top = _range(r, kept, s * s * f8(periods) + r.uncertainty * r.uncertainty)
-    below, above = max(i8(ceil(-bottom / g.step)), i8(GRID_MIN_SPAN // 2)), max(i8(ceil(top / g.step)), i8(GRID_MIN_SPAN // 2))
-    return max(g.middle - below, i8(0)), min(g.middle + above, g.nodes - 1)
-
-
-@device
-def _make_grid(r: Record, s: Real, kept: Real, periods: Whole) -> Grid:
-    """s: standard deviation of a period; kept: what a rival leaves."""
-    bottom, top = _range(r, kept, s * s * f8(periods) + r.uncertainty * r.uncertainty)
-    # without volatility no convolution has to be paid for, and a level may stand exactly on its boundary
-    finest = (top - bottom) / f8(GRID_MAX_NODES - 2)
-    coarsest = (top - bottom) / f8(GRID_MIN_NODES) if s > 0.0 else finest
-    step = _clamp(s / f8(GRID_NODES_PER_SIGMA), finest, coarsest)
-    middle = i8(ceil(-bottom / step))
-    nodes = middle + i8(ceil(top / step)) + 1
-    reach = i8(ceil((WEIGHT_SIGMAS * s + 0.5 * s * s + s * s) / step)) + 1 if s > 0.0 else 0
-    g = Grid(nodes, middle, reach, step, np.empty(nodes + 2 * reach), np.empty(2 * reach + 1))
-    for j in range(len(g.level)):
-        g.level[j] = exp(f8(j - reach - middle) * step)
-    _fill_weights(g, s)
-    return g
-
-
-# --------------------------------------------------------------------------------------------------- the dynamic programme
 
 
 @loop
@@ -191,7 +74,7 @@ def _mix(g: Any, known: tuple[Whole, Whole], stays: Real, kept: Real, below: Who
 def _earn(level: Array, w: Real, low: Real, high: Real, f: Real, ratio: Real, expected: Array, q: Array) -> None:
     """q: this period's cash and, with probability `ratio`, what is expected of the next."""
     for j in range(len(q)):
-        q[j] = _clamp(w * level[j], low, high) - f + ratio * expected[j]
+        q[j] = clamp(w * level[j], low, high) - f + ratio * expected[j]
 
 
 @inlined
@@ -229,28 +112,34 @@ def _find_boundary(g: Any, known: tuple[Whole, Whole], q: Array, zero: Real, sal
     return bound
 
 
+@device
+def _lay(g: Any, known: tuple[Whole, Whole], expected: Array, zero: Real, ratio: Real, one: Record, of: Whole, slope: Array, level0: Array) -> None:
+    """The curve of state `of` after the period asked for, into its cells."""
+    cells = slice(one.cell + of * one.cells, one.cell + (of + 1) * one.cells)
+    lay_curve(g.level[g.reach :], known, expected, zero, ratio, one.discount, one.first_cell, slope[cells], level0[cells])
+
+
 @Kernel
-def _boundaries(assets: Array, periods: Array, flag: Any) -> bool:
+def _solve(assets: Array, periods: Array, asked: Array, slope: Array, level0: Array, flag: Any) -> bool:
     """before and after of the periods of the assets that are optional: their boundaries before and after the rival's entry, backwards from the last
-    period. True where the flag ended it early."""
+    period; slope and level0 of the curves that are asked for. True where the flag ended it early."""
     for a in range(len(assets)):
         if raised(flag):
             return True
         r = assets[a]
-        if not r.optional:
+        if not r.optional and r.first_asked == r.last_asked:
             continue
         p = periods[r.start : r.stop]
-        last = len(p) - 1
-        while last >= 0 and p[last].survival <= 0.0:
-            last -= 1
+        last = last_alive(p)
         s, kept = r.volatility * sqrt(r.step), 1.0 - r.entry_loss
-        g = _make_grid(r, s, kept, last + 1)
+        g = make_grid(shape_of(r, s, kept, last + 1), s)
         n, states, size = g.nodes, 2 if r.enters else 1, g.nodes + 2 * g.reach
         values, expectations, zero = np.zeros(states * size), np.zeros(states * n), np.zeros(2)
         below, theta = _entry(g, kept)
-        known = _span(g, r, kept, s, last + 1)
+        known = span(g, r, kept, s, last + 1)
+        k = r.last_asked
         for t in range(last, -1, -1):
-            now, ratio, reached = p[t], 0.0, _span(g, r, kept, s, t + 1)
+            now, ratio, reached = p[t], 0.0, span(g, r, kept, s, t + 1)
             if t < last:
                 ratio = p[t + 1].survival / now.survival
                 for c in range(states):
@@ -260,11 +149,15 @@ def _boundaries(assets: Array, periods: Array, flag: Any) -> bool:
                     _mix(g, reached, stays, kept, below, theta, expectations[:n], expectations[n:], zero[1])
                     zero[0] = stays * zero[0] + (1.0 - stays) * zero[1]
             known = reached
+            while k > r.first_asked and asked[k - 1].period >= t:
+                k -= 1
+                for c in range(states if asked[k].cells > 0 else 0):
+                    _lay(g, known, expectations[c * n : (c + 1) * n], zero[c], ratio, asked[k], c, slope, level0)
             for c in range(states):
                 some, q = slice(known[0], known[1] + 1), values[c * size + g.reach : (c + 1) * size - g.reach]
                 _earn(g.level[g.reach :][some], now.w, now.low, now.high, now.f, ratio, expectations[c * n : (c + 1) * n][some], q[some])
-                zero[c] = _clamp(0.0, now.low, now.high) - now.f + ratio * zero[c]
-                if now.f > 0.0 or now.salvage > 0.0:
+                zero[c] = clamp(0.0, now.low, now.high) - now.f + ratio * zero[c]
+                if r.optional and (now.f > 0.0 or now.salvage > 0.0):
                     now.after = _find_boundary(g, known, q, zero[c], now.salvage)
                     zero[c] = now.salvage if zero[c] < now.salvage else zero[c]
                     if c == 0:
@@ -272,22 +165,58 @@ def _boundaries(assets: Array, periods: Array, flag: Any) -> bool:
     return False
 
 
-def boundary(v: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Renewal boundaries (offset[a],), (offset[a],) before and after the rival's entry; 0 where the asset is never given up. numerics.md §9."""
+# ------------------------------------------------------------------------------------------------------- called from Python
+
+
+def _batch(v: Any, start: npt.NDArray[np.int64]) -> tuple[Any, Any]:
+    """Records of the assets, those of their periods asked for being start[a] … start[a + 1] − 1, and of their periods."""
     n = len(v.offset) - 1
     offset = row(v.offset, i8, n + 1)
     size = int(offset[n])
     assets = {name: row(getattr(v, name), f8, n)[:n] for name in ("volatility", "uncertainty", "entry_loss", "royalty_low", "royalty_high", "step")}
     inputs = getattr(v, "inputs", None)
     assets |= {name: np.ones(n) if inputs is None else row(getattr(inputs, name), f8, n)[:n] for name in ("least", "greatest")}
-    flags = {name: mask(getattr(v, name), n) for name in ("optional", "clamped", "enters")}
+    assets |= {name: mask(getattr(v, name), n) for name in ("optional", "clamped", "enters")}
+    assets |= {"start": offset[:n], "stop": offset[1 : n + 1], "first_asked": start[:n], "last_asked": start[1 : n + 1]}
     periods = {name: row(getattr(v, name), f8, size)[:size] for name in ("w", "f", "survival", "rival")}
     periods["salvage"] = np.zeros(size) if v.salvage is None else row(v.salvage, f8, size)[:size]
-    bounded = np.repeat(flags["clamped"], np.diff(offset[: n + 1]))
+    bounded = np.repeat(assets["clamped"], np.diff(offset[: n + 1]))
     for name, free in (("low", -np.inf), ("high", np.inf)):
         periods[name] = np.where(bounded, row(getattr(v, name), f8, size)[:size], free) if bounded.any() else np.full(size, free)
-    made = records({**periods, "before": np.zeros(size), "after": np.zeros(size)})
-    if n:
+    return records(assets), records({**periods, "before": np.zeros(size), "after": np.zeros(size)})
+
+
+def _asked(period: Any, discount: Any) -> Any:
+    """Records of the periods asked for."""
+    k = len(period)
+    whole = {name: np.zeros(k, i8) for name in ("first_cell", "cells", "cell")}
+    return records({"period": row(period, np.int32, k).astype(i8), "discount": row(discount, f8, k)[:k], **whole})
+
+
+def boundary(v: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Renewal boundaries (offset[a],), (offset[a],) before and after the rival's entry; 0 where the asset is never given up. numerics.md §9."""
+    nothing = np.zeros(0)
+    assets, periods = _batch(v, np.zeros(len(v.offset), i8))
+    if len(assets):
         with DefaultArithmetic():
-            stopped_if(_boundaries(records({**assets, **flags, "start": offset[:n], "stop": offset[1 : n + 1]}), made, FLAG))
-    return made["before"].copy(), made["after"].copy()
+            stopped_if(_solve(assets, periods, _asked(np.zeros(0, np.int32), nothing), nothing, nothing.copy(), FLAG))
+    return periods["before"].copy(), periods["after"].copy()
+
+
+def value_curves(v: Any, start: Any, period: Any, discount: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], ValueCurves]:
+    """Renewal boundaries as `boundary` gives them, and the curves of what is expected after some periods. numerics.md §19.
+
+    start, (a + 1) int64, and period, (k,) int32: those of asset a are period[start[a]] … period[start[a + 1] − 1], ascending, from 0 on. discount,
+    (k,): what money at the end of each is worth today.
+    """
+    n = len(v.offset) - 1
+    start = row(start, i8, n + 1)
+    (assets, periods), asked = _batch(v, start), _asked(period, discount)
+    check_asked(start, period, n)
+    with DefaultArithmetic():
+        count_cells(assets, periods, asked)
+        curves = laid(start, v.enters, asked["first_cell"].copy(), asked["cells"].copy())
+        asked["cell"] = curves.cell
+        if n:
+            stopped_if(_solve(assets, periods, asked, curves.slope, curves.level0, FLAG))
+    return periods["before"].copy(), periods["after"].copy(), curves

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import portfolios
 import pytest
+from compared import as_engine
 
 import oracle
 from ipvalue.ext import kernel
@@ -36,29 +37,12 @@ CASES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def as_engine(v: oracle.Vectors, asset: dict[str, Any]) -> SimpleNamespace:
-    """The definition's vectors under the names of cashflows.Vectors."""
-    n = v.periods
-
-    def one(x: float) -> np.ndarray[Any, np.dtype[np.float64]]:
-        return np.array([x], np.float64)
-
-    return SimpleNamespace(
-        offset=np.array([0, n]), w=v.w, f=v.f, survival=v.S, rival=v.C, salvage=v.salvage, low=v.lo, high=v.hi, bound_out=None, bound_in=None,
-        step=one(v.step), last_delta=one(v.delta[-1]), hash=np.array([oracle.xxh64(asset["asset_id"].encode())], np.uint64), volatility=one(v.sigma),
-        loading=one(v.beta),
-        uncertainty=one(v.s0), entry_loss=one(1 - v.keep), royalty_low=one(v.m_low), royalty_high=one(v.m_high),
-        factor=np.array([sorted(MARKET.factors).index(asset["sector"])], np.int32), optional=np.array([v.optional], np.uint8),
-        clamped=np.array([True], np.uint8), enters=np.array([bool((v.C < 1).any())], np.uint8),
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("single", [False, True])
 def test_bounded_cash_follows_the_definition_path_by_path(name: str, single: bool) -> None:
     asset = {"asset_id": name, **LICENCE, **CASES[name]}
     slow = oracle.vectors(asset, MARKET)
-    engine = as_engine(slow, asset)
+    engine = as_engine(slow, asset, MARKET)
     bounds = (np.zeros(slow.periods), np.zeros(slow.periods))
     if slow.optional:
         engine.bound_out, engine.bound_in = bounds = kernel.boundary(engine)

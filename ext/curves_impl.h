@@ -25,33 +25,35 @@ static int count_cells(const stopping *job) {
     return RUN_OK;
 }
 
-/* What is expected at the nodes that are known, `ratio` times that over `discount`, as lines on the curve's cells. Between the nodes it is read by the
- * mean of the parabolas through a cell's ends and the node before or after, below them and in their last cell and beyond by lines. */
-static void lay_curve(const value_grid *g, const value_state *v, double ratio, double discount, int64_t first_cell, int64_t cells,
-                      double *restrict slope, double *restrict level0) {
-    const double *level = g->level + g->reach, *expected = v->expected, zero = ratio * v->zero / discount;
+/* Slope of the cell from node j on, and how it changes at node j. */
+INLINE double rise_of(const double *level, const double *expected, double scale, int64_t j) {
+    return (scale * expected[j + 1] - scale * expected[j]) / (level[j + 1] - level[j]);
+}
+INLINE double bend_at(const double *level, const double *expected, double scale, int64_t j) {
+    return (rise_of(level, expected, scale, j) - rise_of(level, expected, scale, j - 1)) / (level[j + 1] - level[j - 1]);
+}
+
+/* `scale` times what is expected at the nodes that are known, as lines on the curve's cells. Between the nodes it is read by the mean of the parabolas
+ * through a cell's ends and the node before or after, below them and in their last cell and beyond by lines. */
+static void lay_curve(const value_grid *g, const value_state *v, double scale, int64_t first_cell, int64_t cells, double *restrict slope,
+                      double *restrict level0) {
+    const double *level = g->level + g->reach, *expected = v->expected, zero = scale * v->zero;
     const int64_t first = v->known.first, last = v->known.last;
-    /* the cell that x stands in: from `start`, where it is worth `value`, to `end`, where it is worth `next` */
+    /* the cell that `right` stands in: from `start`, where it is worth `value`, to `end` */
     int64_t j = first - 1;
-    double start = 0.0, end = level[first], value = zero, next = ratio * expected[first] / discount;
-    double rise = (next - value) / (end - start), curvature = 0.0, second = 0.0;
+    double start = 0.0, end = level[first], value = zero, rise = (scale * expected[first] - zero) / end, curvature = 0.0;
     double left = 0.0, at_left = zero;
     for (int64_t i = 0; i < cells; i++) {
         const double right = level_of(first_cell + 1 + i);
-        while (j < last - 1 && end <= right) {
-            j++;
-            start = end;
+        if (j < last - 1 && end <= right) {
+            do j++;
+            while (j < last - 1 && level[j + 1] <= right);
+            start = level[j];
             end = level[j + 1];
-            value = next;
-            next = ratio * expected[j + 1] / discount;
-            rise = (next - value) / (end - start);
-            const double before = second;
-            second = curvature = 0.0;
-            if (j < last - 1) {
-                const double after = (ratio * expected[j + 2] / discount - next) / (level[j + 2] - end);
-                second = (after - rise) / (level[j + 2] - start);
-                curvature = 0.5 * (before + second);
-            }
+            value = scale * expected[j];
+            rise = rise_of(level, expected, scale, j);
+            const double before = j > first ? bend_at(level, expected, scale, j) : 0.0;
+            curvature = j < last - 1 ? 0.5 * (before + bend_at(level, expected, scale, j + 1)) : 0.0;
         }
         const double beyond = right - start, at_right = value + rise * beyond + curvature * beyond * (right - end);
         slope[i] = (at_right - at_left) / (right - left);

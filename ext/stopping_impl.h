@@ -152,7 +152,7 @@ static void solve(const stopping *job, int64_t a, int64_t periods, const value_g
             k--;
             for (int c = 0; c < states && asked->cells[k]; c++) {
                 const int64_t cell = asked->cell[k] + c * asked->cells[k];
-                lay_curve(g, &state[c], ratio, asked->discount[k], asked->first_cell[k], asked->cells[k], asked->slope + cell, asked->level0 + cell);
+                lay_curve(g, &state[c], ratio / asked->discount[k], asked->first_cell[k], asked->cells[k], asked->slope + cell, asked->level0 + cell);
             }
         }
         for (int c = 0; c < states; c++) earn_and_wait(g, job->w[start + t], low, high, f, ratio, &state[c]);

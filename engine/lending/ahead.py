@@ -63,7 +63,7 @@ def ahead(vectors: Vectors, earns: Mask, curve: Ints, premium: Floats, tables: T
     curves, place = _curves(vectors, asset[wanted], period[wanted], discount[wanted], tables)
     rows = np.full((2, len(period)), -1, i4)
     rows[:, wanted] = curves.entered[place], curves.open[place]
-    return Ahead(entered, open_, owed, (~earns[asset]).astype(np.uint8), *rows, curves)
+    return Ahead(entered, open_, owed, (~earns[asset]).astype(np.uint8), rows[0], rows[1], curves)
 
 
 def _curves(vectors: Vectors, asset: Longs, period: Ints, discount: Floats, tables: Tables) -> tuple[ValueCurves, Longs]:

@@ -60,39 +60,38 @@ def count_cells(assets: Array, periods: Array, asked: Array) -> None:
             one.cells = above - first + 1
 
 
+@inlined
+def _rise(level: Array, expected: Array, scale: Real, j: Whole) -> Real:
+    """Slope of the cell from node j on."""
+    return (scale * expected[j + 1] - scale * expected[j]) / (level[j + 1] - level[j])
+
+
+@inlined
+def _bend(level: Array, expected: Array, scale: Real, j: Whole) -> Real:
+    """How it changes at node j."""
+    return (_rise(level, expected, scale, j) - _rise(level, expected, scale, j - 1)) / (level[j + 1] - level[j - 1])
+
+
 @device
 def lay_curve(
-    level: Array,
-    known: tuple[Whole, Whole],
-    expected: Array,
-    zero: Real,
-    ratio: Real,
-    discount: Real,
-    first_cell: Whole,
-    slope: Array,
-    level0: Array,
+    level: Array, known: tuple[Whole, Whole], expected: Array, zero: Real, scale: Real, first_cell: Whole, slope: Array, level0: Array
 ) -> None:
-    """What is expected at the known nodes, `zero` at L = 0, `ratio` times that over `discount`, as lines on a curve's cells. Between the nodes it is
-    read by the mean of the parabolas through a cell's ends and the node before or after, below them and in their last cell and beyond by lines."""
+    """`scale` times what is expected at the known nodes, `zero` at L = 0, as lines on a curve's cells. Between the nodes it is read by the mean of
+    the parabolas through a cell's ends and the node before or after, below them and in their last cell and beyond by lines."""
     first, last = known
-    zero = ratio * zero / discount
-    # the cell that a node of the curve stands in: from `start`, where it is worth `value`, to `end`, where it is worth `following`
-    j, start, end, value, following = first - 1, 0.0, level[first], zero, ratio * expected[first] / discount
-    rise = (following - value) / (end - start)
-    curvature = second = 0.0
-    left, at_left = 0.0, zero
+    # the cell that `right` stands in: from `start`, where it is worth `value`, to `end`
+    j, start, end, value = first - 1, 0.0, level[first], scale * zero
+    rise, curvature = (scale * expected[first] - value) / end, 0.0
+    left, at_left = 0.0, value
     for i in range(len(slope)):
         right = _level_of(first_cell + 1 + i)
-        while j < last - 1 and end <= right:
+        if j < last - 1 and end <= right:
             j += 1
-            start, end, value = end, level[j + 1], following
-            following = ratio * expected[j + 1] / discount
-            rise = (following - value) / (end - start)
-            before, second, curvature = second, 0.0, 0.0
-            if j < last - 1:
-                after = (ratio * expected[j + 2] / discount - following) / (level[j + 2] - end)
-                second = (after - rise) / (level[j + 2] - start)
-                curvature = 0.5 * (before + second)
+            while j < last - 1 and level[j + 1] <= right:
+                j += 1
+            start, end, value, rise = level[j], level[j + 1], scale * expected[j], _rise(level, expected, scale, j)
+            before = _bend(level, expected, scale, j) if j > first else 0.0
+            curvature = 0.5 * (before + _bend(level, expected, scale, j + 1)) if j < last - 1 else 0.0
         beyond = right - start
         at_right = value + rise * beyond + curvature * beyond * (right - end)
         slope[i] = (at_right - at_left) / (right - left)

@@ -116,7 +116,7 @@ def _find_boundary(g: Any, known: tuple[Whole, Whole], q: Array, zero: Real, sal
 def _lay(g: Any, known: tuple[Whole, Whole], expected: Array, zero: Real, ratio: Real, one: Record, of: Whole, slope: Array, level0: Array) -> None:
     """The curve of state `of` after the period asked for, into its cells."""
     cells = slice(one.cell + of * one.cells, one.cell + (of + 1) * one.cells)
-    lay_curve(g.level[g.reach :], known, expected, zero, ratio, one.discount, one.first_cell, slope[cells], level0[cells])
+    lay_curve(g.level[g.reach :], known, expected, zero, ratio / one.discount, one.first_cell, slope[cells], level0[cells])
 
 
 @Kernel

@@ -27,14 +27,15 @@ T = TypeVar("T")
 
 
 class Rows:
-    """Filled rows of one file that are being prepared: a batch with every column, the rows' numbers, and what was filled."""
+    """Filled rows of one file that are being prepared: a batch with every column, the rows' numbers, what was filled, and what names them."""
 
-    def __init__(self, batch: pa.RecordBatch, row: Longs, filled: pa.Array, file: str, rejects: Rejects) -> None:
+    def __init__(self, batch: pa.RecordBatch, row: Longs, filled: pa.Array, file: str, rejects: Rejects, key: str = "asset_id") -> None:
         self.batch = batch
         self.row = row
         self.filled = filled
         self.file = file
         self.rejects = rejects
+        self.key = key
         self._broken: dict[str, Mask] = {}
         self._whole: Rows | None = None
         self._places: Longs = np.empty(0, np.int64)
@@ -114,7 +115,7 @@ class Rows:
         """The same rows with other columns, and rejects of their own. What is read of the columns that stay is read once for both."""
         schema = self.batch.schema
         arrays = [others.get(name, array) for name, array in zip(schema.names, self.batch.columns, strict=True)]
-        rows = Rows(pa.RecordBatch.from_arrays(arrays, schema=schema), self.row, self.filled, self.file, Rejects())
+        rows = Rows(pa.RecordBatch.from_arrays(arrays, schema=schema), self.row, self.filled, self.file, Rejects(), self.key)
         rows._before, rows._batch_before, rows._changed = self, self.batch, frozenset(others)
         return rows
 
@@ -130,7 +131,7 @@ class Rows:
         at = pa.array(where)
         values = [None if value is None else str(value) for value in self.batch[column].take(at).to_pylist()]
         texts = message if isinstance(message, str) else [message(value or "blank") for value in values]
-        self.rejects.add(self.file, self.row[where], self.batch["asset_id"].take(at).to_pylist(), column, values, rule, texts)
+        self.rejects.add(self.file, self.row[where], self.batch[self.key].take(at).to_pylist(), column, values, rule, texts)
 
     def _mark(self, column: str, where: Longs) -> None:
         self._broken.setdefault(column, np.zeros(len(self), np.bool_))[where] = True
@@ -154,7 +155,7 @@ class Rows:
     def only(self, wanted: Mask) -> Rows:
         """The rows of `wanted` (a,) as a batch of their own; what it rejects goes to the same list, and breaks a rule here too."""
         mask = pa.array(wanted)
-        part = Rows(self.batch.filter(mask), self.row[wanted], self.filled.filter(mask), self.file, self.rejects)
+        part = Rows(self.batch.filter(mask), self.row[wanted], self.filled.filter(mask), self.file, self.rejects, self.key)
         part._whole, part._places = self, np.flatnonzero(wanted)
         part._broken = {column: broken[wanted] for column, broken in self._broken.items()}
         part._kept = {key: texts.only(wanted) for key, texts in self._kept.items() if isinstance(texts, Texts)}

@@ -1,30 +1,36 @@
 """A path, URL or any Arrow-speaking table → clean record batches and a table of rejects."""
 
 from ipvalue.intake.cell_keys import row_keys
-from ipvalue.intake.cells import Fault, convert
+from ipvalue.intake.cells import convert
+from ipvalue.intake.faults import Fault
 from ipvalue.intake.hashes import hash_ids
+from ipvalue.intake.kind import BOOK, RIGHTS, Kind
 from ipvalue.intake.portfolio import Portfolio, SourceFile
 from ipvalue.intake.rows import Together, read, read_together
 from ipvalue.intake.same_rows import NOWHERE, Alike, Editions, matched
 from ipvalue.intake.sample import scattered_rows, scattered_units
-from ipvalue.intake.scan import Duplicates, Scan, duplicated, ids_of, no_duplicates, scan
+from ipvalue.intake.scan import Duplicates, Scan, columns_of, duplicated, ids_of, no_duplicates, repeated_ids, scan
 from ipvalue.intake.shared import Streams
 from ipvalue.intake.sources import open_portfolio, reopen_portfolio
 from ipvalue.intake.stored import BATCH_ROWS, Unit
 
 __all__ = [
     "BATCH_ROWS",
+    "BOOK",
     "NOWHERE",
+    "RIGHTS",
     "Alike",
     "Duplicates",
     "Editions",
     "Fault",
+    "Kind",
     "Portfolio",
     "Scan",
     "SourceFile",
     "Streams",
     "Together",
     "Unit",
+    "columns_of",
     "convert",
     "duplicated",
     "hash_ids",
@@ -35,6 +41,7 @@ __all__ = [
     "read",
     "read_together",
     "reopen_portfolio",
+    "repeated_ids",
     "row_keys",
     "scan",
     "scattered_rows",

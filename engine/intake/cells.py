@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -13,23 +12,16 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from ipvalue import columns
-from ipvalue.columns import Mask, Texts
+from ipvalue.columns import Texts
+from ipvalue.intake.faults import Fault, is_list, is_number, is_text, without
+from ipvalue.intake.name_lists import any_names, known_names
 from ipvalue.intake.stored import BATCH_ROWS
-from ipvalue.schema import LONGEST_LIST, Column
+from ipvalue.schema import Column
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _LIST = rf"\[?\s*(?:{_NUMBER}(?:\s*;\s*{_NUMBER})*|{_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*\]?"
 _THOUSANDS = r"\d{1,3}(?:,\d{3})+"
 _SPELLED = {"true": True, "false": False}
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Cells that break a rule: which (mask over the rows), the rule, and what the value must be ("it must be …")."""
-
-    cells: Mask
-    rule: str
-    must_be: str
 
 
 def readable(column: Column, found: pa.DataType) -> bool:
@@ -40,19 +32,21 @@ def readable(column: Column, found: pa.DataType) -> bool:
         return True
     match column.kind:
         case "string":
-            return _is_text(found) or pt.is_integer(found)
+            return is_text(found) or pt.is_integer(found)
         case "choice":
-            return _is_text(found)
+            return is_text(found)
         case "bool":
             return bool(pt.is_boolean(found))
         case "date":
             return bool(pt.is_date(found) or pt.is_timestamp(found))
-        case "float_list":
-            return _is_list(found) and (_is_number(found.value_type) or pt.is_null(found.value_type))
+        case "float_list" | "int_list":
+            return is_list(found) and (is_number(found.value_type) or pt.is_null(found.value_type))
         case "choice_list":
-            return _is_list(found) and (_is_text(found.value_type) or pt.is_null(found.value_type))
+            return is_list(found) and (is_text(found.value_type) or pt.is_null(found.value_type))
+        case "string_list":
+            return is_list(found) and (is_text(found.value_type) or pt.is_integer(found.value_type) or pt.is_null(found.value_type))
         case _:
-            return _is_number(found)
+            return is_number(found)
 
 
 def convert(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
@@ -89,7 +83,7 @@ def _text(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
         return text, []
     texts = Texts.of(text)
     bad = [value for value in texts.values if not _allowed(column, value)]
-    return _without(text, [Fault(texts.is_in(bad), column.rule, column.limits)] if bad else [])
+    return without(text, [Fault(texts.is_in(bad), column.rule, column.limits)] if bad else [])
 
 
 def _allowed(column: Column, text: str) -> bool:
@@ -99,19 +93,19 @@ def _allowed(column: Column, text: str) -> bool:
 
 def _number(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
     floats, faults = _parsed(column, array)
-    return _without(floats, [*faults, *_limit_faults(column, floats)])
+    return without(floats, [*faults, *_limit_faults(column, floats)])
 
 
 def _whole(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
     floats, faults = _parsed(column, array)
     values = columns.floats(floats)
     fraction = Fault(np.isfinite(values) & (values != np.floor(values)), f"{column.name} is a whole number", column.noun)
-    floats, faults = _without(floats, [*faults, fraction, *_limit_faults(column, floats)])
+    floats, faults = without(floats, [*faults, fraction, *_limit_faults(column, floats)])
     return floats.cast(column.arrow_type), faults
 
 
 def _boolean(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
-    if not _is_text(array.type):
+    if not is_text(array.type):
         return array.cast(column.arrow_type), []
     lower = pc.utf8_lower(pc.utf8_trim_whitespace(array))
     spelled = pc.index_in(lower, pa.array(list(_SPELLED)))
@@ -119,7 +113,7 @@ def _boolean(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
 
 
 def _date(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
-    if not _is_text(array.type):
+    if not is_text(array.type):
         local = pc.local_timestamp(array) if pt.is_timestamp(array.type) and array.type.tz else array
         return local.cast(column.arrow_type, safe=False), []
     text = pc.utf8_trim_whitespace(array)
@@ -132,25 +126,19 @@ def _list(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
     lists, faults = _parsed_lists(column, array)
     lengths = pc.list_value_length(lists).fill_null(1).to_numpy(zero_copy_only=False)
     entries, parents = lists.flatten(), pc.list_parent_indices(lists).to_numpy()
-    faults.append(Fault((lengths < 1) | (lengths > LONGEST_LIST), f"{column.name} has 1 to {LONGEST_LIST} entries", column.noun))
+    faults.append(Fault((lengths < 1) | (lengths > column.longest), column.length_rule, column.noun))
     entry_faults = [Fault(one.cells, one.rule, f"a list with every entry {one.must_be}") for one in _limit_faults(column, entries)]
     entry_faults.append(Fault(~columns.given(entries), f"{column.name} has no blank entries", f"{column.noun} without blanks"))
     faults += [Fault(np.isin(np.arange(len(lists)), parents[one.cells]), one.rule, one.must_be) for one in entry_faults]
-    return _without(lists, faults)
+    return without(lists, faults)
 
 
-def _choices(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
-    spelled = ""
-    if _is_text(array.type):
-        spelled = ", as " + "; ".join(column.choices[:2])
-        array = pc.split_pattern_regex(pc.utf8_trim(array, characters=" []\t\"'"), r"[\s\"']*[;,][\s\"']*")
-    lists = array.cast(column.arrow_type)
-    entries, parents = lists.flatten(), pc.list_parent_indices(lists).to_numpy()
-    place = pc.fill_null(pc.index_in(entries, pa.array(column.choices)), -1).to_numpy(zero_copy_only=False)
-    pairs, times = np.unique(np.stack([parents, place]), axis=1, return_counts=True)
-    bad = np.isin(np.arange(len(lists)), np.concatenate([parents[place < 0], pairs[0][times > 1]]))
-    bad |= pc.fill_null(pc.equal(pc.list_value_length(lists), 0), False).to_numpy(zero_copy_only=False)
-    return _without(lists, [Fault(bad, column.rule, column.limits + spelled)])
+def _whole_list(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
+    lists, faults = _list(column, array)
+    values, parents = columns.floats(lists.flatten()), pc.list_parent_indices(lists).to_numpy()
+    fraction = np.isin(np.arange(len(lists)), parents[values != np.floor(values)])
+    lists, found = without(lists, [Fault(fraction, f"{column.name} are whole numbers", column.noun)])
+    return lists.cast(column.arrow_type, safe=False), [*faults, *found]
 
 
 _CONVERTERS: dict[str, Callable[[Column, pa.Array], tuple[pa.Array, list[Fault]]]] = {
@@ -161,13 +149,15 @@ _CONVERTERS: dict[str, Callable[[Column, pa.Array], tuple[pa.Array, list[Fault]]
     "bool": _boolean,
     "date": _date,
     "float_list": _list,
-    "choice_list": _choices,
+    "int_list": _whole_list,
+    "choice_list": known_names,
+    "string_list": any_names,
 }
 
 
 def _parsed(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
     """Numbers or text as float64, and the cells of text that are no number."""
-    if not _is_text(array.type):
+    if not is_text(array.type):
         return array.cast(pa.float64(), safe=False), []
     floats = _floats(pc.utf8_trim_whitespace(array))
     return floats, _not_read(column, array, floats)
@@ -181,8 +171,8 @@ def _floats(text: pa.Array) -> pa.Array:
 
 def _parsed_lists(column: Column, array: pa.Array) -> tuple[pa.Array, list[Fault]]:
     """Lists of numbers, or text such as "1; 2.5; 3", as list<float64>, and the cells of text that are no list."""
-    if not _is_text(array.type):
-        return array.cast(column.arrow_type, safe=False), []
+    if not is_text(array.type):
+        return array.cast(pa.list_(pa.float64()), safe=False), []
     trimmed = pc.utf8_trim_whitespace(array)
     thousands = pc.match_substring_regex(trimmed, f"^{_THOUSANDS}$")
     text = pc.utf8_trim(
@@ -218,23 +208,3 @@ def _limit_faults(column: Column, floats: pa.Array) -> list[Fault]:
         Fault(valid & ~finite, f"{column.name} is finite", "a finite number (a blank is null, not NaN)"),
         Fault(valid & finite & ~good, column.rule, column.limits),
     ]
-
-
-def _without(array: pa.Array, faults: list[Fault]) -> tuple[pa.Array, list[Fault]]:
-    """The array with faulty cells null, and the faults that any cell has."""
-    found = [fault for fault in faults if fault.cells.any()]
-    for fault in found:
-        array = pc.if_else(columns.packed(~fault.cells), array, pa.scalar(None, array.type))
-    return array, found
-
-
-def _is_text(found: pa.DataType) -> bool:
-    return bool(pt.is_string(found) or pt.is_large_string(found) or pt.is_string_view(found))
-
-
-def _is_number(found: pa.DataType) -> bool:
-    return bool(pt.is_integer(found) or pt.is_floating(found) or pt.is_decimal(found))
-
-
-def _is_list(found: pa.DataType) -> bool:
-    return bool(pt.is_list(found) or pt.is_large_list(found) or pt.is_fixed_size_list(found) or pt.is_list_view(found))

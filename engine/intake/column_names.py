@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from ipvalue.intake.cells import readable
-from ipvalue.schema import PORTFOLIO, Column, InputError, did_you_mean, nearest
+from ipvalue.schema import Column, InputError, did_you_mean, nearest
 
 
 @dataclass
@@ -35,7 +35,7 @@ def check_names(found: list[str], display: str, names: Names) -> None:
         if name not in found:
             near = nearest(name, others)
             mend = f"rename {near!r} if that is it" if near else f"it has {', '.join(found[:12]) or 'none'}"
-            if len(found) == 1 and (apart := _separator(found[0])):
+            if len(found) == 1 and (apart := _separator(found[0], next(iter(names.known)))):
                 mend = f"its first line is set apart by {apart}: write it with commas"
             raise InputError(f"{display}: column {name} is missing: {mend}")
     for name in names.known:
@@ -45,15 +45,16 @@ def check_names(found: list[str], display: str, names: Names) -> None:
         names.others.setdefault(name, []).append(display)
 
 
-def _separator(line: str) -> str | None:
-    """What sets the names of a line apart, where it is no comma."""
-    return next(
-        (said for sign, said in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")) if "asset_id" in line.split(sign) and sign in line), None
-    )
+def _separator(line: str, name: str) -> str | None:
+    """What sets the names of a line apart, where it is no comma and `name` is one of them."""
+    return next((said for sign, said in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")) if name in line.split(sign) and sign in line), None)
 
 
-def unknown_column(found: tuple[str, list[str]]) -> str:
-    """What is warned of a column that is not read, and of the files that have it."""
-    name, displays = found
+def unknown_columns(names: Names) -> list[str]:
+    """What is warned of columns that are not read, and of the files that have them."""
+    return [_unknown(name, displays, names) for name, displays in names.others.items()]
+
+
+def _unknown(name: str, displays: list[str], names: Names) -> str:
     more = f" (and {len(displays) - 1} more files)" if len(displays) > 1 else ""
-    return f"{displays[0]}{more}: column {name!r} is not known and not read{did_you_mean(name, PORTFOLIO)}"
+    return f"{displays[0]}{more}: column {name!r} is not known and not read{did_you_mean(name, names.known)}"

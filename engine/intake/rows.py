@@ -10,7 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ipvalue.columns import given, packed
-from ipvalue.intake.cells import Fault, converted
+from ipvalue.intake.cells import converted
+from ipvalue.intake.faults import Fault
+from ipvalue.intake.kind import RIGHTS, Kind
 from ipvalue.intake.mends import meant
 from ipvalue.intake.same_rows import Alike
 from ipvalue.intake.scan import Duplicates
@@ -28,17 +30,18 @@ def read(
     extra: Sequence[Column] = (),
     streams: Streams | None = None,
     only: npt.NDArray[np.bool_] | None = None,
+    kind: Kind = RIGHTS,
 ) -> Iterator[tuple[pa.RecordBatch, Rows, Rejects]]:
     """The unit's good rows, at most 65,536 at a time, their numbers within the file, and the others' problems.
 
-    The batch has every column of the registry (or those of `columns`, with asset_id) in its order and type, and then those of `extra`; one that
-    the file lacks is null. A row with any bad cell, or whose asset_id is a duplicate, is left out. `streams` are those
+    The batch has every column of the registry (or those of `columns`, with the one that names rows) in its order and type, and then those of
+    `extra`; one that the file lacks is null. A row with any bad cell, or whose name is a duplicate, is left out. `streams` are those
     that the units of a run share. only: (rows of the unit,) those that are wanted at all. Raises InputError where the file is damaged.
     """
-    known = {name: column for name, column in PORTFOLIO.items() if columns is None or name in columns or name == "asset_id"}
+    known = {name: column for name, column in kind.columns.items() if columns is None or name in columns or name == kind.key}
     known |= {column.name: column for column in extra}
     for batch, rows in _raw(unit, list(known), streams, only):
-        yield _clean(batch, rows, unit.display, known, duplicates)
+        yield _clean(batch, rows, unit.display, known, duplicates, kind)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Together:
         """What `read` gives of them."""
         known, at = {**PORTFOLIO, **{column.name: column for column in extra}}, 0
         for batch in self.table.combine_chunks().to_batches(BATCH_ROWS):
-            yield _clean(batch, self.rows[at : at + batch.num_rows], self.file, known, duplicates)
+            yield _clean(batch, self.rows[at : at + batch.num_rows], self.file, known, duplicates, RIGHTS)
             at += batch.num_rows
 
 
@@ -94,16 +97,18 @@ def _raw(unit: Unit, names: list[str], streams: Streams | None, only: npt.NDArra
         yield batch, rows
 
 
-def _clean(raw: pa.RecordBatch, rows: Rows, file: str, known: Mapping[str, Column], duplicates: Duplicates) -> tuple[pa.RecordBatch, Rows, Rejects]:
+def _clean(
+    raw: pa.RecordBatch, rows: Rows, file: str, known: Mapping[str, Column], duplicates: Duplicates, kind: Kind
+) -> tuple[pa.RecordBatch, Rows, Rejects]:
     cells = {name: converted(column, raw) for name, column in known.items()}
-    ids = cells["asset_id"][0]
+    ids = cells[kind.key][0]
     good = np.ones(len(rows), np.bool_)
     rejects = Rejects()
     for name, (array, faults) in cells.items():
         for fault in [*faults, *_blank(known[name], array, faults)]:
             good &= ~fault.cells
             _reject(rejects, known[name], fault, raw, rows, ids, file)
-    good &= ~_reject_duplicates(rejects, rows, ids, file, duplicates)
+    good &= ~_reject_duplicates(rejects, rows, ids, file, duplicates, kind)
     batch = pa.RecordBatch.from_arrays([array for array, _ in cells.values()], list(known))
     if good.all():
         return batch, rows, rejects
@@ -139,7 +144,7 @@ def _message(column: Column, value: str | None, must_be: str) -> str:
     return f"{column.name} is {shown}{likely}: it must be {must_be}; {mend}"
 
 
-def _reject_duplicates(rejects: Rejects, rows: Rows, ids: pa.Array, file: str, duplicates: Duplicates) -> npt.NDArray[np.bool_]:
+def _reject_duplicates(rejects: Rejects, rows: Rows, ids: pa.Array, file: str, duplicates: Duplicates, kind: Kind) -> npt.NDArray[np.bool_]:
     """Reject the rows of duplicated ids, and say which they are."""
     found = np.zeros(len(rows), np.bool_)
     if not len(duplicates.hashes):
@@ -148,7 +153,7 @@ def _reject_duplicates(rejects: Rejects, rows: Rows, ids: pa.Array, file: str, d
     occurrences = duplicates.occurrences(ids.drop_null())
     where, times = named[occurrences > 0], occurrences[occurrences > 0]
     names = ids.take(pa.array(where)).to_pylist()
-    messages = [f"asset_id {name!r} occurs {n} times: give every right its own" for name, n in zip(names, times, strict=True)]
-    rejects.add(file, rows[where], names, "asset_id", names, "asset_id is unique", messages)
+    messages = [f"{kind.key} {name!r} occurs {n} times: give every {kind.row} its own" for name, n in zip(names, times, strict=True)]
+    rejects.add(file, rows[where], names, kind.key, names, f"{kind.key} is unique", messages)
     found[where] = True
     return found

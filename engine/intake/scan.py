@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from ipvalue.intake import families
 from ipvalue.intake.cells import converted
 from ipvalue.intake.families import Families
 from ipvalue.intake.hashes import hash_ids
+from ipvalue.intake.kind import RIGHTS, Kind
 from ipvalue.intake.portfolio import Portfolio
 from ipvalue.intake.stored import BATCH_ROWS, stored_batches
 from ipvalue.schema import PORTFOLIO, InputError, did_you_mean
@@ -56,7 +57,7 @@ def duplicated(portfolio: Portfolio, duplicates: Duplicates) -> npt.NDArray[np.b
     if not len(duplicates.hashes):
         return found
     row = 0
-    for batch in _columns(portfolio, [_ID]):
+    for batch in columns_of(portfolio, [_ID]):
         given = row + np.flatnonzero(batch[_ID].is_valid().to_numpy(zero_copy_only=False))
         found[given] = duplicates.occurrences(batch[_ID].drop_null()) > 0
         row += batch.num_rows
@@ -86,19 +87,22 @@ def scan(portfolio: Portfolio, group_by: Sequence[str] = ()) -> Scan:
     hashes = np.empty(portfolio.rows, np.uint64)
     filled = 0
     groups, shared, methods = _Distinct(), Families(), 0
-    for batch in _columns(portfolio, [_ID, _METHODS, *families.COLUMNS, *group_by]):
+    for batch in columns_of(portfolio, [_ID, _METHODS, *families.COLUMNS, *group_by]):
         ids = batch[_ID].drop_null()
         hashes[filled : filled + len(ids)] = hash_ids(ids)
         filled += len(ids)
         groups.add(batch.select(list(group_by)))
         shared.add(batch)
         methods = max(methods, pc.max(pc.list_value_length(batch[_METHODS])).as_py() or 0)
-    hashes = hashes[:filled]
-    hashes.sort()
-    repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
     over = shared.over()
-    warnings = (families.warning(over, _columns(portfolio, [_ID, families.FAMILY])),) if len(over) else ()
-    return Scan(_confirmed(portfolio, repeated), groups.count(), methods, warnings)
+    warnings = (families.warning(over, columns_of(portfolio, [_ID, families.FAMILY])),) if len(over) else ()
+    return Scan(_confirmed(portfolio, hashes[:filled], RIGHTS), groups.count(), methods, warnings)
+
+
+def repeated_ids(portfolio: Portfolio, kind: Kind) -> Duplicates:
+    """The names of rows that occur more than once."""
+    hashes = [hash_ids(batch[kind.key].drop_null()) for batch in columns_of(portfolio, [kind.key], kind)]
+    return _confirmed(portfolio, np.concatenate(hashes), kind)
 
 
 def ids_of(portfolio: Portfolio) -> Iterator[tuple[str, int, pa.StringArray]]:
@@ -110,20 +114,22 @@ def ids_of(portfolio: Portfolio) -> Iterator[tuple[str, int, pa.StringArray]]:
             first += batch.num_rows
 
 
-def _columns(portfolio: Portfolio, names: list[str]) -> Iterable[pa.RecordBatch]:
+def columns_of(portfolio: Portfolio, names: list[str], kind: Kind = RIGHTS) -> Iterator[pa.RecordBatch]:
     """Those columns of every row, in the registry's types; cells that cannot be are null."""
     names = list(dict.fromkeys(names))
     for unit in portfolio.units(_MOST_ROWS):
         for batch in stored_batches(unit, names):
-            yield pa.RecordBatch.from_arrays([converted(PORTFOLIO[name], batch)[0] for name in names], names)
+            yield pa.RecordBatch.from_arrays([converted(kind.columns[name], batch)[0] for name in names], names)
 
 
-def _confirmed(portfolio: Portfolio, repeated: npt.NDArray[np.uint64]) -> Duplicates:
-    """The ids among those with a repeated hash that occur more than once themselves."""
+def _confirmed(portfolio: Portfolio, hashes: npt.NDArray[np.uint64], kind: Kind) -> Duplicates:
+    """The names of rows, all of whose `hashes` are given and left sorted, that occur more than once themselves."""
+    hashes.sort()
+    repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
     suspects: list[pa.Array] = []
     if len(repeated):
-        for batch in _columns(portfolio, [_ID]):
-            ids = batch[_ID].drop_null()
+        for batch in columns_of(portfolio, [kind.key], kind):
+            ids = batch[kind.key].drop_null()
             suspects.append(ids.filter(pa.array(_among(hash_ids(ids), repeated))))
     counted = pc.value_counts(pa.chunked_array(suspects, pa.string()))
     counts = counted.field("counts").to_numpy()

@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ipvalue.files import file_system, reading
-from ipvalue.intake.column_names import Names, check_schema, unknown_column
+from ipvalue.intake.column_names import Names, check_schema, unknown_columns
+from ipvalue.intake.kind import RIGHTS, Kind
 from ipvalue.intake.portfolio import Portfolio, SourceFile
 from ipvalue.intake.spool import TABLE, spool_csv, spool_table
 from ipvalue.intake.stored import Format, describe_file, digest, place_of, state_of
@@ -23,15 +24,15 @@ _FORMATS: dict[str, Format] = {
 _KINDS = "Parquet (.parquet, .pq), Arrow IPC (.arrow, .feather, .ipc) or CSV (.csv)"
 
 
-def open_portfolio(source: str | Path | object, spool: Path, extra: Sequence[Column] = ()) -> Portfolio:
-    """Open and check a portfolio.
+def open_portfolio(source: str | Path | object, spool: Path, extra: Sequence[Column] = (), kind: Kind = RIGHTS) -> Portfolio:
+    """Open and check a portfolio, or a table of another kind of rows.
 
     `source` is a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or anything with `__arrow_c_stream__`.
     extra: columns that are read beside the schema's, and must be there.
     CSV and tables in memory are copied once into the directory `spool` as Arrow IPC. Raises InputError where a file is
-    missing, damaged, empty or not a portfolio, and RunError where the copy cannot be written.
+    missing, damaged, empty or not of that kind, and RunError where the copy cannot be written.
     """
-    names = Names({**PORTFOLIO, **{column.name: column for column in extra}})
+    names = Names({**kind.columns, **{column.name: column for column in extra}})
     warnings: list[str] = []
     if isinstance(source, str | Path):
         files = [_open_file(path, display, spool, names) for path, display in _listing(str(source), warnings)]
@@ -41,8 +42,8 @@ def open_portfolio(source: str | Path | object, spool: Path, extra: Sequence[Col
         name = TABLE
     else:
         found = f"an object of type {type(source).__name__}"
-        raise InputError(f"{found} is no portfolio: give a path, a URL or a table that has __arrow_c_stream__")
-    portfolio = Portfolio(tuple(files), (*warnings, *map(unknown_column, names.others.items())))
+        raise InputError(f"{found} is no {kind.file}: give a path, a URL or a table that has __arrow_c_stream__")
+    portfolio = Portfolio(tuple(files), (*warnings, *unknown_columns(names)))
     if not portfolio.rows:
         raise InputError(f"{name}: holds no rows")
     return portfolio

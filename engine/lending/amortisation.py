@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from ipvalue.backend import kernel
 from ipvalue.constants import TIME_EPSILON
+from ipvalue.schema import AMORTISATIONS
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 
-KINDS = ("bullet", "level", "annuity", "schedule")
+KINDS = AMORTISATIONS
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,12 @@ def schedules(
         repaid[at] = np.where(last, balance[here], due)
         balance[here], before[here] = balance[here] - repaid[at], end
     return Schedules(offset, ends, lengths, owed, interest, repaid)
+
+
+def first_exposure(principal: Floats, rate: Floats, term: Floats) -> Floats:
+    """What is owed with its interest at a default in the first year, the most there ever is. All (l)."""
+    found: Floats = principal + principal * _interest(rate, np.minimum(term, 1.0))
+    return found
 
 
 def discounts(rate: Floats, time: Floats) -> Floats:

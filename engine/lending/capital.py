@@ -11,17 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ipvalue.backend import kernel
+from ipvalue.schema import EXPOSURE_CLASSES
 
 Floats = npt.NDArray[np.float64]
+Names = Sequence[str] | npt.NDArray[np.str_]
 
-CLASSES = ("corporate", "sme", "other_retail")
+CLASSES = EXPOSURE_CLASSES
 
 UNSECURED_LGD = 0.45  # Basel II, paragraph 287: senior claims on corporates without recognised collateral
 LEAST_PD = 0.0003  # Basel II, paragraph 285
 CONFIDENCE = 0.999
 
 
-def correlation(pd: Floats, exposure_class: Sequence[str], turnover: Floats) -> Floats:
+def correlation(pd: Floats, exposure_class: Names, turnover: Floats) -> Floats:
     """R, the asset correlation of each loan's class at its PD; its root is the loading on one factor. (l)"""
     classes = np.asarray(exposure_class)
     low, high, speed = (np.where(classes == "other_retail", retail, corporate) for retail, corporate in ((0.03, 0.12), (0.16, 0.24), (35.0, 50.0)))
@@ -34,7 +36,7 @@ def correlation(pd: Floats, exposure_class: Sequence[str], turnover: Floats) -> 
 def risk_weights(
     pd: Floats,
     lgd: Floats,
-    exposure_class: Sequence[str],
+    exposure_class: Names,
     maturity: Floats,
     turnover: Floats,
     scaling: float = 1.0,

@@ -4,6 +4,7 @@ from ipvalue.schema.calibration import CALIBRATION, INPUTS
 from ipvalue.schema.column import LONGEST_LIST, Column
 from ipvalue.schema.describe import TABLES, columns_page, describe
 from ipvalue.schema.errors import InputError, IpvalueError, RunError, did_you_mean, did_you_mean_file, nearest
+from ipvalue.schema.loans import AMORTISATIONS, EXPOSURE_CLASSES, LOANS
 from ipvalue.schema.portfolio import (
     CURRENCY_CODE,
     DISTRIBUTIONS,
@@ -25,13 +26,16 @@ from ipvalue.schema.tables import MARKET, RESULTS
 from ipvalue.schema.toml import parse_toml, read_toml
 
 __all__ = [
+    "AMORTISATIONS",
     "CALIBRATION",
     "CURRENCY_CODE",
     "DISTRIBUTIONS",
+    "EXPOSURE_CLASSES",
     "FILLABLE",
     "INCOME_METHODS",
     "INPUTS",
     "LINKED",
+    "LOANS",
     "LONGEST_LIST",
     "MARKET",
     "METHODS",

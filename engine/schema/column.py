@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ipvalue.constants import MAX_HORIZON_YEARS
 
-Kind = Literal["string", "choice", "float", "int", "bool", "date", "float_list", "choice_list", "decimal"]
+Kind = Literal["string", "choice", "float", "int", "bool", "date", "float_list", "int_list", "choice_list", "string_list", "decimal"]
 
 LONGEST_LIST = MAX_HORIZON_YEARS
 """Most entries of a float_list: one for each year of the longest horizon."""
@@ -25,7 +25,9 @@ _ARROW: dict[str, pa.DataType] = {
     "bool": pa.bool_(),
     "date": pa.date32(),
     "float_list": pa.list_(pa.float64()),
+    "int_list": pa.list_(pa.int64()),
     "choice_list": pa.list_(pa.string()),
+    "string_list": pa.list_(pa.string()),
     "decimal": pa.decimal128(38, 6),
 }
 
@@ -37,7 +39,9 @@ _NOUN: dict[str, str] = {
     "bool": "true or false",
     "date": "a date (YYYY-MM-DD)",
     "float_list": f"a list of 1 to {LONGEST_LIST} numbers",
+    "int_list": "a list of whole numbers",
     "choice_list": "a list of names",
+    "string_list": "a list of names",
     "decimal": "a decimal",
 }
 
@@ -85,10 +89,22 @@ class Column:
         return _NOUN[self.kind]
 
     @property
+    def longest(self) -> float:
+        """Most entries of a list; infinite where there is no limit."""
+        return LONGEST_LIST if self.kind == "float_list" else math.inf
+
+    @property
+    def length_rule(self) -> str:
+        """The rule that a list of too few or too many entries breaks."""
+        return f"{self.name} has 1 to {LONGEST_LIST} entries" if self.longest == LONGEST_LIST else f"{self.name} has at least one entry"
+
+    @property
     def limits(self) -> str:
         """What a value of the right type must further be: "at least 0 and below 1"; "" where there is no limit."""
         if self.kind == "choice_list":
             return "one or more of " + ", ".join(self.choices) + ", each once"
+        if self.kind == "string_list":
+            return "one or more names, each once"
         if self.choices:
             return "one of " + ", ".join(self.choices)
         if self.form:
@@ -102,6 +118,8 @@ class Column:
         """The limits as the rule that a rejected row broke ("0 <= tax_rate < 1")."""
         if self.kind == "choice_list":
             return f"{self.name} are known names, each once"
+        if self.kind == "string_list":
+            return f"{self.name} has each name once"
         if self.choices:
             return f"{self.name} is one of the known names"
         if self.form:
@@ -114,10 +132,10 @@ class Column:
         """Why one value (of a TOML file) cannot stand in this column: "must be …", or None where it can."""
         if not self._has_type(value):
             return f"must be {self.noun}"
-        if self.kind == "choice_list":
-            fine = all(one in self.choices for one in value) and len(set(value)) == len(value)
+        if self.kind in ("choice_list", "string_list"):
+            fine = len(set(value)) == len(value) and all(one in self.choices for one in value if self.choices)
         else:
-            fine = all(map(self._within, value)) if self.kind == "float_list" else self._within(value)
+            fine = all(map(self._within, value)) if isinstance(value, list) else self._within(value)
         return None if fine else f"must be {self.limits or 'finite'}"
 
     def _has_type(self, value: Any) -> bool:
@@ -132,7 +150,9 @@ class Column:
                 return isinstance(value, int) and not isinstance(value, bool)
             case "float_list":
                 return isinstance(value, list) and 1 <= len(value) <= LONGEST_LIST and all(map(_is_number, value))
-            case "choice_list":
+            case "int_list":
+                return isinstance(value, list) and len(value) > 0 and all(isinstance(one, int) and not isinstance(one, bool) for one in value)
+            case "choice_list" | "string_list":
                 return isinstance(value, list) and len(value) > 0 and all(isinstance(one, str) for one in value)
             case _:
                 return _is_number(value)

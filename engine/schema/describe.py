@@ -10,11 +10,13 @@ from typing import Any
 from ipvalue.schema.calibration import CALIBRATION
 from ipvalue.schema.column import Column
 from ipvalue.schema.errors import InputError, did_you_mean
+from ipvalue.schema.loans import LOANS
 from ipvalue.schema.portfolio import PORTFOLIO
 from ipvalue.schema.tables import MARKET, RESULTS
 
 TABLES: dict[str, dict[str, Column]] = {
     "portfolio": PORTFOLIO,
+    "loans": LOANS,
     "market": MARKET,
     "results": {f"{table}.{name}": column for table, columns in RESULTS.items() for name, column in columns.items()},
     "calibration": CALIBRATION,

@@ -89,12 +89,13 @@ class Rejects:
         counts = Counter(_keys(self.table())) + self._left_out
         return tuple(BrokenRule(column, rule, count) for (column, rule), count in sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
-    def table(self) -> pa.Table:
-        """All problems (REJECTS_SCHEMA) by file, row, column and rule: the same table whatever the order of adding."""
+    def table(self, key: str = "asset_id") -> pa.Table:
+        """All problems (REJECTS_SCHEMA) by file, row, column and rule: the same table whatever the order of adding. key: what names a row."""
         keys = [(name, "ascending") for name in ("file", "row", "column", "rule")]
         found = pa.Table.from_batches(self._batches, REJECTS_SCHEMA).combine_chunks()
         # not Table.sort_by: its threads outlive it, and one that lets go of a worker's receipt while Python ends takes the process with it
-        return found.take(pc.sort_indices(found, sort_keys=keys)).combine_chunks()
+        found = found.take(pc.sort_indices(found, sort_keys=keys)).combine_chunks()
+        return found.rename_columns([key if name == "asset_id" else name for name in found.column_names])
 
     def batches(self) -> list[pa.RecordBatch]:
         """All problems that are kept (REJECTS_SCHEMA), as they were added."""

@@ -7,9 +7,9 @@ import json
 import pytest
 from commandline import run
 
-from ipvalue.schema import MARKET, PORTFOLIO
+from ipvalue.schema import LOANS, MARKET, PORTFOLIO
 
-TABLES = {"portfolio": {*PORTFOLIO}, "market": {*MARKET}, "results": {"asset_id", "value", "rule", "diversification"}}
+TABLES = {"portfolio": {*PORTFOLIO}, "loans": {*LOANS}, "market": {*MARKET}, "results": {"asset_id", "value", "rule", "diversification"}}
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -35,7 +35,7 @@ def test_the_portfolio_is_what_one_asks_for_first() -> None:
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (("portfoli",), "there is no table 'portfoli': did you mean portfolio? (tables: portfolio, market, results, calibration)"),
+        (("portfoli",), "there is no table 'portfoli': did you mean portfolio? (tables: portfolio, loans, market, results, calibration)"),
         (("portfolio", "--format", "jsn"), "there is no format 'jsn': did you mean json? (formats: md, json)"),
     ],
 )

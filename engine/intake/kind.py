@@ -1,0 +1,22 @@
+"""What the rows of a file are: rights of a portfolio, or loans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ipvalue.schema import LOANS, PORTFOLIO, Column
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The columns that rows may have, which of them (`key`) names a row, and what a file and a row are called."""
+
+    columns: Mapping[str, Column]
+    key: str
+    file: str
+    row: str
+
+
+RIGHTS = Kind(PORTFOLIO, "asset_id", "portfolio", "right")
+BOOK = Kind(LOANS, "loan_id", "table of loans", "loan")

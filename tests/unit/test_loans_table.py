@@ -88,6 +88,27 @@ def test_a_chain_of_loans_is_one_unit_however_long() -> None:
     assert units(Pledges(np.arange(n + 1), np.arange(n), np.ones(n, np.int64)), np.arange(n)).tolist() == list(range(n))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_loans_are_circular_where_the_slow_definition_finds_no_order(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    rights = [rng.permutation(8)[: rng.integers(1, 4)].tolist() for _ in range(9)]
+    rows = [
+        loan(f"L{i}", asset_ids=[f"X{a}" for a in one], pledge_ranks=(rng.permutation(1000)[: len(one)] + 1).tolist()) for i, one in enumerate(rights)
+    ]
+    for name in [f"X{a}" for a in range(8)]:  # no rank twice
+        for rank, (i, j) in enumerate(rng.permutation([(i, row["asset_ids"].index(name)) for i, row in enumerate(rows) if name in row["asset_ids"]])):
+            rows[i]["pledge_ranks"][j] = rank + 1
+    book = book_of(rows, tmp_path)
+    left = [row for row in rows if row["loan_id"] in book.loans.loan_id.to_pylist()]
+    rules = {one["rule"] for one in book.rejects.table("loan_id").to_pylist()}
+    if "pledges are not circular" in rules:
+        with pytest.raises(ValueError, match="circular"):
+            _ = Book(rows, {}, MARKET, 1).order
+    else:
+        assert left == rows
+    assert book.loans.order.tolist() == Book(left, {}, MARKET, 1).order
+
+
 def test_some_loans_are_what_they_would_be_alone(many: tuple[list[dict[str, Any]], LoanBook], tmp_path: Path) -> None:
     rows, book = many
     wanted = np.arange(len(rows)) % 3 == 1

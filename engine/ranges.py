@@ -67,6 +67,7 @@ class Ranges:
         keep: bool,
         moments: bool = False,
         paired: Floats | None = None,
+        looks: Any = None,
     ) -> tuple[Floats, npt.NDArray[np.int8], npt.NDArray[Any] | None]:
         """What the kernels' simulate gives, one asset after another."""
         assets = len(vectors.hash)
@@ -78,17 +79,18 @@ class Ranges:
             if totals is not None and group is not None and group[a] >= 0:
                 of_group = totals[group[a] * self.paths :][: self.paths]
             of_asset = None if sums is None else sums[:, a]
-            statistics[a], status[a] = self._asset(take(vectors, np.array([a])), values[a if keep else 0], of_asset, of_group)
+            at_asset = None if looks is None else looks.of_asset(a)
+            statistics[a], status[a] = self._asset(take(vectors, np.array([a])), values[a if keep else 0], of_asset, of_group, at_asset)
             if differences is not None:
                 differences.take(a, values[a if keep else 0], status[a] == 0)
         if moments:
             statistics[status == 0, _ORDERED] = np.nan
         return statistics, status, values if keep else None
 
-    def _asset(self, one: Vectors, values: npt.NDArray[Any], sums: Floats | None, totals: Words | None) -> tuple[Floats | float, int]:
+    def _asset(self, one: Vectors, values: npt.NDArray[Any], sums: Floats | None, totals: Words | None, looks: Any) -> tuple[Floats | float, int]:
         """Statistics (5 + q,) of the asset, 0 where it has no value, and its status. values (p,) takes its path values, sums (2, r) what they
-        give by replicate, totals (p, 2) has them added."""
-        parts = self._all(lambda first: self._part(one, first, values), range(0, self.paths, RANGE_PATHS))
+        give by replicate, totals (p, 2) has them added, and so have the slots of the looks at it."""
+        parts = self._all(lambda first: self._part(one, first, values, looks), range(0, self.paths, RANGE_PATHS))
         status = next((part.status for part in parts if part.status), 0)
         if sums is not None:
             for part in parts:
@@ -120,10 +122,11 @@ class Ranges:
             wait(futures)
             raise
 
-    def _part(self, one: Vectors, first: int, values: npt.NDArray[Any]) -> _Part:
+    def _part(self, one: Vectors, first: int, values: npt.NDArray[Any], looks: Any) -> _Part:
         count = min(RANGE_PATHS, self.paths - first)
         part = _Part(0, np.zeros(len(one.w), np.int64), np.zeros((2, 1, REPLICATES)))
-        _, status, made = self.call(one, first=first, paths=count, lived=part.lived, sums=part.sums, keep=True)
+        here = None if looks is None else looks.of_paths(first, count)
+        _, status, made = self.call(one, first=first, paths=count, lived=part.lived, sums=part.sums, keep=True, looks=here)
         values[first : first + count] = made[0]
         return _Part(int(status[0]), part.lived, part.sums[:, 0])
 

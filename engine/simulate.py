@@ -95,11 +95,13 @@ def simulate(
     keep_paths: bool = False,
     made: Made = "all",
     paired: bool = False,
+    looks: Any = None,
 ) -> Simulated:
     """Simulates every asset; `totals`, where given, takes its path values into its `group` (a,). Raises kernel.Stopped when asked to stop.
 
     Neighbours that are versions of one asset cost little more than one where they follow each other. made = "moments": statistics (a, 5) without
-    quantiles, expected_shortfall and probability_of_loss no numbers."""
+    quantiles, expected_shortfall and probability_of_loss no numbers. looks: ipvalue.lending.looks.Looks at the assets, whose slots are added to
+    (docs/numerics.md §19)."""
     kernel = kernels(sampling.backend)
     sums, beyond = None, np.zeros(len(vectors.hash), np.bool_)
     more: dict[str, Any] = {}
@@ -124,7 +126,7 @@ def simulate(
     )
     differences = np.zeros((len(beyond), 2)) if paired else None
     adds_to: dict[str, Any] = {"group": group, "totals": None if totals is None else totals.sums, "sums": sums, "keep": keep_paths}
-    adds_to |= {"moments": moments, "paired": differences}
+    adds_to |= {"moments": moments, "paired": differences, "looks": looks}
     if sampling.paths > RANGE_PATHS and (sums is not None or sampling.threads > 1):
         ranges = Ranges(kernel, call, np.float32 if single else np.float64, sampling.paths, quantiles, sampling.tail, sampling.threads)
         statistics, status, values = ranges.simulate(vectors, **adds_to)

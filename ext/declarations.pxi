@@ -96,12 +96,36 @@ cdef extern from "simulate.h":
         const double *repeat_w
         const double *share_f
         const double *repeat_f
+    ctypedef struct look_set:
+        const int64_t *start
+        const int32_t *period
+        const double *entered
+        const double *open
+        const double *owed
+        const uint8_t *lasting
+        const int64_t *slot
+        const double *weight
+        const uint8_t *floored
+        const int32_t *curve_entered
+        const int32_t *curve_open
+        int64_t curves
+        const int64_t *cell_start
+        const int64_t *first_cell
+        const double *slope
+        const double *level0
+        const int64_t *worth
+        const double *share
+        double *slots
+        int64_t stride
+        const void *years
+        int64_t year_stride, factor_stride
     ctypedef struct simulation:
         int64_t assets, paths, first
         uint64_t seed
         uint32_t redrawn
         const sobol_points *sobol
         const uncertain_inputs *inputs
+        const look_set *looks
         const int64_t *offset
         const double *w
         const double *f

@@ -28,7 +28,7 @@ static void FN(draw_words)(const simulation *job, const FN(source) *source, cons
 
 /* The draws of a family's inputs on n paths from `path`, for all its versions. */
 static void FN(draw_tile)(const simulation *job, const FN(source) *source, FN(space) *s, FN(family) *family, int64_t path, int64_t n) {
-    const FN(asset) *asset = family->count > 1 ? &family->laying : s->assets + family->first; /* which has the points */
+    const FN(asset) *asset = family->laid ? &family->laying : s->assets + family->first; /* which has the points */
     if (!asset->has_inputs) return;
     const input_plan *plan = s->plans + family->first;
     REAL *const columns[4] = {s->drawn, s->drawn + s->drawn_room, s->drawn + 2 * s->drawn_room, s->drawn + 3 * s->drawn_room};

@@ -55,10 +55,10 @@ static void FN(make_bundles)(const simulation *job, FN(space) *s, FN(family) *fa
     family->bundles = bundle - s->bundles - family->first_bundle;
 }
 
-/* Versions of one asset: who survives like whom, and what is laid down for all. The first asset of the batch is `first`. */
+/* Versions of one asset, or one that is looked at: who survives like whom, and what is laid down for all. The first asset of the batch is `first`. */
 static void FN(prepare_versions)(const simulation *job, const FN(source) *source, FN(space) *s, FN(family) *family, int64_t first) {
     const FN(asset) *one = s->assets + family->first;
-    int64_t lead = -1, latest = -1, periods = 0; /* the first leader and the latest */
+    int64_t lead = -1, latest = -1, periods = 0, reach = 0; /* the first leader and the latest */
     int contested = 0;
     for (int64_t b = family->first; b < family->first + family->count; b++) {
         FN(asset) *asset = s->assets + b;
@@ -66,6 +66,7 @@ static void FN(prepare_versions)(const simulation *job, const FN(source) *source
         asset->period = s->periods + b * s->longest;
         FN(prepare_version)(job, first + b, asset);
         contested |= asset->contested;
+        if (job->looks && FN(reach_of)(job->looks, first + b) > reach) reach = FN(reach_of)(job->looks, first + b);
         periods = asset->periods > periods ? asset->periods : periods;
         s->leader[b] = (int32_t)b;
         if (FN(is_plain)(asset)) {
@@ -77,9 +78,10 @@ static void FN(prepare_versions)(const simulation *job, const FN(source) *source
         if (s->leader[b] == b) FN(prepare_periods)(job, first + b, asset);
     }
     family->laying = *one;
-    family->laying.periods = periods;
+    family->laying.periods = periods > reach ? periods : reach;
     family->laying.general = one->has_level || one->has_royalty || one->has_inputs || contested;
     FN(prepare_points)(job, source, &family->laying, s->shift + family->first * s->dimensions * REPLICATES, s->index + family->first * s->points);
+    family->reach = reach;
     FN(make_bundles)(job, s, family, first);
 }
 
@@ -90,10 +92,11 @@ static int64_t FN(prepare_families)(const simulation *job, const FN(source) *sou
         FN(family) *family = s->families + families++;
         *family = (FN(family)){.first = b, .count = 1, .first_bundle = bundles};
         while (b + family->count < count && same_paths(job, first + b, first + b + family->count)) family->count++;
+        family->laid = family->count > 1 || (job->looks && job->looks->start[first + b] < job->looks->start[first + b + 1]);
         FN(asset) *asset = s->assets + b;
         FN(prepare_asset)(job, first + b, asset);
         if (asset->has_inputs) plan_inputs(job->inputs, first + b, s->plans + b, b > 0 ? s->plans + b - 1 : NULL);
-        if (family->count > 1)
+        if (family->laid)
             FN(prepare_versions)(job, source, s, family, first);
         else {
             asset->period = s->periods + b * s->longest;

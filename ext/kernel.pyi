@@ -59,6 +59,7 @@ def simulate(
     moments: bool = False,
     paired: _Doubles | None = None,
     redrawn: int = 0,
+    looks: Any = None,
 ) -> tuple[_Doubles, npt.NDArray[np.int8], Any]: ...
 def default_years(
     borrowers: Any, factors: Any, *, seed: int, paths: int, single: bool, first: int = 0, sobol: Any = None

@@ -229,6 +229,7 @@ def _check(int result):
 
 
 include "vectors.pxi"
+include "looks.pxi"
 include "simulation.pxi"
 include "borrowers.pxi"
 

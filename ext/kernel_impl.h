@@ -26,6 +26,7 @@ static int FN(run_batch)(const simulation *job, const FN(source) *source, const 
     memset(s->alive, 0, (size_t)(count * s->longest) * sizeof *s->alive);
     if (s->stripes) memset(s->stripes, 0, (size_t)count * 16 * sizeof *s->stripes);
     const int64_t families = FN(prepare_families)(job, source, s, first, count);
+    if (job->looks) FN(prepare_looks)(job, s->assets, first, count, &s->watch);
     for (int64_t path = 0; path < job->paths; path += s->tile) {
         const int64_t n = job->paths - path < s->tile ? job->paths - path : s->tile;
         if (!s->tabled) FN(draw_factors)(job, source, bridge, f, job->first + path, n, 0);
@@ -36,14 +37,15 @@ static int FN(run_batch)(const simulation *job, const FN(source) *source, const 
             if (*job->stop) return RUN_STOPPED;
             if (asset->moves == WITH_FACTOR) common += f->slot[asset->factor] * f->periods * f->stride + (s->tabled ? path : 0);
             FN(draw_tile)(job, source, s, family, job->first + path, n);
-            if (family->count == 1)
+            if (!family->laid)
                 FN(walk_of)(asset, job->sobol != NULL)(asset, source, bridge, job->first + path, n, common, f->stride,
                                                        s->values + family->first * s->room + path, s->alive + family->first * s->longest);
-            else if (FN(walk_family)(job, family, s->bundles, s->assets, source, bridge, &s->laid, job->first + path, n, common, f->stride,
+            else if (FN(walk_family)(job, family, s->bundles, s->assets, source, bridge, &s->laid, &s->watch, job->first + path, n, common, f->stride,
                                      s->values + path, s->room, s->alive, s->longest, job->moments || job->paired ? s->stripes : NULL) != RUN_OK)
                 return RUN_STOPPED;
         }
     }
+    if (job->looks) FN(add_worths)(job->looks, first, count, s->values, s->room, job->paths);
     int64_t adding = 0;
     for (int64_t k = 0; k < families; k++) adding = FN(finish_family)(job, s, s->families + k, first, adding);
     FN(add_shares)(&s->sums, s->shares, adding, s->values, s->room);

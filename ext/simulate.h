@@ -38,6 +38,27 @@ typedef struct {
     const double *share_w, *repeat_w, *share_f, *repeat_f; /* the part of w and f that repeats for ever, and its x of model.md §4; 0 where none does */
 } uncertain_inputs;
 
+/* What is looked at of assets after some of their periods, docs/numerics.md §19. k = looks, c = value curves, s = slots, y = years */
+typedef struct {
+    const int64_t *start;         /* (a + 1) an asset's looks, in the order of their periods */
+    const int32_t *period;        /* (k) from 0 */
+    const double *entered, *open, *owed; /* (k) A where the rival has entered and where it has not, B */
+    const uint8_t *lasting;       /* (k) 1: it lives whatever its survival, as levels rise on past its own periods */
+    const int64_t *slot;          /* (k) */
+    const double *weight;         /* (k) */
+    const uint8_t *floored;       /* (k) 1: max(v, 0) is added, in place of weight times v */
+    const int32_t *curve_entered, *curve_open; /* (k) in place of A and B, -1: none */
+    int64_t curves;
+    const int64_t *cell_start, *first_cell; /* (c + 1), (c) number 64k + i of the level 2^k(1 + i/64) that the first cell begins with */
+    const double *slope, *level0; /* (cells) the line in each */
+    const int64_t *worth;         /* (a) slot that takes the path values times `share`, -1: none */
+    const double *share;          /* (a) */
+    double *slots;                /* (s, p) are added to in the order of assets */
+    int64_t stride;               /* numbers from a slot to the next */
+    const void *years;            /* (s, y, p) of REAL: factors over whole years, with which lasting looks move; NULL: over periods */
+    int64_t year_stride, factor_stride; /* numbers from a year to the next, from a factor to the next */
+} look_set;
+
 typedef struct {
     int64_t assets, paths;
     int64_t first;                /* number of the first of the paths, a multiple of TILE_STEP */
@@ -45,6 +66,7 @@ typedef struct {
     uint32_t redrawn;             /* bits of STREAM_*: what is drawn anew, numerics.md §18 */
     const sobol_points *sobol;    /* NULL: random words */
     const uncertain_inputs *inputs; /* NULL: none of the batch has any */
+    const look_set *looks;        /* NULL: none */
     const int64_t *offset;        /* (a + 1) first element of an asset in the period vectors */
     /* (offset[a]) period vectors in present-value money; NULL: none of the batch has the feature */
     const double *w, *f, *survival, *rival, *salvage, *low, *high, *bound_out, *bound_in;

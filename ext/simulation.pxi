@@ -63,7 +63,7 @@ cdef void for_inputs(uncertain_inputs *out, object set, Py_ssize_t n, Py_ssize_t
 
 def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double tail, group=None, totals=None,
              bint keep=False, int64_t table_bytes=0, int64_t first=0, lived=None, sobol=None, sums=None, bint moments=False, paired=None,
-             uint32_t redrawn=0):
+             uint32_t redrawn=0, looks=None):
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
     v: ipvalue.cashflows.Vectors with boundaries; factors: ipvalue.simulate.Factors (matrix (s, s), hashes (s,)); totals: (g·p, 2) uint64 words
@@ -80,9 +80,12 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
     statistics are made, so no quantiles may be asked for, and expected_shortfall and probability_of_loss are not numbers.
 
     redrawn: bits 1 << STREAM_* (ipvalue.constants) of what is drawn anew, the rest as ever; of random words only (numerics.md §18).
+
+    looks: ipvalue.lending.looks.Looks, whose slots are added to: what assets are worth after some of their periods, path by path (numerics.md §19).
     """
     cdef sobol_points points
     cdef uncertain_inputs inputs
+    cdef look_set looked
     cdef simulation job
     cdef Py_ssize_t n = v.offset.shape[0] - 1, size = v.offset[n], q = len(quantiles), i
     cdef int result = RUN_OK
@@ -117,6 +120,10 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
         memset(&inputs, 0, sizeof(inputs))
         for_inputs(&inputs, drawn, n, size)
         job.inputs = &inputs
+    job.looks = NULL
+    if looks is not None:
+        for_looks(&looked, looks, n, paths, real, matrix.shape[0])
+        job.looks = &looked
     job.offset = longs(v.offset, n + 1)
     job.w = doubles(v.w, size)
     job.f = doubles(v.f, size)

@@ -20,6 +20,7 @@ typedef struct {
     int32_t *leader;           /* (batch) whose paths alive stand for an asset's */
     REAL *cash;                /* (batch, 2 longest) */
     FN(laid) laid;
+    FN(watch) watch;
     int64_t dimensions, points; /* of sobol: of an asset's own; of each replicate, with room for whole groups */
     uint32_t *shift;           /* (batch, dimensions, REPLICATES) */
     uint32_t *index;           /* (batch, points) */
@@ -48,6 +49,7 @@ static void FN(release)(FN(space) *s) {
     free(s->laid.survival);
     free(s->laid.rival);
     free(s->laid.here);
+    FN(release_watch)(&s->watch);
     free(s->shift);
     free(s->index);
     free(s->plans);
@@ -61,11 +63,11 @@ static void FN(release)(FN(space) *s) {
 /* Room for `bytes`, from where vectors begin and no line of the cache is cut by one. NULL without memory. */
 static void *FN(room_for)(int64_t bytes) { return aligned_alloc(64, (size_t)(bytes + 64) & ~(size_t)63); }
 
-/* What versions of one asset need, where there are any. False where there is no memory. */
+/* What versions of one asset need, and assets that are looked at, where there are any. False where there is no memory. */
 static int FN(allocate_versions)(const simulation *job, FN(space) *s) {
     int64_t a = 1;
     while (a < job->assets && !same_paths(job, a - 1, a)) a++;
-    if (a >= job->assets) return 1;
+    if (a >= job->assets && !job->looks) return 1;
     const int64_t lines = s->longest + 1, marks = lines * (FN(LAID) / OF(LANES)) * (int64_t)sizeof *s->laid.here;
     const int64_t levels = lines * FN(LAID) * (int64_t)sizeof(REAL), words = FN(LAID) * (int64_t)sizeof(uint32_t);
     s->stripes = FN(room_for)(s->batch * 16 * (int64_t)sizeof *s->stripes);
@@ -107,6 +109,7 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
     for (int64_t a = 0; a < job->assets; a++) {
         const int64_t periods = job->offset[a + 1] - job->offset[a];
         s->longest = periods > s->longest ? periods : s->longest;
+        if (job->looks && FN(reach_of)(job->looks, a) > s->longest) s->longest = FN(reach_of)(job->looks, a);
         if (job->volatility[a] > 0.0 && job->loading[a] != 0.0 && job->factor[a] >= 0) f->slot[job->factor[a]] = 0;
     }
     FN(number_factors)(job->factors, f);
@@ -150,6 +153,7 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
         for (int64_t b = 0; b < s->batch; b++)
             for (int i = 0; i < INPUTS; i++) s->plans[b].shape[i] = NAN;
     }
+    if (!FN(allocate_watch)(job->looks, job->assets, s->batch, s->longest, &s->watch)) return RUN_NO_MEMORY;
     if (!FN(allocate_versions)(job, s) || !FN(allocate_sums)(job, &s->sums)) return RUN_NO_MEMORY;
     return s->assets && s->periods && s->alive && s->values && s->keys && s->shares && s->families && s->leader && s->centred && f->rows ? RUN_OK : RUN_NO_MEMORY;
 }

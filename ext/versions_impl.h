@@ -14,7 +14,9 @@ typedef struct {
 /* The assets of a batch from `first` on that are versions of one; the bundles of those that are plain. */
 typedef struct {
     int64_t first, count, first_bundle, bundles;
-    FN(asset) laying; /* with the periods of the longest */
+    int laid;          /* levels are laid down first: it is of several assets, or one that is looked at */
+    int64_t reach;     /* after how many periods the last lasting look follows; 0: there is none */
+    FN(asset) laying;  /* with the periods of the longest, or as many as that */
 } FN(family);
 
 /* The lanes of a vector that lie before the last of n paths. */
@@ -177,13 +179,36 @@ static void FN(lay)(const FN(asset) *asset, int sobol, const FN(source) *source,
     lays[asset->moves][asset->general][sobol](asset, source, bridge, path, n, common, stride, laid);
 }
 
+#include "looks_impl.h"
+
 INLINE int FN(is_plain)(const FN(asset) *asset) { return !asset->optional && !asset->clamped && !asset->contested && !asset->blended; }
+
+/* Looks at the assets of a family, one after the other, on the first n of the laid paths; names as below. Where lasting looks move with factors over
+ * years, levels are laid anew for them. */
+static void FN(look_at_family)(const simulation *job, const FN(family) *family, const FN(asset) *assets, const FN(source) *source,
+                               const FN(bridge) *bridge, const FN(laid) *laid, const FN(watch) *watch, int64_t path, int64_t n, const REAL *common,
+                               int64_t stride) {
+    const int64_t column = path - job->first;
+    const int yearly = job->looks->years && family->reach && family->laying.moves == WITH_FACTOR;
+    int years_laid = 0;
+    if (yearly) FN(take_years)(job->looks, family->laying.factor, family->reach, column, n, watch->years);
+    for (int64_t b = family->first; b < family->first + family->count; b++)
+        for (int lasting = 0; lasting < 2; lasting++) {
+            const FN(look) *looks = watch->looks + b * watch->most;
+            const int64_t reach = FN(reach_of_looks)(looks, watch->count[b], lasting);
+            if (!reach) continue;
+            if (yearly && years_laid != lasting)
+                FN(lay)(&family->laying, job->sobol != NULL, source, bridge, path, n, lasting ? watch->years : common, lasting ? FN(LAID) : stride, laid);
+            if (yearly) years_laid = lasting;
+            FN(look_at)(assets + b, looks, watch->count[b], lasting, reach, laid, path, column, n);
+        }
+}
 
 /* All versions of a family on n paths from `path`; common as above. values: (batch, room) from these paths on; alive: (batch, longest). stripes: where
  * given, (batch, 16) take the sums of values. */
 static int FN(walk_family)(const simulation *job, const FN(family) *family, const FN(bundle) *bundles, const FN(asset) *assets, const FN(source) *source,
-                           const FN(bridge) *bridge, const FN(laid) *laid, int64_t path, int64_t n, const REAL *common, int64_t stride, REAL *values,
-                           int64_t room, int64_t *alive, int64_t longest, double *stripes) {
+                           const FN(bridge) *bridge, const FN(laid) *laid, const FN(watch) *watch, int64_t path, int64_t n, const REAL *common,
+                           int64_t stride, REAL *values, int64_t room, int64_t *alive, int64_t longest, double *stripes) {
     static void (*const sums[])(const REAL *, int64_t, const FN(laid) *, int64_t, REAL *const *) = {NULL, FN(sum_1), FN(sum_2)};
     static void (*const add[])(const REAL *const *, int64_t, double *const *) = {NULL, FN(stripes_of_one), FN(stripes_of_two)};
     for (int64_t at = 0; at < n; at += FN(LAID)) {
@@ -215,6 +240,7 @@ static int FN(walk_family)(const simulation *job, const FN(family) *family, cons
             double *of = stripes + 16 * b;
             if (stripes) FN(stripes_of_one)((const REAL *const *)&V, m, &of);
         }
+        if (watch->most) FN(look_at_family)(job, family, assets, source, bridge, laid, watch, path + at, m, common + at, stride);
     }
     return RUN_OK;
 }

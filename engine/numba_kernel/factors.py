@@ -39,7 +39,7 @@ class Factors(NamedTuple):
 def factors_of(assets: npt.NDArray[Any], factors: Any, paths: int, real: Any, table_bytes: int, redrawn: int = 0) -> Factors:
     """Room for the factors that move these assets, for all paths where `table_bytes` allows. factors: matrix (s, s), hashes (s,)."""
     used = np.unique(assets["factor"][assets["has_factor"] & (assets["factor"] >= 0)])
-    return new_factors(used, int(assets["whole_periods"].max()), factors, paths, real, table_bytes, redrawn)
+    return new_factors(used, int(max(assets["whole_periods"].max(), assets["reach"].max())), factors, paths, real, table_bytes, redrawn)
 
 
 def new_factors(used: npt.NDArray[np.int64], periods: int, factors: Any, paths: int, real: Any, table_bytes: int = 0, redrawn: int = 0) -> Factors:

@@ -9,87 +9,33 @@ a = assets, t = periods of one asset, p = paths, n = paths of a block
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ipvalue.constants import (
-    BLOCK_PATHS,
-    DIMENSION_LEVEL,
-    DIMENSION_RIVAL,
-    DIMENSION_ROYALTY,
-    DIMENSION_SURVIVAL,
-)
+from ipvalue.constants import BLOCK_PATHS, DIMENSION_RIVAL, DIMENSION_ROYALTY, DIMENSION_SURVIVAL
 from ipvalue.numba_kernel.arithmetic import raised
 from ipvalue.numba_kernel.blended import discount, lift, multiply, settle_blended, sum_blended
+from ipvalue.numba_kernel.block import Block, begin, draw, shocks
 from ipvalue.numba_kernel.by_rule import DONE, NO_NUMBER, STOPPED, Custom, earn_by_rule
 from ipvalue.numba_kernel.compiler import Array, Kernel, Record, Whole, device
 from ipvalue.numba_kernel.factors import Factors, draw_factors
 from ipvalue.numba_kernel.inputs import draw_inputs
-from ipvalue.numba_kernel.random import draw_inverses, draw_normals
-from ipvalue.numba_kernel.sobol import add_to_replicates, draw_own, draw_own_rises
+from ipvalue.numba_kernel.looks import look, look_on
+from ipvalue.numba_kernel.sobol import add_to_replicates, draw_own_rises
 from ipvalue.numba_kernel.steps import (
-    add_level,
     draw_royalty,
     earn,
     rise,
     settle,
     settle_estimated,
-    start,
     start_general,
     two_periods_of_normals,
     two_periods_of_words,
 )
 from ipvalue.numba_kernel.words import draw_word
 
-u4, u8, i4 = np.uint32, np.uint64, np.int32
-
-
-class Block(NamedTuple):
-    """Work space of one block of paths."""
-
-    survival: npt.NDArray[np.uint32]  # (n) the words of survival and rival
-    rival: npt.NDArray[np.uint32]
-    word: npt.NDArray[np.uint32]  # (2, n)
-    alive: npt.NDArray[np.int32]  # (n)
-    x: Any  # (n) REAL, as are those below: log₂ of the level
-    royalty: Any
-    level: Any
-    cash: Any
-    own: Any  # (2, n) normals
-    still: Any  # (n) no factor: zeros
-    bare: Any  # (n) the level without what inputs multiply it by
-
-
-def new_block(real: Any) -> Block:
-    """Work space in the precision `real`."""
-    words, rows = np.zeros((4, BLOCK_PATHS), u4), np.zeros((8, BLOCK_PATHS), real)
-    return Block(
-        survival=words[0],
-        rival=words[1],
-        word=words[2:],
-        alive=np.zeros(BLOCK_PATHS, i4),
-        x=rows[0],
-        royalty=rows[1],
-        level=rows[2],
-        cash=rows[3],
-        own=rows[4:6],
-        still=rows[6],
-        bare=rows[7],
-    )
-
-
-# --------------------------------------------------------------------------------------------------------------- assets
-
-
-@device
-def _draw(points: Any, a: Whole, dimension: Whole, counter: Whole, path: Whole, hash_: Whole, seed: Whole, word: Array) -> None:
-    """One word of an asset on the block from `path`: a stream's, or under the sampler sobol (points not None) a dimension's."""
-    if points is None:
-        draw_word(counter, path, hash_, seed, word)
-    else:
-        draw_own(points, a, dimension, path, word)
+u4, u8 = np.uint32, np.uint64
 
 
 @device
@@ -156,31 +102,24 @@ def _walk(
     rule: Any,
     own: Array,
     custom: Custom,
+    looks: Any,
+    first: Whole,
 ) -> bool:
-    """Any asset, period by period. inputs: of the assets with uncertain ones, or None; own (k,): its columns for the rule. False where the rule gave
-    no finite number."""
+    """Any asset, period by period. inputs: of the assets with uncertain ones, or None; own (k,): its columns for the rule; looks: at the assets, or
+    None, with the block's columns from `first` on. False where the rule gave no finite number."""
     step = (asset.drift, asset.common, asset.own)
     start_general(n, s.royalty, s.alive)
     if asset.has_royalty:
-        _draw(points, a, DIMENSION_ROYALTY, asset.royalty_word, path, asset.hash, seed, s.word[0])
+        draw(points, a, DIMENSION_ROYALTY, asset.royalty_word, path, asset.hash, seed, s.word[0])
         draw_royalty(s.word[0], asset.range_low, asset.range_high, asset.range_split, asset.range_left, asset.range_right, s.royalty)
     if inputs is not None:  # noqa: SIM102 (as below)
         if asset.has_inputs:
             draw_inputs(inputs, points, asset, a, path, seed)
             if not asset.blended:
                 lift(inputs.multiplier, s.royalty)
-    _draw(points, a, DIMENSION_RIVAL, asset.rival_word, path, asset.hash, seed, s.rival)
+    draw(points, a, DIMENSION_RIVAL, asset.rival_word, path, asset.hash, seed, s.rival)
     for t in range(asset.periods):
-        if points is None:
-            normal = s.own[t & 1]
-            if asset.has_volatility and t & 1 == 0:
-                draw_word(asset.shocks_word + u8(t), path, asset.hash, seed, s.word[0])
-                draw_word(asset.shocks_word + u8(t + 1), path, asset.hash, seed, s.word[1])
-                draw_normals(s.word[0], s.word[1], s.own[0], s.own[1])
-        else:
-            normal = points.rise[1 + t % points.periods]
-            if asset.has_volatility and t % points.periods == 0:
-                draw_own_rises(points, a, t, asset.periods, asset.shocks_word, path, asset.hash, seed, s.word[0])
+        normal = shocks(asset, points, a, t, asset.periods, path, seed, s)
         now = periods[asset.start + t]
         shared = common[t][column:] if asset.has_factor else s.still[0:]
         rise(step, asset.entered, now.rival_last, normal, shared, s.rival, s.royalty, s.x, s.level)
@@ -198,6 +137,8 @@ def _walk(
                 if points is not None:
                     taken_by = now.chance, now.control, inputs.discounting[2, at]
                     sum_blended(taken_by, s.bare, inputs.steady, inputs.tilt, s.cash, points.given, points.control)
+                if looks is not None:
+                    look(looks, a, t, False, (now.last, now.rival_last), first, n, s)
                 continue
         if asset.ruled and now.w != 0.0:  # where nothing is earned the rule is not asked
             custom.at[1] = t + 1
@@ -211,6 +152,8 @@ def _walk(
         else:
             weights, sums = (now.chance, now.control), (points.given, points.control)
             lived[t] += settle_estimated(bounds, words, weights, s.survival, s.rival, s.level, s.cash, s.alive, value, *sums)
+        if looks is not None:
+            look(looks, a, t, False, words, first, n, s)
     return True
 
 
@@ -229,6 +172,7 @@ def fill_values(
     sums: Array,
     flag: Array,
     inputs: Any,
+    looks: Any,
     rule: Any,
     custom: Custom,
 ) -> Whole:
@@ -236,8 +180,8 @@ def fill_values(
 
     assets, periods: records of `ipvalue.numba_kernel.records`; points: of the sampler sobol, with room made for these assets, None for random
     words; origin: the number of the first path; s: a block's work space. sums (a, 2, r): those of G and K by replicate, which are added to where
-    an asset is estimated. inputs: the uncertain ones of these assets, None where none has any. rule: as `compiled_rule` makes it; `custom` says
-    where it failed (NO_NUMBER, or an exception of its own).
+    an asset is estimated. inputs: the uncertain ones of these assets, None where none has any; looks: at them, or None. rule: as `compiled_rule`
+    makes it; `custom` says where it failed (NO_NUMBER, or an exception of its own).
     """
     for first in range(0, paths, BLOCK_PATHS):
         n, path, column = min(BLOCK_PATHS, paths - first), origin + u8(first), first if factors.tabled else 0
@@ -247,27 +191,26 @@ def fill_values(
             if raised(flag):
                 return STOPPED
             asset, value = assets[a], values[a][first : first + BLOCK_PATHS]
-            start(asset.half_level, s.x, value)
-            if asset.has_level:
-                if points is None:
-                    draw_word(asset.level_pair_word, path, asset.hash, seed, s.word[0])
-                    draw_word(asset.level_pair_word + u8(1), path, asset.hash, seed, s.word[1])
-                    draw_normals(s.word[0], s.word[1], s.own[0], s.own[1])
-                else:
-                    draw_own(points, a, DIMENSION_LEVEL, path, s.word[0])
-                    draw_inverses(value.dtype.type(1.0), s.word[0], s.own[0])
-                add_level(asset.level, s.own[0], s.x)
-            _draw(points, a, DIMENSION_SURVIVAL, asset.survival_word, path, asset.hash, seed, s.survival)
+            begin(asset, points, a, path, seed, s, value)
+            draw(points, a, DIMENSION_SURVIVAL, asset.survival_word, path, asset.hash, seed, s.survival)
             common = factors.table[factors.slot[asset.factor]]
-            if asset.optional or asset.clamped or asset.has_royalty or asset.has_rival or asset.ruled or asset.has_inputs:
+            looked = False
+            if looks is not None:
+                looked = looks.start[a] < looks.start[a + 1]
+            if asset.optional or asset.clamped or asset.has_royalty or asset.has_rival or asset.ruled or asset.has_inputs or looked:
                 custom.at[0] = a
                 if points is not None:
                     points.given[:] = 0.0
                     points.control[:] = 0.0
-                if not _walk(asset, periods, common, column, points, a, seed, path, n, s, value, lived[a], inputs, rule, custom.own[a], custom):
+                if not _walk(
+                    asset, periods, common, column, points, a, seed, path, n, s, value, lived[a], inputs, rule, custom.own[a], custom, looks, first
+                ):
                     return NO_NUMBER
                 if points is not None and asset.estimated:
                     add_to_replicates(points, n, sums[a])
+                if looks is not None:  # noqa: SIM102 (as above)
+                    if looks.reach[a]:
+                        look_on(looks, looks.years, inputs, asset, common, column, points, a, seed, path, first, n, s)
             else:
                 _walk_plain(asset, periods, common, column, points, a, seed, path, n, s, value, lived[a])
     return DONE

@@ -85,6 +85,7 @@ def asset_records(v: Any, real: Any, redrawn: int = 0) -> npt.NDArray[Any]:
         "start": offset[:-1],
         "periods": np.bincount(np.repeat(np.arange(n), np.diff(offset))[may_live], minlength=n),
         "whole_periods": np.diff(offset),
+        "reach": np.zeros(n, i8),
         "step": step,
         "last_delta": last_delta,
         **{f"{name}_word": np.full(n, counter_of(*stream, redrawn)) for name, stream in _STREAMS.items()},

@@ -15,12 +15,14 @@ from ipvalue.constants import BLOCK_PATHS, REPLICATES, STATISTICS
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic
 from ipvalue.numba_kernel.arrays import Words, check_paths, row
 from ipvalue.numba_kernel.arrays import sums as exact_sums
+from ipvalue.numba_kernel.block import new_block
 from ipvalue.numba_kernel.by_rule import NO_NUMBER, STOPPED, Custom, RuleFailed, compiled_rule, new_custom, no_rule
 from ipvalue.numba_kernel.describe import describe, status_of_sums, wanted_of
 from ipvalue.numba_kernel.exact import add_exact
 from ipvalue.numba_kernel.factors import factors_of, fill_table
 from ipvalue.numba_kernel.inputs import inputs_of, take_inputs
-from ipvalue.numba_kernel.paths import fill_values, new_block
+from ipvalue.numba_kernel.looks import add_worths, looks_of, part_of
+from ipvalue.numba_kernel.paths import fill_values
 from ipvalue.numba_kernel.records import asset_records, period_records
 from ipvalue.numba_kernel.select import new_work
 from ipvalue.numba_kernel.sobol import check_plan, new_points, own_numbers, take_assets
@@ -54,6 +56,7 @@ def simulate(
     moments: bool = False,
     paired: npt.NDArray[np.float64] | None = None,
     redrawn: int = 0,
+    looks: Any = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8], Any]:
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
@@ -70,7 +73,8 @@ def simulate(
     paired, (a, 2) float64, takes mean and standard deviation of each version's difference to the first of its neighbours that are versions of one
     asset, path by path (numerics.md §16). moments: no order statistics are made, so no quantiles may be asked for, and expected_shortfall and
     probability_of_loss are not numbers. redrawn: bits 1 << STREAM_* (ipvalue.constants) of what is drawn anew, the rest as ever; of random words only
-    (numerics.md §18).
+    (numerics.md §18). looks: ipvalue.lending.looks.Looks, whose slots are added to: what assets are worth after some of their periods, path by path
+    (numerics.md §19).
 
     Beyond ext/kernel.pyx: v.by_rule, ipvalue.cashflows.ByRule or None, whose function then earns the cash. Raises RuleFailed where it fails.
     """
@@ -92,9 +96,12 @@ def simulate(
     with DefaultArithmetic():
         assets = asset_records(v, real, redrawn)
         periods = period_records(v, assets, real)
+        looked = looks_of(looks, n, paths, real, len(factors.matrix))
+        if looked is not None:
+            assets["reach"] = looked.reach
         wanted, block, counts = wanted_of(paths, quantiles, tail), new_block(real), None if lived is None else row(lived, i8, int(v.offset[n]))
         shared = factors_of(assets, factors, paths, real, table_bytes, redrawn)
-        room, longest = -(-paths // BLOCK_PATHS) * BLOCK_PATHS, int(assets["whole_periods"].max())
+        room, longest = -(-paths // BLOCK_PATHS) * BLOCK_PATHS, int(max(assets["whole_periods"].max(), assets["reach"].max()))
         at_once = min(max(1, _VALUES_AT_ONCE // (room + own_numbers(sobol, longest))), n)
         points = None if sobol is None else new_points(sobol, at_once, longest, factors.hashes, u8(seed), real)
         if shared.tabled:
@@ -113,8 +120,11 @@ def simulate(
                 take_assets(points, some, u8(seed))
             numbers = u8(seed), u8(first), paths
             of_some = None if inputs is None else take_inputs(inputs, some, here, points, u8(seed))
-            _fill((some, periods, drawn, points, *numbers, block, made, alive, replicates[here], FLAG, of_some), rule, new_custom(own[here]))
+            at_some = None if looked is None else part_of(looked, here)
+            _fill((some, periods, drawn, points, *numbers, block, made, alive, replicates[here], FLAG, of_some, at_some), rule, new_custom(own[here]))
             values = made[: len(some), :paths]
+            if looked is not None:
+                add_worths(looks, looked.slots, start, values)
             if kept is not None:
                 kept[here] = values
             statistics[here], status[here] = describe(made[: len(some)], wanted, work, counts is not None, moments)
@@ -128,6 +138,8 @@ def simulate(
             if totals is not None:
                 good = (status[here] == 0) & (group[here] >= 0)
                 add_exact(totals, group[here][good], values[good].astype(f8))
+    if looked is not None and looked.slots is not looks.slots:
+        looks.slots[:] = looked.slots
     if sums is not None:
         sums[:] = replicates.swapaxes(0, 1)
     statistics[status != 0] = 0.0

@@ -132,7 +132,7 @@ def take_assets(points: Points, assets: Array, seed: Whole) -> None:
     """Makes the shifts of these assets' dimensions, and the indices at which they read them."""
     for a in range(len(assets)):
         asset = assets[a]
-        for d in range(_dimensions_of(asset.periods if asset.has_volatility else 0, points.periods, SOBOL_DIMENSIONS)):
+        for d in range(_dimensions_of(max(asset.periods, asset.reach) if asset.has_volatility else 0, points.periods, SOBOL_DIMENSIONS)):
             draw_replicates(_SHIFT + u8(d), u8(0), asset.hash, seed, points.shift[a, d])
         pair(points, asset.hash, seed, points.paired[a])
 

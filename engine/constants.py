@@ -22,6 +22,7 @@ PURPOSE_PATH = 1
 PURPOSE_LEVEL = 2
 PURPOSE_FACTOR = 3
 PURPOSE_BORROWER = 7  # numerics.md §19
+PURPOSE_CALL = 8  # numerics.md §19
 
 # What is drawn of each path, a bit of `redrawn` each; what is drawn anew takes its words from the purpose that is so much higher. numerics.md §18.
 STREAM_SURVIVAL, STREAM_RIVAL, STREAM_LEVEL, STREAM_ROYALTY, STREAM_SHOCKS, STREAM_FACTOR, STREAM_MARGIN, STREAM_REVENUE, STREAM_PREMIUM = range(9)

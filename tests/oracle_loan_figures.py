@@ -132,12 +132,12 @@ def concentration(weights: Mapping[str, float]) -> float:
 
 def largest_by_expected_loss(one: OnPaths, owed: float, limit: float, paths: int) -> float | None:
     """Greatest principal whose expected loss is at most limit times it; None where there is no limit."""
-    hit = one.default_year > 0
+    hit = (one.default_year > 0) & (one.ead > 0)  # where all is repaid nothing is lost
     per_unit, room = one.ead[hit] / owed, one.room[hit]
     order = np.argsort(room / per_unit, kind="stable")
     d, m = 0.0, 0.0
     bounds = [*(room / per_unit)[order][1:], math.inf]
-    for k, bound in zip(order, bounds, strict=True):
+    for k, bound in zip(order, bounds, strict=False):  # no default: no limit
         d, m = d + per_unit[k], m + room[k]
         if d > limit * paths and m / (d - limit * paths) <= bound:
             return float(m / (d - limit * paths))

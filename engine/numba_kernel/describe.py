@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ipvalue.constants import MAX_QUANTILES, MONEY_LIMIT, STATISTICS
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic, bits_of, real_of, sqrt
-from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, by_precision, inlined, loop
+from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, by_precision, device, inlined, loop
 from ipvalue.numba_kernel.select import Work, new_work, order_statistics
 
 f4, f8, i1, i4, i8 = np.float32, np.float64, np.int8, np.int32, np.int64
@@ -78,14 +78,14 @@ def _describe(values: Array, wanted: Wanted, work: Work, top: Whole, bare: bool,
     n = wanted.values
     for a in range(len(values)):
         one, row = values[a][:n], out[a]
-        greatest = _greatest(one)
+        greatest = greatest_size(one)
         finite = np.isfinite(greatest)
         status[a] = (_OK if f8(greatest) < MONEY_LIMIT else _TOO_LARGE) if finite else _NOT_FINITE
         if bare:
             continue
-        mean = _sum(one, 0.0, wanted.stripes) / f8(n)
+        mean = striped_sum(one, 0.0, wanted.stripes) / f8(n)
         row[_MEAN] = mean
-        row[_DEVIATION] = sqrt(_sum_squares(one, mean, wanted.stripes) / f8(n - 1)) if n > 1 else 0.0
+        row[_DEVIATION] = sqrt(striped_squares(one, mean, wanted.stripes) / f8(n - 1)) if n > 1 else 0.0
         if moments:
             row[_SHORTFALL] = row[_LOSS] = np.nan
             continue
@@ -94,9 +94,15 @@ def _describe(values: Array, wanted: Wanted, work: Work, top: Whole, bare: bool,
         rest = f8(wanted.tail_count - _count_below(one, one.dtype.type(c))) * c
         row[_SHORTFALL] = (_sum_below(one, c, wanted.stripes) + rest) / f8(wanted.tail_count)
         row[_LOSS] = f8(_count_below(one, one.dtype.type(0.0))) / f8(n)
-        for q in range(wanted.part.size):
-            low, high, g = wanted.found[wanted.below[q]], wanted.found[wanted.above[q]], wanted.part[q]
-            row[_LIFE + 1 + q] = high - (high - low) * (1.0 - g) if g >= 0.5 else low + (high - low) * g
+        quantiles_of(wanted, row[_LIFE + 1 :])
+
+
+@device
+def quantiles_of(wanted: Wanted, out: Array) -> None:
+    """out (q,) the quantiles, from the order statistics that were found."""
+    for q in range(wanted.part.size):
+        low, high, g = wanted.found[wanted.below[q]], wanted.found[wanted.above[q]], wanted.part[q]
+        out[q] = high - (high - low) * (1.0 - g) if g >= 0.5 else low + (high - low) * g
 
 
 def _size_f32(x: Real) -> Real:
@@ -112,7 +118,7 @@ _size = by_precision(_size_f32, _size_f64)
 
 
 @loop
-def _greatest(values: Array) -> Real:
+def greatest_size(values: Array) -> Real:
     """The greatest size of a value; infinite or none where one is."""
     greatest = _size(values[0])
     for i in range(values.size):
@@ -162,13 +168,14 @@ def _striped(term: Any) -> Any:
     return total
 
 
-_sum, _sum_squares, _sum_below = map(_striped, (_all, _square, _if_below))
+striped_sum, striped_squares, _sum_below = map(_striped, (_all, _square, _if_below))
+"""Σ V, Σ (V − c)² and Σ_{V < c} V of values (n,), with c and room for 16 stripes."""
 
 
 @Kernel
 def mean_of(values: Array) -> Real:
     """mean_raw of values (p,)."""
-    return _sum(values, 0.0, np.empty(16)) / f8(values.size)
+    return striped_sum(values, 0.0, np.empty(16)) / f8(values.size)
 
 
 @loop

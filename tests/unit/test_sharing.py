@@ -9,33 +9,55 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipvalue.lending.bearing import SUMMED, Terms, bear, claimed, paying_parts
 from ipvalue.lending.policy import load_policies
-from ipvalue.lending.sharing import BEARERS, claims, load_programmes, paid, paying_part
+from ipvalue.lending.settlement import Events
+from ipvalue.lending.sharing import BEARERS, load_programmes
 from ipvalue.schema import InputError
 
 shares = st.lists(st.floats(0, 1), min_size=4, max_size=4).map(lambda x: np.array(x) / max(1.0, sum(x)))
 losses = st.lists(st.integers(0, 2**62), min_size=1, max_size=40).map(lambda x: np.array(x, np.int64))
 
 
+def defaults(loss: Any) -> Events:
+    """Losses of as many loans, in their first year on one path."""
+    n, none = len(loss), np.zeros(len(loss))
+    loans = np.arange(n, dtype=np.int32)
+    return Events(
+        np.arange(n + 1), loans, np.zeros(n, np.int32), np.ones(n, np.uint8), np.asarray(loss, np.int64), *np.zeros((2, n), np.int64), none, none
+    )
+
+
+def borne(loss: Any, share: Any) -> Any:
+    """(5, n) the bearers' parts of losses, then the bank's, without balances."""
+    n = len(loss)
+    terms = Terms(np.tile(share, (n, 1)), np.full((n, len(BEARERS)), -1))
+    return bear(defaults(loss), terms, np.arange(n + 1), np.zeros((0, 0, 0)), np.zeros((len(SUMMED), 1, 2), np.uint64)).parts
+
+
 @given(losses, shares)
 def test_claims_never_exceed_the_loss(loss: Any, share: Any) -> None:
-    asked = claims(loss, share)
-    assert (asked >= 0).all()
-    assert all(sum(int(x) for x in column) <= int(whole) for column, whole in zip(asked.T, loss, strict=True))
-    assert np.array_equal(claims(loss[::-1], share), asked[:, ::-1])
+    parts = borne(loss, share)
+    assert (parts >= 0).all()
+    assert np.array_equal(parts.sum(axis=0), loss)
+    assert np.array_equal(borne(loss[::-1], share), parts[:, ::-1])
 
 
 def test_the_shares_of_zhongshan_by_hand() -> None:
     shipped = load_programmes()["zhongshan"]
-    asked = claims(np.array([1_000_000, 7], np.int64), np.array(shipped.shares))
-    assert asked.tolist() == [[540_000, 3], [0, 0], [160_000, 1], [40_000, 0]]  # the bank bears 260,000 and 3
+    parts = borne(np.array([1_000_000, 7], np.int64), np.array(shipped.shares))
+    assert parts.tolist() == [[540_000, 3], [0, 0], [160_000, 1], [40_000, 0], [260_000, 3]]
 
 
 @given(st.lists(st.integers(0, 2**55), min_size=1, max_size=60), st.integers(0, 2**60))
 def test_a_balance_is_never_overdrawn_and_leaves_crumbs_alone(asked: list[int], left: int) -> None:
-    total = sum(asked)
-    part = paying_part(np.array([float(total)]), np.array([float(left)]))
-    given_out = sum(int(x) for x in paid(np.array(asked, np.int64), part))
+    total, n = sum(asked), len(asked)
+    terms = Terms(np.tile([1.0, 0.0, 0.0, 0.0], (n, 1)), np.tile([0, -1, -1, -1], (n, 1)))
+    sums = np.zeros((1, 1, 1, 2), np.uint64)
+    claimed(defaults(asked), terms, sums)
+    paying = paying_parts(sums, np.array([left]))
+    found = bear(defaults(asked), terms, np.arange(n + 1), paying, np.zeros((len(SUMMED), 1, 2), np.uint64)).parts
+    given_out = sum(int(x) for x in found[0])
     assert given_out <= min(total, left) if total > left else given_out == total
     if total > left:
         assert left - given_out <= len(asked) + left * 2.0**-48

@@ -1,0 +1,253 @@
+"""What the results say of a loan, from its defaults and what stands behind it on each path: docs/numerics.md §19, "Statistics of a loan".
+
+l, t, j, s, b, p as in units.py, e = events, q = quantiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ipvalue.constants import BLOCK_PATHS, MONEY_SCALE, REPLICATES
+from ipvalue.lending.amortisation import Schedules, discounts
+from ipvalue.lending.exact import add_whole, as_double
+from ipvalue.lending.records import recovers_alike
+from ipvalue.lending.settlement import Events
+from ipvalue.lending.standing import pool, stand
+from ipvalue.lending.units import CALLED, NO_PARTS, Bytes, Floats, Units, default_of, years_of
+from ipvalue.numba_kernel import DefaultArithmetic
+from ipvalue.numba_kernel.arithmetic import sqrt
+from ipvalue.numba_kernel.compiler import Array, Kernel, Whole, device
+from ipvalue.numba_kernel.describe import Wanted, greatest_size, quantiles_of, striped_squares, striped_sum, wanted_of
+from ipvalue.numba_kernel.select import Work, new_work, order_statistics
+from ipvalue.replicates import standard_error
+
+f8, u8 = np.float64, np.uint64
+
+_SCALE = float(MONEY_SCALE)
+
+
+@dataclass(frozen=True)
+class LoanFigures:
+    """By loan (l), by its quantiles (l, q) or years (t); NaN: there is none."""
+
+    pd: Floats
+    ead: Floats
+    lgd: Floats
+    expected_loss: Floats
+    standard_deviation: Floats
+    standard_error: Floats
+    expected_loss_present: Floats
+    value: Floats  # (l, q) of the pledged rights, less the seniors' principal
+    loan_to_value: Floats  # (l, q)
+    coverage: Floats  # (l, q)
+    breach: Floats  # (t) share of paths
+    standing: Floats  # (t) share of paths without default up to the year, by the part that is owed
+
+
+class _Found(NamedTuple):
+    loss: Floats  # (l) sums over the paths
+    exposure: Floats
+    present: Floats
+    deviation: Floats
+    replicate: Floats  # (l, 16) sums of losses
+    value: Floats  # (l, q)
+    coverage: Floats
+    breach: Floats  # (t) numbers of paths
+    standing: Floats
+
+
+class _Room(NamedTuple):
+    losses: Floats  # (p) of one loan
+    least: Floats  # (p) coverage
+    pool: Floats  # (p)
+    behind: Floats  # (paths of a block)
+    brings: Floats
+    sums: npt.NDArray[np.uint64]  # (most years, 2)
+    replicates: npt.NDArray[np.uint64]  # (16, 2)
+
+
+def loan_figures(
+    units: Units,
+    events: Events,
+    slots: Floats,
+    default: Bytes,
+    *,
+    plan: Schedules,
+    rate: Floats,
+    cap: Floats,
+    quantiles: Sequence[float],
+    replicates: bool = False,
+    parts: Floats = NO_PARTS,
+) -> LoanFigures:
+    """The figures of loans whose `events` `settle` found on these slots, defaults and parts.
+
+    rate, cap (l): annual rate; cap on loan to value, NaN: no cap. replicates: paths are those of the sampler `sobol`.
+    """
+    paths, loans, years = default.shape[1], len(rate), len(plan.ends)
+    by_year = np.diff(plan.offset)
+    discount = discounts(np.repeat(rate, by_year), plan.ends)
+    wanted, work = wanted_of(paths, quantiles, 1.0), new_work(paths, f8)
+    q = len(wanted.part)
+    shapes: list[Any] = [loans, loans, loans, loans, (loans, REPLICATES), (loans, q), (loans, q), years, years]
+    found = _Found(*(np.zeros(shape) for shape in shapes))
+    sums = [np.zeros((size, 2), u8) for size in (int(by_year.max(initial=0)), REPLICATES)]
+    room = _Room(*(np.zeros(paths) for _ in range(3)), *(np.zeros(BLOCK_PATHS) for _ in range(2)), *sums)  # type: ignore[arg-type]
+    with DefaultArithmetic():
+        _describe(
+            units,
+            slots,
+            default,
+            parts,
+            cap,
+            recovers_alike(units),
+            discount,
+            (events.start, events.path, events.year, events.loss, events.exposure),
+            replicates,
+            wanted,
+            work,
+            found,
+            room,
+        )
+    count = np.diff(events.start)
+    principal = plan.owed[plan.offset[:-1]]
+    error = found.deviation / np.sqrt(f8(paths))
+    if replicates:
+        error = standard_error(found.replicate / (paths // REPLICATES * _SCALE))
+    none = np.full(loans, np.nan)
+    ltv = np.divide(principal[:, None], found.value, out=np.full_like(found.value, np.nan), where=found.value > 0.0)
+    return LoanFigures(
+        pd=count / paths,
+        ead=np.divide(found.exposure, count, out=none.copy(), where=count > 0),
+        lgd=np.divide(found.loss / _SCALE, found.exposure, out=none.copy(), where=count > 0),
+        expected_loss=found.loss / (paths * _SCALE),
+        standard_deviation=found.deviation,
+        standard_error=error,
+        expected_loss_present=found.present / (paths * _SCALE),
+        value=found.value,
+        loan_to_value=ltv,
+        coverage=found.coverage,
+        breach=np.where(np.isnan(np.repeat(cap, by_year)), np.nan, found.breach / paths),
+        standing=found.standing / paths,
+    )
+
+
+def all_in_cost(rate: Floats, guarantee_fee: Floats) -> Floats:
+    """What the borrower pays a year on what it owes. (l)"""
+    found: Floats = rate + guarantee_fee
+    return found
+
+
+def saving(plan: Schedules, unsecured_rate: Floats, guarantee_fee: Floats) -> Floats:
+    """Money that the pledge saves over a loan's life beside an unsecured loan; NaN where its rate is not known. (l)"""
+    by_year = np.diff(plan.offset)
+    dear, fee = np.repeat(unsecured_rate, by_year), np.repeat(guarantee_fee, by_year) * plan.lengths
+    saved = plan.owed * ((discounts(dear, -plan.lengths) - 1.0) - fee) - plan.interest
+    return _by_loan(plan, saved)
+
+
+def break_even_spread(plan: Schedules, rate: Floats, bank: Floats, standing: Floats) -> Floats:
+    """A rate on what is owed that pays for what the bank is expected to lose; NaN where nothing is owed. (l)
+
+    bank (t): E[the bank's part of losses in the year]; standing (t): of LoanFigures.
+    """
+    v = discounts(np.repeat(rate, np.diff(plan.offset)), plan.ends)
+    lost, owed = _by_loan(plan, v * bank), _by_loan(plan, v * plan.lengths * plan.owed * standing)
+    found: Floats = np.divide(lost, owed, out=np.full(len(rate), np.nan), where=owed > 0.0)
+    return found
+
+
+def _by_loan(plan: Schedules, amounts: Floats) -> Floats:
+    """Sums over the years of each loan, in order."""
+    loans = len(plan.offset) - 1
+    found: Floats = np.bincount(np.repeat(np.arange(loans), np.diff(plan.offset)), amounts, loans).astype(f8)
+    return found
+
+
+@Kernel
+def _describe(
+    units: Any,
+    slots: Array,
+    default: Array,
+    parts: Array,
+    cap: Array,
+    alike: Array,
+    discount: Array,
+    events: Any,
+    replicates: bool,
+    wanted: Wanted,
+    work: Work,
+    found: Any,
+    room: Any,
+) -> None:
+    for i in range(len(cap)):
+        _describe_losses(units, i, events, discount, replicates, wanted.stripes, found, room)
+        _count_standing(units, default, parts, i, events, found)
+        stand(units, slots, parts, i, cap[i], alike[i], room.behind, room.brings, found.breach, room.least)
+        _find_quantiles(room.least, wanted, work, found.coverage[i])
+        single = units.pledge[i + 1] == units.pledge[i] + 1 and units.shared[i] == units.pledge[i + 1]
+        values = slots[units.worth[units.pledge[i]]] if single else pool(units, slots, i, room.pool)
+        _find_quantiles(values, wanted, work, found.value[i])
+
+
+@device
+def _describe_losses(units: Any, i: Whole, events: Any, discount: Array, replicates: bool, stripes: Array, found: Any, room: Any) -> None:
+    start, path, year, loss, exposure = events
+    first, last, n, at = start[i], start[i + 1], room.losses.size, units.year[i]
+    if first == last:
+        return
+    room.sums[:] = u8(0)
+    exposed = 0.0
+    for e in range(first, last):
+        add_whole(room.sums, year[e] - 1, loss[e])
+        room.losses[path[e]] = f8(loss[e]) / _SCALE
+        exposed += exposure[e]
+    found.exposure[i] = exposed
+    for y in range(years_of(units, i)):
+        found.present[i] += discount[at + y] * as_double(room.sums[y, 0], room.sums[y, 1])
+    mean = striped_sum(room.losses, 0.0, stripes) / f8(n)
+    found.deviation[i] = sqrt(striped_squares(room.losses, mean, stripes) / f8(n - 1)) if n > 1 else 0.0
+    room.replicates[:] = u8(0)
+    for e in range(first, last):
+        add_whole(room.replicates, path[e] % REPLICATES, loss[e])
+        room.losses[path[e]] = 0.0
+    for r in range(REPLICATES):
+        found.replicate[i, r] = as_double(room.replicates[r, 0], room.replicates[r, 1])
+    low, high = room.sums[0]
+    for y in range(1, years_of(units, i)):
+        low += room.sums[y, 0]
+        high += room.sums[y, 1] + (u8(1) if low < room.sums[y, 0] else u8(0))
+    found.loss[i] = as_double(low, high)
+
+
+@device
+def _count_standing(units: Any, default: Array, parts: Array, i: Whole, events: Any, found: Any) -> None:
+    """Paths without default up to each year, by the part of the loan that is owed in the year."""
+    start, year, at, paths = events[0], events[2], units.year[i], default.shape[1]
+    for y in range(years_of(units, i)):
+        found.standing[at + y] = 0.0
+    if units.tested[i] < 0:
+        for e in range(start[i], start[i + 1]):
+            found.standing[at + year[e] - 1] += 1.0
+        left = f8(paths)
+        for y in range(years_of(units, i)):
+            left -= found.standing[at + y]
+            found.standing[at + y] = left
+        return
+    for y in range(years_of(units, i)):
+        owed = 0.0
+        for p in range(paths):
+            when = default_of(units, default, i, p) & (CALLED - 1)
+            if when == 0 or when > y + 1:
+                owed += parts[units.tested[i] + y, p]
+        found.standing[at + y] = owed
+
+
+@device
+def _find_quantiles(values: Array, wanted: Wanted, work: Work, out: Array) -> None:
+    order_statistics(values, np.isfinite(greatest_size(values)), wanted.ranks, 63, work, wanted.found)
+    quantiles_of(wanted, out)

@@ -144,10 +144,10 @@ def all_in_cost(rate: Floats, guarantee_fee: Floats) -> Floats:
 
 def saving(plan: Schedules, unsecured_rate: Floats, guarantee_fee: Floats) -> Floats:
     """Money that the pledge saves over a loan's life beside an unsecured loan; NaN where its rate is not known. (l)"""
-    by_year = np.diff(plan.offset)
-    dear, fee = np.repeat(unsecured_rate, by_year), np.repeat(guarantee_fee, by_year) * plan.lengths
+    by_year, known = np.diff(plan.offset), ~np.isnan(unsecured_rate)
+    dear, fee = np.repeat(np.where(known, unsecured_rate, 0.0), by_year), np.repeat(guarantee_fee, by_year) * plan.lengths
     saved = plan.owed * ((discounts(dear, -plan.lengths) - 1.0) - fee) - plan.interest
-    return _by_loan(plan, saved)
+    return np.where(known, _by_loan(plan, saved), np.nan)
 
 
 def break_even_spread(plan: Schedules, rate: Floats, bank: Floats, standing: Floats) -> Floats:

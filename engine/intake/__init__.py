@@ -3,13 +3,14 @@
 from ipvalue.intake.cell_keys import row_keys
 from ipvalue.intake.cells import convert
 from ipvalue.intake.faults import Fault
+from ipvalue.intake.gathered import Gathered, gather, places_of
 from ipvalue.intake.hashes import hash_ids
 from ipvalue.intake.kind import BOOK, RIGHTS, Kind
 from ipvalue.intake.portfolio import Portfolio, SourceFile
 from ipvalue.intake.rows import Together, read, read_together
-from ipvalue.intake.same_rows import NOWHERE, Alike, Editions, matched
+from ipvalue.intake.same_rows import Alike, Editions, matched
 from ipvalue.intake.sample import scattered_rows, scattered_units
-from ipvalue.intake.scan import Duplicates, Scan, columns_of, duplicated, ids_of, no_duplicates, repeated_ids, scan
+from ipvalue.intake.scan import NOWHERE, Duplicates, Scan, columns_of, duplicated, ids_of, no_duplicates, repeated_ids, scan
 from ipvalue.intake.shared import Streams
 from ipvalue.intake.sources import open_portfolio, reopen_portfolio
 from ipvalue.intake.stored import BATCH_ROWS, Unit
@@ -23,6 +24,7 @@ __all__ = [
     "Duplicates",
     "Editions",
     "Fault",
+    "Gathered",
     "Kind",
     "Portfolio",
     "Scan",
@@ -33,11 +35,13 @@ __all__ = [
     "columns_of",
     "convert",
     "duplicated",
+    "gather",
     "hash_ids",
     "ids_of",
     "matched",
     "no_duplicates",
     "open_portfolio",
+    "places_of",
     "read",
     "read_together",
     "reopen_portfolio",

@@ -20,6 +20,7 @@ from ipvalue.files import open_binary, reading
 from ipvalue.intake.cell_keys import bits_of, cell_words, row_keys
 from ipvalue.intake.cells import convert
 from ipvalue.intake.portfolio import Portfolio, SourceFile
+from ipvalue.intake.scan import NOWHERE
 from ipvalue.intake.stored import stored_batches
 from ipvalue.schema import Column
 
@@ -29,7 +30,6 @@ Batches = Iterator[pa.RecordBatch]
 
 _ID = "asset_id"
 _MOST_ROWS = 2**62
-NOWHERE = -1
 
 
 @dataclass(frozen=True)

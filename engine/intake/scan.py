@@ -19,30 +19,47 @@ from ipvalue.intake.portfolio import Portfolio
 from ipvalue.intake.stored import BATCH_ROWS, stored_batches
 from ipvalue.schema import PORTFOLIO, InputError, did_you_mean
 
+NOWHERE = -1
+
 _ID, _METHODS = "asset_id", "methods"
 _MOST_ROWS = 2**62
 
 
 @dataclass(frozen=True)
-class Duplicates:
-    """The ids that occur more than once, ascending by XXH64 hash, and how often each occurs."""
+class Ids:
+    """Distinct ids, ascending by XXH64 hash."""
 
     hashes: npt.NDArray[np.uint64]
     ids: pa.StringArray
-    counts: npt.NDArray[np.int64]
 
-    def occurrences(self, ids: pa.StringArray) -> npt.NDArray[np.int64]:
-        """How often each of `ids` occurs where that is more than once, else 0; a shared hash alone is no duplicate."""
-        found = np.zeros(len(ids), np.int64)
+    def places(self, ids: pa.StringArray) -> npt.NDArray[np.int64]:
+        """Where each of `ids`, none blank, stands among these, NOWHERE where it does not; a shared hash alone is not enough."""
+        found = np.full(len(ids), NOWHERE, np.int64)
+        if not len(self.hashes):
+            return found
         hashes = hash_ids(ids)
         suspects = np.flatnonzero(_among(hashes, self.hashes))
         place = np.searchsorted(self.hashes, hashes[suspects])
         while len(suspects):
             same = pc.equal(ids.take(pa.array(suspects)), self.ids.take(pa.array(place))).to_numpy(zero_copy_only=False)
-            found[suspects[same]] = self.counts[place[same]]
+            found[suspects[same]] = place[same]
             following = np.minimum(place + 1, len(self.hashes) - 1)
             further = ~same & (following > place) & (self.hashes[following] == hashes[suspects])
             suspects, place = suspects[further], following[further]
+        return found
+
+
+@dataclass(frozen=True)
+class Duplicates(Ids):
+    """The ids that occur more than once, and how often each occurs."""
+
+    counts: npt.NDArray[np.int64]
+
+    def occurrences(self, ids: pa.StringArray) -> npt.NDArray[np.int64]:
+        """How often each of `ids` occurs where that is more than once, else 0."""
+        place = self.places(ids)
+        found = np.zeros(len(ids), np.int64)
+        found[place != NOWHERE] = self.counts[place[place != NOWHERE]]
         return found
 
 

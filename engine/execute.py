@@ -82,7 +82,7 @@ def value_portfolio(
         journal.check_parts()
         if not journal.done.valued:
             raise _nothing_left(journal.done)
-        files = [*journal.done.written(), *(work.tables or write_tables)(draft, inputs.run.job, journal.done)]
+        files = [*([] if work.passed else journal.done.written()), *(work.tables or write_tables)(draft, inputs.run.job, journal.done)]
         draft.write_manifest(manifest_of(inputs, terms, journal, files, command))
     except BaseException as error:
         raise _ended(error, inputs, work, journal, keep, resume) from None
@@ -145,8 +145,9 @@ def _finished(inputs: Inputs, terms: Terms, whole: Callable[[Inputs], Work]) -> 
         for file in receipt.written():
             refuse_otherwise(file, files[file.name], store.location)
 
-    work = whole(inputs)
-    _gather(work, [task for task in work.tasks if task.number in parts], inputs, work.begun, check, None)
+    if parts:
+        work = whole(inputs)
+        _gather(work, [task for task in work.tasks if task.number in parts], inputs, work.begun, check, None)
     _log.info("the result in %s is complete: %s", store.location, _mended(damaged))
     counts = manifest["counts"]
     rejects = store.read_parquet("rejects.parquet")

@@ -35,7 +35,8 @@ class Work:
     """`function(task, shared)` gives each task's receipt, which is merged into `begun`; `portfolios` must not change meanwhile, and workers must see
     the files `places`; `terms` say how the result is made, for the record: its bytes do not depend on it. apart: how a task is run at which processes
     ended. writes: whether tasks do. tables: writes what holds all parts together, where that is not what `value` writes. anew: whether a run that was
-    stopped on another way to the result is not gone on with: its parts are made again, and are the same."""
+    stopped on another way to the result is not gone on with: its parts are made again, and are the same. passed: whether what tasks write is for
+    `tables` alone, and no part of the result (store.names.PASSED)."""
 
     tasks: Sequence[Numbered]
     function: Callable[[Any, Any], Receipt]
@@ -48,6 +49,7 @@ class Work:
     writes: bool = True
     tables: Callable[[Store, Job, Receipt], list[Written]] | None = None
     anew: bool = False
+    passed: bool = False
 
     def check(self) -> None:
         """Raises RunError where a file cannot be read any more, and InputError where one is not what it was when it was opened."""

@@ -14,21 +14,25 @@ JOURNAL = ".journal"
 LOCK = ".lock"
 
 _HEX = "[0-9a-f]{32}"
-_TABLES = r"(?:groups|scenarios|sensitivities|tornado|indices|rejects)\.parquet|totals\.arrow"
-_FILE = rf"(?:manifest\.json|{_TABLES}|assets/part-\d+\.parquet|paths/part-\d+\.arrow|\.journal|\.lock)"
-UNFINISHED = rf"(?:\.{_HEX}|(?:assets/|paths/)?\.\.?[a-z]+(?:-\d+)?(?:\.[a-z]+)?\.{_HEX})"
-OURS = re.compile(rf"(?:\.new-{_HEX}/)?(?:{_FILE}|{UNFINISHED}|assets|paths)|\.new-{_HEX}")
+_TABLES = r"(?:groups|scenarios|sensitivities|tornado|indices|book|exposures|rejects)\.parquet|(?:totals|losses)\.arrow"
+_PASSED = "figures|events"
+_FOLDERS = rf"assets|paths|loans|{_PASSED}"
+_FILE = rf"(?:manifest\.json|{_TABLES}|(?:assets|loans)/part-\d+\.parquet|(?:paths|{_PASSED})/part-\d+\.arrow|\.journal|\.lock)"
+UNFINISHED = rf"(?:\.{_HEX}|(?:(?:{_FOLDERS})/)?\.\.?[a-z]+(?:-\d+)?(?:\.[a-z]+)?\.{_HEX})"
+OURS = re.compile(rf"(?:\.new-{_HEX}/)?(?:{_FILE}|{UNFINISHED}|{_FOLDERS})|\.new-{_HEX}")
 """Names within a results directory that a run writes, or leaves behind where it is killed; nothing else is ever deleted."""
+PASSED = re.compile(rf"(?:{_PASSED})(?:/part-\d+\.arrow)?")
+"""Those that are no part of a result: what tasks write for the tables that are made of all of them."""
 
-_PART = re.compile(r"part-(\d+)\.")
+_PART = re.compile(rf"(?:assets|paths|{_PASSED})/part-(\d+)\.")
 
 LAYOUT = b"ipvalue journal 1 "
 """Of the journal, in a line at its end, before the SHA-256 of what comes before it."""
 
 
 def part_of(name: str) -> int | None:
-    """The number in a part's name; None of other files."""
-    found = _PART.search(name)
+    """The number of the task that writes a file; None of those that are made of all parts."""
+    found = _PART.match(name)
     return int(found[1]) if found else None
 
 
@@ -38,10 +42,10 @@ def names_under(fs: Any, base: str) -> list[str]:
     return [path.rstrip("/")[start:] for path in fs.find(base, withdirs=not is_object_store(fs)) if len(path.rstrip("/")) > start]
 
 
-def remove_ours(fs: Any, base: str, keep: Iterable[str] = ()) -> None:
+def remove_ours(fs: Any, base: str, keep: Iterable[str] = (), which: re.Pattern[str] = OURS) -> None:
     """Removes what a run wrote under a directory, but for `keep` and what lies under it; then the directories left empty."""
     kept = {*keep, LOCK}
-    ours = [name for name in names_under(fs, base) if OURS.fullmatch(name) and not kept & {name, name.split("/")[0]}] if fs.isdir(base) else []
+    ours = [name for name in names_under(fs, base) if which.fullmatch(name) and not kept & {name, name.split("/")[0]}] if fs.isdir(base) else []
     if is_object_store(fs):
         if ours:
             fs.rm([f"{base.rstrip('/')}/{name}" for name in ours])

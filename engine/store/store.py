@@ -13,7 +13,7 @@ from pathlib import Path
 from ipvalue.files import file_errors
 from ipvalue.schema import InputError
 from ipvalue.storage import lock, sync, uninterrupted, writing
-from ipvalue.store.names import JOURNAL, LOCK, MANIFEST, OURS, UNFINISHED, names_under, remove_ours
+from ipvalue.store.names import JOURNAL, LOCK, MANIFEST, OURS, PASSED, UNFINISHED, names_under, remove_ours
 from ipvalue.store.readable import Readable
 from ipvalue.store.writable import Writable
 
@@ -183,6 +183,7 @@ class Store(Readable, Writable):
                 self._replace({MANIFEST, *(file["name"] for file in manifest["files"])})
             else:
                 self.remove(JOURNAL)
+                remove_ours(self.fs, self.root, which=PASSED)
             if self.is_local:  # else there is none
                 hidden = self._hidden(str(manifest.get("fingerprint")))
                 remove_ours(self.fs, hidden)

@@ -17,6 +17,7 @@ COMMANDS = (
     "plan",
     "scenarios",
     "sensitivities",
+    "lend",
     "reverse",
     "check",
     "schema",

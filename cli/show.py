@@ -14,6 +14,8 @@ from rich.text import Text
 from ipvalue.amounts import money
 from ipvalue.cli.common import count, errors_as_sentences, out
 from ipvalue.cli.scenarios import print_scenarios
+from ipvalue.lent import LendResult, open_loans
+from ipvalue.report.loans import book_table, loans_table
 from ipvalue.report.scenarios import by_scenario
 from ipvalue.report.terminal import Bars, GroupView, Overview, bar, facts, group_view, overview, quantile_columns, rest
 from ipvalue.scenario_run import ScenarioResult, open_scenarios
@@ -34,14 +36,19 @@ def command(
 ) -> None:
     """Show a result: its distribution, top rights and groups.
 
-    Also by which methods rights were valued, and what the assumptions filled. Of scenarios: the whole under each, and its difference to the base.
+    Also by which methods rights were valued, and what the assumptions filled. Of scenarios: the whole under each, and its difference to the base. Of
+    loans: what each bearer loses, and the loans with the greatest expected losses.
 
     Example: ipvalue show results --group software,trademark
     """
     with errors_as_sentences():
-        if made_by(Store(directory).manifest()) == "scenarios":
-            _show_scenarios(open_scenarios(directory), group, as_json)
-            return
+        match made_by(Store(directory).manifest()):
+            case "scenarios":
+                _show_scenarios(open_scenarios(directory), group, as_json)
+                return
+            case "lend":
+                _show_loans(open_loans(directory), top, as_json)
+                return
         result = open_result(directory)
         found = overview(result, top) if group is None else group_view(result, group)
         if as_json:
@@ -50,6 +57,20 @@ def command(
             _print_overview(found, top)
         else:
             _print_group(found)
+
+
+def _show_loans(result: LendResult, top: int, as_json: bool) -> None:
+    """A book of loans: who bears what, and the loans that lose most."""
+    described = facts(result.manifest)
+    if as_json:
+        tables = {"book": result.book.to_pylist(), "exposures": result.exposures.to_pylist()}
+        typer.echo(json.dumps({"facts": dict(described), **tables}, indent=2))
+        return
+    for name, text in described:
+        out.print(f"{name:>14}  {text}", markup=False)
+    out.print()
+    out.print(book_table(result).text + "\n", markup=False)
+    out.print(loans_table(result, top).text, markup=False)
 
 
 def _show_scenarios(result: ScenarioResult, group: str | None, as_json: bool) -> None:

@@ -13,6 +13,9 @@ from ipvalue.explain import explain as explain
 from ipvalue.indices import IndexResult as IndexResult
 from ipvalue.indices import indices as indices
 from ipvalue.indices import open_indices as open_indices
+from ipvalue.lent import LendResult as LendResult
+from ipvalue.lent import lend as lend
+from ipvalue.lent import open_loans as open_loans
 from ipvalue.market import Market as Market
 from ipvalue.market import load_market as load_market
 from ipvalue.overnight import run as run

@@ -38,6 +38,14 @@ REPEATED = ("method", "status", "filled")
 """Texts of which many rights have the same."""
 
 
+UNUSABLE = (
+    "revenue",
+    f"path values are finite and below {MONEY_LIMIT:.3g}",
+    f"some path values are not numbers or reach {MONEY_LIMIT:.3g}, more than a sum can hold: volatility, growth or revenue is too large",
+)
+"""Column, rule and message of a row whose path values cannot be described or summed."""
+
+
 def quantile_name(quantile: float) -> str:
     """0.05 → q05, 0.5 → q50, 0.999 → q99_9 (interface.md)."""
     whole, _, part = f"{Decimal(repr(float(quantile))) * 100:f}".partition(".")
@@ -56,12 +64,7 @@ def asset_schema(quantiles: Sequence[float]) -> pa.Schema:
 
 def reject_unusable(rows: Rows, status: npt.NDArray[np.int8]) -> None:
     """Moves the rows whose path values cannot be described or summed, which have a status (a,) other than 0, to the rejects (docs/numerics.md §8)."""
-    rows.reject(
-        status != 0,
-        "revenue",
-        f"path values are finite and below {MONEY_LIMIT:.3g}",
-        f"some path values are not numbers or reach {MONEY_LIMIT:.3g}, more than a sum can hold: volatility, growth or revenue is too large",
-    )
+    rows.reject(status != 0, *UNUSABLE)
 
 
 @dataclass(frozen=True)

@@ -179,8 +179,9 @@ def floats(sums: pa.Array) -> npt.NDArray[np.float64]:
 def facts(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     """What was run, in lines with their names."""
     counts, options, market = manifest["counts"], manifest["options"], manifest["inputs"]["market"]["content"]
+    what = "loans lent" if manifest.get("command") == "lend" else "rights valued"
     return [
-        ("rights valued", f"{counts['valued']:,} of {counts['rows']:,}" + (f", {counts['rejected']:,} rejected" if counts["rejected"] else "")),
+        (what, f"{counts['valued']:,} of {counts['rows']:,}" + (f", {counts['rejected']:,} rejected" if counts["rejected"] else "")),
         ("valued as of", f"{market['valuation_date']}, in {market['currency']}"),
         ("premise", str(options["premise"]).replace("_", " ")),
         ("paths", f"{_paths(options)}, sampler {options.get('sampler', 'random')}, seed {options['seed']}, {options['precision']} precision"),

@@ -11,8 +11,10 @@ import pyarrow as pa
 from ipvalue.amounts import count, money
 from ipvalue.explain import Explanation
 from ipvalue.indices import IndexResult
+from ipvalue.lent import LendResult
 from ipvalue.planning import Plan
 from ipvalue.report.indices import index_table
+from ipvalue.report.loans import book_table, loans_table
 from ipvalue.report.planned import duration, plan_lines, sampled
 from ipvalue.report.scenarios import HEADS, by_scenario, farthest
 from ipvalue.report.table import Sheet, Table
@@ -101,6 +103,13 @@ def _of_indices(result: IndexResult) -> Sheet:
     counts, paths = result.manifest["counts"], result.manifest["options"]["paths"]
     head = f"indices: {count(counts['valued'], 'right')}, {paths:,} paths, {result.location}"
     return Sheet(head, lambda: [index_table(result, BRIEF)], lambda: [index_table(result, FULL)])
+
+
+@view_of.register
+def _of_loans(result: LendResult) -> Sheet:
+    counts, paths = result.manifest["counts"], result.manifest["options"]["paths"]
+    head = f"loans: {counts['valued']:,} of {counts['rows']:,} lent, {paths:,} paths, {result.location}"
+    return Sheet(head, lambda: [book_table(result)], lambda: [book_table(result), loans_table(result, FULL)])
 
 
 @view_of.register

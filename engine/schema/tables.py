@@ -174,6 +174,89 @@ _EXPLAIN_ASSETS = (
     _steps("standard_error", "of amount", "float", _MONEY, _OF_RIGHTS),
 )
 
+
+def _loans(name: str, meaning: str, unit: str = _MONEY, kind: Kind = "float") -> Column:
+    return Column(name, kind, meaning, "loans/part-*.parquet", unit, source=_LENDING)
+
+
+def _book(name: str, meaning: str, unit: str = _MONEY, kind: Kind = "float") -> Column:
+    return Column(name, kind, meaning, "book.parquet", unit, source=_LENDING)
+
+
+def _losses(name: str, kind: Kind, meaning: str, unit: str = "") -> Column:
+    return Column(name, kind, meaning, "losses.arrow", unit, source=_LENDING)
+
+
+def _exposures(name: str, meaning: str, unit: str = "", kind: Kind = "string") -> Column:
+    return Column(name, kind, meaning, "exposures.parquet", unit, source=_LENDING)
+
+
+_LENDING = "numerics §19"
+_PART = "the loan's part of the whole book's expected shortfall"
+_YEARS = ", by loan year"
+
+_LENT = (
+    _loans("loan_id", "as in the table of loans", "", "string"),
+    _loans("borrower_id", "who owes it", "", "string"),
+    _loans("principal", "what is owed today"),
+    _loans("rate", "as in the table of loans", "a year"),
+    _loans("term", "as in the table of loans", "years"),
+    _loans("pd", "share of paths with default within the term", "fraction"),
+    _loans("ead", "mean exposure at default; blank where there is none"),
+    _loans("lgd", "what is lost of the exposure at default; blank where there is none", "fraction"),
+    _loans("expected_loss", "mean loss, in money of the time of default"),
+    _loans("standard_deviation", "of the loss on the paths"),
+    _loans("standard_error", "of expected_loss"),
+    _loans("expected_loss_present", "mean loss, discounted at the loan's rate"),
+    _loans("collateral_value", "mean value of what is pledged, less what is owed to loans with a better rank on it"),
+    _loans("loan_to_value", "principal over collateral_value; blank where that is not above 0", "fraction"),
+    _loans("loan_to_value_q…", "principal over a quantile of the value of what is pledged, a column for each asked for", "fraction"),
+    _loans("loan_to_value_forced", "principal over what a forced sale is expected to bring", "fraction"),
+    _loans("coverage_q…", "quantile of the least over the years of what a sale would bring, over the exposure; one for each asked for", "fraction"),
+    _loans("all_in_cost", "rate with the guarantee's fee", "a year"),
+    _loans("saving", "what the borrower saves beside an unsecured loan, over the loan's life"),
+    _loans("largest_principal", "the most that the policy allows; blank where nothing limits it"),
+    _loans("binding_limit", "the limit that this is", "", "string"),
+    _loans("risk_weight", "Basel's, without recognition of the collateral", "fraction"),
+    _loans("risk_weight_simulated", "the same with lgd as simulated", "fraction"),
+    _loans("breach", "share of paths on which the balance is above the cap on loan to value" + _YEARS, "fraction", "float_list"),
+    _loans("covenant_calls", "share of paths with a margin call" + _YEARS, "fraction", "float_list"),
+    _loans("covenant_unmet", "share of paths with one that is not met" + _YEARS, "fraction", "float_list"),
+    _loans("covenant_releases", "share of paths on which collateral is released" + _YEARS, "fraction", "float_list"),
+    _loans("covenant_call", "mean call over all paths" + _YEARS, _MONEY, "float_list"),
+    _loans("bank_expected_loss", "mean of what the bank bears of the loss"),
+    _loans("break_even_spread", "a rate on what is owed that pays for bank_expected_loss", "a year"),
+    *(_loans(f"es_{level}", _PART) for level in ("95", "99", "99_9")),
+    *(_loans(f"bank_es_{level}", f"{_PART}, of what the bank bears") for level in ("95", "99", "99_9")),
+)
+
+_BEARER = "all, bank, fund, guarantor, insurer, appraiser; borrower: what its equity loses beside them"
+
+_BOOK = (
+    _book("bearer", _BEARER, "", "string"),
+    _book("mean", "expected loss"),
+    _book("standard_deviation", "of the loss on the paths"),
+    *(_book(f"{name}_{level}", meaning) for level in ("95", "99", "99_9") for name, meaning in (
+        ("var", f"the loss's {level.replace('_', '.')} % quantile"),
+        ("es", f"mean of the {level.replace('_', '.')} % worst and worse: expected shortfall"),
+    )),
+    _book("unexpected_loss", "var_99_9 less mean: economic capital"),
+)  # fmt: skip
+
+_LOSSES = (
+    _losses("bearer", "string", _BEARER),
+    _losses("path", "int", "number of the path, from 0"),
+    _losses("loss", "decimal", "what it loses on that path on all loans, exact", _MONEY),
+)
+
+_EXPOSURES = (
+    _exposures("by", "all; left out, and of these left out unread, whose principal is not known; borrower, sector or right_type"),
+    _exposures("name", "the sector or right type; blank for all of them together"),
+    _exposures("loans", "how many", "", "int"),
+    _exposures("principal", "what is owed today", _MONEY, "float"),
+    _exposures("concentration", "Herfindahl's index of principal: 1 where one has it all", "", "float"),
+)
+
 RESULTS: dict[str, dict[str, Column]] = {
     table: {column.name: column for column in columns}
     for table, columns in {
@@ -186,5 +269,9 @@ RESULTS: dict[str, dict[str, Column]] = {
         "scenario_totals": _SCENARIO_TOTALS,
         "explain": _EXPLAIN,
         "explain_assets": _EXPLAIN_ASSETS,
+        "lent": _LENT,
+        "book": _BOOK,
+        "losses": _LOSSES,
+        "exposures": _EXPOSURES,
     }.items()
 }

@@ -1,0 +1,234 @@
+"""The tables of a whole book of loans, from what its tasks wrote: one pass over all defaults for balances, one for who bears what, one for the loans'
+parts of the book's tails. docs/numerics.md §19.
+
+l = loans that are lent, t = their years, b = bearers (bearing.SUMMED), p = paths
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ipvalue.constants import MONEY_SCALE
+from ipvalue.job import Job
+from ipvalue.lending.batch import runs
+from ipvalue.lending.bearing import SUMMED, Borne, Terms, Words, bear, claimed, paying_parts, tail_sums
+from ipvalue.lending.book import NAMES, book_figures, concentration, contributions, tails
+from ipvalue.lending.figures import break_even_spread
+from ipvalue.lending.left_out import LeftOut
+from ipvalue.lending.loans import Loans
+from ipvalue.lending.settlement import Events
+from ipvalue.lending.sharing import BEARERS, Programme
+from ipvalue.loan_work import NUMBER
+from ipvalue.receipt import Receipt
+from ipvalue.rows import Floats, Longs
+from ipvalue.schema import RIGHT_TYPES
+from ipvalue.storage import Written
+from ipvalue.store import Store
+
+LOANS_A_PART = 65_536
+"""Rows of a part of the loans, whatever the tasks were."""
+ORDER = ("all", "bank", *BEARERS, "borrower")
+"""Of the rows of book.parquet."""
+TOLD = {"": "all", "bank_": "bank"}
+"""Whose tails the loans' parts are told of, by the beginning of the columns' names."""
+LOSSES = pa.schema([("bearer", pa.string()), ("path", pa.int64()), ("loss", pa.decimal128(38, 6))])
+"""The columns of losses.arrow."""
+EXPOSURES = pa.schema([
+    ("by", pa.string()), ("name", pa.string()), ("loans", pa.int64()), ("principal", pa.float64()), ("concentration", pa.float64())
+])  # fmt: skip
+"""The columns of exposures.parquet."""
+_SCALE = float(MONEY_SCALE)
+_NONE = np.zeros((0, 0, 0))
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The loans of a book, all that were read, their programmes, and how much was left out before."""
+
+    loans: Loans
+    programmes: tuple[Programme, ...]
+    left_out: LeftOut
+
+    @cached_property
+    def balances(self) -> dict[tuple[int, int], int]:
+        """(programme, bearer) by number → the place of its balance among those that run out."""
+        limited = [(i, b) for i, one in enumerate(self.programmes) for b, limit in enumerate(one.limits) if limit is not None]
+        return {pair: place for place, pair in enumerate(limited)}
+
+    def limits(self) -> Longs:
+        """(m,) the balances that run out, in units of 10⁻⁶."""
+        found = [self.programmes[i].limits[b] for i, b in self.balances]
+        return np.rint(np.array(found, np.float64) * _SCALE).astype(np.int64)
+
+    def terms(self, loans: Longs) -> Terms:
+        """Who bears what of some loans."""
+        of = self.loans.terms
+        table = np.full((len(self.programmes) + 1, len(BEARERS)), -1)  # the last row is of no programme
+        for (i, b), place in self.balances.items():
+            table[i, b] = place
+        return Terms(of.shares[loans], table[of.programme[loans]])
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the tasks wrote, by their numbers."""
+
+    store: Store
+    numbers: tuple[int, ...]
+    ledger: Ledger
+
+    @cached_property
+    def figures(self) -> pa.Table:
+        """Those of all loans that are lent, one part after another."""
+        return pa.concat_tables([self.store.read_ipc(f"figures/part-{number:05d}.arrow") for number in self.numbers])
+
+    def events(self) -> Iterator[tuple[Longs, Events]]:
+        """The loans of each part by their numbers in the book, and their defaults."""
+        before = 0
+        whole = self.figures[NUMBER].to_numpy()
+        for number in self.numbers:
+            table = self.store.read_ipc(f"events/part-{number:05d}.arrow")
+            count = self._loans(number)
+            yield whole[before : before + count], _events_of(table, count)
+            before += count
+
+    def _loans(self, number: int) -> int:
+        return sum(one.num_rows for one in self.store.ipc_batches(f"figures/part-{number:05d}.arrow"))
+
+
+def write_tables(ledger: Ledger, store: Store, job: Job, gathered: Receipt) -> list[Written]:
+    """Writes the loans, the book, its losses on the paths, its exposures, and the rejects."""
+    parts = Parts(store, tuple(sorted(gathered.files)), ledger)
+    paying = _paying(parts, job.paths)
+    sums, bank = _borne(parts, paying, job.paths)
+    shares = _shares(parts, paying, sums, job.paths)
+    figures = parts.figures.combine_chunks()
+    order = np.argsort(figures[NUMBER].to_numpy())
+    lent = figures.take(pa.array(order)).combine_chunks()
+    return [
+        *_write_loans(store, ledger, lent, bank[runs(_years(ledger.loans, figures[NUMBER].to_numpy()), order)], shares[order]),
+        store.write_parquet("book.parquet", _book(sums)),
+        store.write_ipc("losses.arrow", LOSSES, _losses(sums)),
+        store.write_parquet("exposures.parquet", _exposures(ledger, lent)),
+        store.write_parquet("rejects.parquet", gathered.rejects.table()),
+    ]
+
+
+def _events_of(table: pa.Table, loans: int) -> Events:
+    found: dict[str, Any] = {name: table[name].to_numpy() for name in table.column_names}
+    start = np.searchsorted(found["loan"], np.arange(loans + 1))
+    none, nothing = np.zeros(0), np.zeros(0, np.int64)
+    return Events(start=start, **found, interest=nothing, exposure=none, room=none)
+
+
+# ------------------------------------------------------------------------------------------------------------- the passes
+
+
+def _paying(parts: Parts, paths: int) -> Floats:
+    """(m, y, p) the part of each claim that balances pay."""
+    limits = parts.ledger.limits()
+    if not len(limits):
+        return _NONE
+    years = int(np.diff(parts.ledger.loans.years.offset).max(initial=1))
+    sums = np.zeros((len(limits), years, paths, 2), np.uint64)
+    for loans, events in parts.events():
+        claimed(events, parts.ledger.terms(loans), sums)
+    return paying_parts(sums, limits)
+
+
+def _borne(parts: Parts, paying: Floats, paths: int) -> tuple[Words, Floats]:
+    """Sums on the paths by bearer (b, p, 2), and (t,) what the bank is expected to lose in each year of the loans, as they stand in `figures`."""
+    sums = np.zeros((len(SUMMED), paths, 2), np.uint64)
+    bank = [bear(events, parts.ledger.terms(loans), _years(parts.ledger.loans, loans), paying, sums).bank for loans, events in parts.events()]
+    return sums, np.concatenate(bank) / (paths * _SCALE)
+
+
+def _shares(parts: Parts, paying: Floats, sums: Words, paths: int) -> Floats:
+    """(l, b, levels) the loans' parts of the book's expected shortfalls, as they stand in `figures`."""
+    found, scratch, made = tails(sums), np.zeros_like(sums), []
+    for loans, events in parts.events():
+        borne: Borne = bear(events, parts.ledger.terms(loans), _years(parts.ledger.loans, loans), paying, scratch)
+        made.append(contributions(tail_sums(events, borne, found.marks, len(loans)), found))
+    return np.concatenate(made)
+
+
+def _years(loans: Loans, these: Longs) -> Longs:
+    """Where the years of some loans begin, one loan after another."""
+    return np.concatenate([[0], np.cumsum(np.diff(loans.years.offset)[these])]).astype(np.int64)
+
+
+# ------------------------------------------------------------------------------------------------------------- the tables
+
+
+def _write_loans(store: Store, ledger: Ledger, lent: pa.Table, bank: Floats, shares: Floats) -> list[Written]:
+    """Writes loans/part-*.parquet, in the order of the table of loans. bank (t,): what it is expected to lose in each year."""
+    number = lent[NUMBER].to_numpy()
+    chosen = np.zeros(len(ledger.loans), np.bool_)
+    chosen[number] = True
+    loans = ledger.loans.only(chosen)
+    standing = lent["standing"].combine_chunks().flatten().to_numpy()
+    more: dict[str, Any] = {
+        "bank_expected_loss": np.bincount(np.repeat(np.arange(len(loans)), np.diff(loans.years.offset)), bank, len(loans)),
+        "break_even_spread": break_even_spread(loans.years, loans.terms.rate, bank, standing),
+    }
+    for begin, bearer in TOLD.items():
+        at = SUMMED.index(bearer)
+        more |= {f"{begin}es_{name}": shares[:, at, level] for level, name in enumerate(NAMES)}
+    columns = {
+        "loan_id": loans.loan_id,
+        "borrower_id": loans.borrower_id,
+        **{name: lent[name] for name in lent.column_names if name not in (NUMBER, "standing", "by_right_type")},
+        **{name: pa.array(one, mask=np.isnan(one)) for name, one in more.items()},
+    }
+    table = pa.table(columns).combine_chunks()
+    return [
+        store.write_parquet(f"loans/part-{place:05d}.parquet", table.slice(first, LOANS_A_PART))
+        for place, first in enumerate(range(0, table.num_rows, LOANS_A_PART))
+    ]
+
+
+def _book(sums: Words) -> pa.Table:
+    rows = [{"bearer": name, **book_figures(sums[SUMMED.index(name)])} for name in ORDER]
+    return pa.Table.from_pylist(rows)
+
+
+def _losses(sums: Words) -> Iterator[pa.RecordBatch]:
+    """One batch a bearer. A 128-bit sum in units of 10⁻⁶ is a decimal128(38, 6) as it stands."""
+    paths = sums.shape[1]
+    path = pa.array(np.arange(paths))
+    for name in ORDER:
+        words = np.ascontiguousarray(sums[SUMMED.index(name)])
+        loss = pa.Array.from_buffers(pa.decimal128(38, 6), paths, [None, pa.py_buffer(words)])
+        yield pa.RecordBatch.from_arrays([pa.array([name] * paths, pa.string()), path, loss], schema=LOSSES)
+
+
+def _exposures(ledger: Ledger, lent: pa.Table) -> pa.Table:
+    """What is lent and what was left out, and the principal by sector and right type with its concentration."""
+    loans, number = ledger.loans, lent[NUMBER].to_numpy()
+    principal = lent["principal"].to_numpy()
+    gone = np.delete(loans.terms.principal, number)
+    sector = loans.terms.sector[number].astype(np.int64)
+    names = [*loans.sectors, None]
+    by_type = lent["by_right_type"].combine_chunks().flatten().to_numpy().reshape(-1, len(RIGHT_TYPES))
+    types = np.tile(np.arange(len(RIGHT_TYPES)), len(number))
+    rows: list[dict[str, Any]] = [
+        {"by": "all", "loans": len(number), "principal": float(principal.sum())},
+        {"by": "left out", "loans": ledger.left_out.loans + len(gone), "principal": ledger.left_out.principal + float(gone.sum())},
+        {"by": "left out unread", "loans": ledger.left_out.unread},
+        {"by": "borrower", "loans": len(number), "concentration": concentration(principal, loans.borrower[number])},
+        {"by": "sector", "loans": len(number), "concentration": concentration(principal, np.where(sector < 0, len(loans.sectors), sector))},
+        {"by": "right_type", "loans": len(number), "concentration": concentration(by_type.reshape(-1), types)},
+    ]
+    for place in np.unique(sector):
+        here = sector == place
+        rows.append({"by": "sector", "name": names[place], "loans": int(here.sum()), "principal": float(principal[here].sum())})
+    for place in np.flatnonzero(by_type.any(axis=0)):
+        held = by_type[:, place]
+        rows.append({"by": "right_type", "name": RIGHT_TYPES[place], "loans": int(np.count_nonzero(held)), "principal": float(held.sum())})
+    return pa.Table.from_pylist(rows, EXPOSURES)

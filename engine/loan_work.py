@@ -1,0 +1,230 @@
+"""What each task of a book of loans does: whole units of loans, lent against the rights that they pledge. docs/numerics.md §19.
+
+l = loans of a task, k = their pledges, a = rights, b = borrowers, p = paths
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ipvalue.backend import kernels
+from ipvalue.collateral import Collateral, collateral_of
+from ipvalue.heap import keep_freed_memory
+from ipvalue.intake import Gathered
+from ipvalue.lending.batch import Batch, batch_of, in_order, packed, runs, units_of
+from ipvalue.lending.covenants import Covenants, with_covenants
+from ipvalue.lending.defaults import borrowers_of, default_years
+from ipvalue.lending.figures import loan_figures
+from ipvalue.lending.layout import pooled_loans
+from ipvalue.lending.left_out import REJECTED, UNKNOWN, VALUED, without_bad_rights
+from ipvalue.lending.loans import Loans
+from ipvalue.lending.settlement import Events, settle
+from ipvalue.lending.units import NO_PARTS
+from ipvalue.loan_figures import Lender, cap_of, described, figures_schema, pledges_of
+from ipvalue.memory import size
+from ipvalue.pledged import Rights, only, rights_of
+from ipvalue.receipt import Receipt
+from ipvalue.rows import Longs, Mask
+from ipvalue.schema import InputError
+from ipvalue.summary import UNUSABLE
+from ipvalue.task import Run
+from ipvalue.totals import Totals
+
+Bytes = npt.NDArray[np.uint8]
+
+NUMBER = "number"
+"""The column of figures that says which loan of the book they are of."""
+
+EVENTS = pa.schema([("loan", pa.int32()), ("path", pa.int32()), ("year", pa.uint8()), ("loss", pa.int64()), ("used", pa.int64())])
+"""The columns of events/part-*.arrow: defaults by loan, by its place in the part, and path; money in units of 10⁻⁶."""
+
+
+@dataclass(frozen=True)
+class LoanTask:
+    """Loans of whole units, by their numbers in the book, ascending."""
+
+    number: int
+    loans: Longs
+
+
+@dataclass(frozen=True)
+class Book:
+    """What the tasks share: the run, the loans, the rows of the rights that they pledge and which of those there are (a,), what the bank goes by, and
+    the bytes that a task may take for what stands behind loans on all paths."""
+
+    run: Run
+    loans: Loans
+    gathered: Gathered
+    known: Mask
+    lender: Lender
+    room: int
+
+    def release(self) -> None:
+        """Lets go of what is open."""
+        self.run.release()
+
+
+def new_receipt(run: Run) -> Receipt:
+    """A receipt of loans: their sums are made of the events of all parts."""
+    return Receipt(Totals((), 0, 0, run.job.backend))
+
+
+def run_loans(task: LoanTask, book: Book) -> Receipt:
+    """Lends to some units and writes what comes of it for the tables of the whole book. Running it twice changes nothing."""
+    keep_freed_memory()
+    run, receipt = book.run, new_receipt(book.run)
+    with kernels(run.job.backend).DefaultArithmetic():
+        rights = rights_of(task.number, book.gathered, run.appraiser, receipt)
+        parts = _lent(task, rights, book, receipt)
+    figures, events = ([part[i] for part in parts] for i in range(2))
+    schema = figures_schema(run.job.sampling.quantiles).insert(0, pa.field(NUMBER, pa.int64()))
+    receipt.files[task.number] = [
+        run.store.write_ipc(f"figures/part-{task.number:05d}.arrow", schema, figures, lasting=False),
+        run.store.write_ipc(f"events/part-{task.number:05d}.arrow", EVENTS, events, lasting=False),
+    ]
+    receipt.rows, receipt.valued = len(task.loans), sum(one.num_rows for one in figures)
+    receipt.rejected = receipt.rows - receipt.valued
+    return receipt
+
+
+def _lent(task: LoanTask, rights: Rights, book: Book, receipt: Receipt) -> list[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    """Figures and events of the task's loans by batch. Rights whose values turn out to be no numbers are taken out with the loans on them, and the
+    others lent to without these."""
+    chosen = np.zeros(len(book.loans), np.bool_)
+    chosen[task.loans] = True
+    loans = book.loans.only(chosen)
+    known = book.known[np.unique(book.loans.pledges.asset[chosen[book.loans.pledges.loan]])]
+    while True:
+        place = _places(loans.assets, rights)
+        state = np.where(place >= 0, VALUED, np.where(known, REJECTED, UNKNOWN))
+        written = np.append(rights.written, np.inf)[place]
+        lent, rejects, _ = without_bad_rights(loans, state, written)
+        parts: list[tuple[pa.RecordBatch, pa.RecordBatch]] = []
+        before = 0
+        for batch, here, found in _batches(lent, rights, book):
+            if found.status.any():
+                rights = _without(here, found.status != 0, rights, book, receipt)
+                break
+            figures, events = _settled(lent, batch, here, found, book, before)
+            parts.append((figures, events))
+            before += figures.num_rows
+        else:
+            receipt.rejects.merge(rejects)
+            return [(_numbered(figures, lent, task, loans), events) for figures, events in parts]
+
+
+def _places(assets: pa.StringArray, rights: Rights) -> Longs:
+    """(n,) where ids stand among the rights, −1: nowhere."""
+    found: Longs = pc.fill_null(pc.index_in(assets, rights.asset_id), -1).to_numpy().astype(np.int64)
+    return found
+
+
+def _batches(lent: Loans, rights: Rights, book: Book) -> Iterator[tuple[Batch, Rights, Collateral]]:
+    """The loans in whole units, so many at a time that what stands behind them fits; with their rights, and these on all paths. Raises InputError
+    where one unit does not fit."""
+    if not len(lent):
+        return
+    place = _places(lent.assets, rights)
+    kept = book.lender.kept(lent, rights.right_type[place])
+    alone = ~np.isnan(book.lender.of_policy(lent, "coverage"))
+    pledges, years = lent.pledges, np.diff(lent.years.offset)
+    pooled = pooled_loans(pledges.offset, pledges.asset, kept, rights.compiled.several[place]) & ~alone
+    slots = (years + 1) * np.where(pooled, 1, np.diff(pledges.offset))
+    paths = book.run.job.paths
+    largest = int(np.bincount(lent.unit, slots).max()) * paths * 8
+    if largest > book.room:
+        raise InputError(
+            f"{lent.files[0]}: loans that share rights or borrowers are settled together, and some {np.bincount(lent.unit).max():,} of them need "
+            f"{size(largest)} of memory, of which a worker has {size(book.room)}: use fewer paths or workers, or allow more with --memory"
+        )
+    order = in_order(lent)
+    bundle = packed(lent.unit, slots, max(min(book.room, SLOT_BYTES) // (paths * 8), 1))[order]
+    for one in range(int(bundle[-1]) + 1):
+        batch = batch_of(lent, order[bundle == one], kept, alone)
+        here = only(rights, place[batch.right])
+        yield batch, here, collateral_of(batch, here, book.run.appraiser)
+
+
+SLOT_BYTES = 256 * 1024 * 1024
+"""Most memory of a task for what stands behind loans: more would make nothing faster."""
+
+
+def _without(here: Rights, bad: Mask, rights: Rights, book: Book, receipt: Receipt) -> Rights:
+    """The rights but for some of `here`, which go to the rejects."""
+    ids = here.asset_id.filter(pa.array(bad)).to_pylist()
+    for file in np.unique(here.file[bad]):
+        of_file = here.file[bad] == file
+        names = [name for name, one in zip(ids, of_file, strict=True) if one]
+        values: list[str | None] = [None] * len(names)
+        column, rule, message = UNUSABLE
+        receipt.rejects.add(book.gathered.files[file], here.row[bad][of_file], names, column, values, rule, message)
+    return only(rights, np.flatnonzero(~np.isin(rights.number, here.number[bad])))
+
+
+def _settled(lent: Loans, batch: Batch, rights: Rights, found: Collateral, book: Book, before: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Figures and events of a batch, whose loans are the task's from number `before` on."""
+    run, lender = book.run, book.lender
+    sampling = run.appraiser.sampling
+    borrower, hashes, default = _defaults(lent, batch, book)
+    units = units_of(batch, found.layout, borrower)
+    covenants, tested, parts = _covenants(lent, batch, borrower), None, NO_PARTS
+    if len(covenants.loan):
+        tested = with_covenants(units, covenants, found.slots, default, hashes, sampling.seed)
+        units, default, parts = units._replace(tested=tested.tested), tested.default, tested.parts
+    events = settle(units, found.slots, default, parts)
+    pledge = pledges_of(batch, found.mean)
+    figures = loan_figures(
+        units,
+        events,
+        found.slots,
+        default,
+        plan=batch.years,
+        rate=lent.terms.rate[batch.loan],
+        cap=cap_of(lent, batch, pledge, rights, lender),
+        quantiles=sampling.quantiles,
+        replicates=sampling.sampler == "sobol",
+        parts=parts,
+    )
+    rows = described(lent, batch, rights, found, pledge, events, figures, covenants, tested, lender)
+    places = [pa.array(batch.loan), *rows.columns]
+    return pa.RecordBatch.from_arrays(places, [NUMBER, *rows.schema.names]), _events(events, before)
+
+
+def _defaults(lent: Loans, batch: Batch, book: Book) -> tuple[Longs, npt.NDArray[np.uint64], Bytes]:
+    """(l,) the borrower of each loan of a batch, (b,) their hashes, and (b, p) the years in which they default."""
+    appraiser, terms = book.run.appraiser, lent.terms
+    _, first, borrower = np.unique(lent.borrower[batch.loan], return_index=True, return_inverse=True)
+    hashes = lent.borrower_hash[batch.loan[first]]
+    these, at = batch.loan, runs(lent.years.offset, batch.loan)
+    steps = appraiser.tables.steps_per_year
+    borrowers = borrowers_of(batch.years, hashes, borrower, terms.factor[these], terms.factor_loading[these], lent.probability[at], steps)
+    return borrower, hashes, default_years(borrowers, appraiser.factors, appraiser.sampling)
+
+
+def _covenants(lent: Loans, batch: Batch, borrower: Longs) -> Covenants:
+    """The covenants of a batch's loans, those of one borrower side by side."""
+    terms, these = lent.terms, batch.loan
+    with_one = np.flatnonzero(~np.isnan(terms.covenant_trigger[these]))
+    loan = with_one[np.argsort(borrower[with_one], kind="stable")]
+    start = np.flatnonzero(np.diff(borrower[loan], prepend=-1, append=-1)) if len(loan) else np.zeros(1, np.int64)
+    numbers = (getattr(terms, f"covenant_{name}")[these[loan]] for name in ("trigger", "target", "release", "cure"))
+    trigger, target, release, cure = numbers
+    return Covenants(start, loan, trigger, target, np.nan_to_num(release), cure)
+
+
+def _events(events: Events, before: int) -> pa.RecordBatch:
+    arrays = [events.loan + np.int32(before), events.path, events.year, events.loss, events.used]
+    return pa.RecordBatch.from_arrays([pa.array(one, field.type) for one, field in zip(arrays, EVENTS, strict=True)], schema=EVENTS)
+
+
+def _numbered(figures: pa.RecordBatch, lent: Loans, task: LoanTask, loans: Loans) -> pa.RecordBatch:
+    """Figures by the numbers of their loans in the book, in place of those among the loans that are lent."""
+    keys = [one.file * (np.int64(1) << 40) + one.row for one in (loans, lent)]
+    number = task.loans[np.searchsorted(keys[0], keys[1])]
+    return figures.set_column(0, pa.field(NUMBER, pa.int64()), pa.array(number[figures[NUMBER].to_numpy()]))

@@ -1,0 +1,124 @@
+"""The rights that loans pledge, as a task takes them: filled, compiled, and in the order in which they were first pledged.
+
+a = rights that can be valued, c = components (right, method)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ipvalue.appraise import Appraiser
+from ipvalue.assumptions import fill
+from ipvalue.backend import kernel
+from ipvalue.cashflows import join, take
+from ipvalue.compiled import Compiled, compile_rows
+from ipvalue.intake import Gathered
+from ipvalue.receipt import Receipt
+from ipvalue.rows import Floats, Ints, Longs, Mask, Rows
+from ipvalue.schema import RIGHT_TYPES
+from ipvalue.tables import Tables
+
+_TYPES = {name: place for place, name in enumerate(RIGHT_TYPES)}
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Rights (a,): their numbers, ascending; their components; of each its file by number and its row there, its right type by place, its discount
+    rate (the item of tables.curves and what is added to it), and the years that an indefinite one is written out for, infinite for others."""
+
+    number: Longs
+    compiled: Compiled
+    file: Longs
+    row: Longs
+    asset_id: pa.StringArray
+    right_type: Ints
+    curve: Ints
+    premium: Floats
+    written: Floats
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+
+def discounts_of(tables: Tables, curve: Ints, premium: Floats, time: Floats) -> Floats:
+    """(n,) DF of model.md §2 at times, by items of tables.curves and what is added to them; NaN where there is none."""
+    start, tenors, rates = tables.curves
+    zero = np.empty(len(time))
+    for item in np.unique(curve):
+        here, some = curve == item, slice(start[item], start[item + 1])
+        zero[here] = np.interp(time[here], tenors[some], rates[some])
+    gross = 1.0 + zero + premium
+    found: Floats = np.full(len(time), np.nan)
+    found[gross > 0.0] = kernel.elementary("pow", gross[gross > 0.0], -time[gross > 0.0])
+    return found
+
+
+def rights_of(part: int, gathered: Gathered, appraiser: Appraiser, receipt: Receipt) -> Rights:
+    """The rights of a part of the gathered rows that keep the rules; the others' problems go to the receipt. Raises RunError."""
+    batch, number, file, row = gathered.read(part)
+    pieces, kept = [], [np.zeros(0, np.int64)]
+    for at in np.unique(file):
+        of_file = np.flatnonzero(file == at)
+        of_file = of_file[np.argsort(row[of_file])]  # rows are compiled by their numbers, ascending
+        for first in range(0, len(of_file), appraiser.piece_rows):
+            here = of_file[first : first + appraiser.piece_rows]
+            rows = _filled(batch.take(pa.array(here)), row[here], gathered.files[at], appraiser, receipt)
+            pieces.append((rows, compile_rows(rows, appraiser.tables)))
+            receipt.doubts += appraiser.doubts(rows)
+            kept.append(here[np.searchsorted(row[here], rows.row)])
+    these = np.concatenate(kept)
+    order = np.argsort(number[these])
+    return _in_order(pieces, order, number[these], file[these], appraiser.tables)
+
+
+def _filled(batch: pa.RecordBatch, row: Longs, file: str, appraiser: Appraiser, receipt: Receipt) -> Rows:
+    """Rows with their blanks filled, those that a sale needs too."""
+    filled, report = fill(batch, appraiser.assumptions, appraiser.tables.currency, sold=True)
+    return Rows(filled, row, report, file, receipt.rejects)
+
+
+def _in_order(pieces: list[tuple[Rows, Compiled]], order: Longs, number: Longs, file: Longs, tables: Tables) -> Rights:
+    """The rights of pieces in another order; number, file (a,): of each, one piece after another."""
+    compiled = [one for _, one in pieces]
+    columns: dict[str, list[Any]] = {
+        "row": [rows.row for rows, _ in pieces],
+        "right_type": [rows.index("right_type", _TYPES) for rows, _ in pieces],
+        "curve": [rows.index("currency", tables.curve_index) for rows, _ in pieces],
+        "premium": [rows.floats("discount_premium") for rows, _ in pieces],
+        "written": [_written(rows, one) for rows, one in pieces],
+    }
+    ids = pa.chunked_array([rows.batch["asset_id"] for rows, _ in pieces], pa.string()).combine_chunks()
+    arrays: dict[str, Any] = {name: np.concatenate(one)[order] for name, one in columns.items()}
+    return Rights(number=number[order], compiled=_joined(compiled, order), file=file[order], asset_id=ids.take(pa.array(order)), **arrays)
+
+
+def _written(rows: Rows, compiled: Compiled) -> Floats:
+    """(a,) the years that indefinite rights are written out for, by the method that is for the fewest."""
+    vectors = compiled.vectors
+    years = np.where(compiled.earns, np.diff(vectors.offset) * vectors.step, np.inf)
+    least: Floats = np.minimum.reduceat(years, compiled.start[:-1]) if len(rows) else np.zeros(0)
+    return np.where(rows.flags("indefinite"), least, np.inf)
+
+
+def _joined(parts: list[Compiled], order: Longs) -> Compiled:
+    """The components of several batches of rows, in another order of the rows."""
+    counts = np.concatenate([np.diff(one.start) for one in parts])
+    starts = np.cumsum(counts) - counts
+    start = np.concatenate([[0], np.cumsum(counts[order])]).astype(np.int64)
+    component = np.arange(start[-1]) + np.repeat(starts[order] - start[:-1], counts[order])
+    several, weight, earns = (np.concatenate([getattr(one, name) for one in parts]) for name in ("several", "weight", "earns"))
+    vectors = take(join([one.vectors for one in parts]), component)
+    return Compiled(vectors, start, several[order], weight[component], earns[component])
+
+
+def only(rights: Rights, these: Longs) -> Rights:
+    """Some rights, by their places, ascending."""
+    chosen: Mask = np.zeros(len(rights), np.bool_)
+    chosen[these] = True
+    names = ("number", "file", "row", "right_type", "curve", "premium", "written")
+    arrays = {name: getattr(rights, name)[chosen] for name in names}
+    return Rights(compiled=rights.compiled.only(chosen), asset_id=rights.asset_id.filter(pa.array(chosen)), **arrays)

@@ -1,0 +1,52 @@
+"""A book of loans as a terminal and a notebook show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow.compute as pc
+
+from ipvalue.amounts import count, money
+from ipvalue.lent import LendResult
+from ipvalue.report.table import Table
+
+HEADS = ("expected", "deviation", "VaR 99 %", "ES 99 %", "VaR 99.9 %", "unexpected")
+"""What is shown of each bearer."""
+_COLUMNS = ("mean", "standard_deviation", "var_99", "es_99", "var_99_9", "unexpected_loss")
+_LOANS = ("principal", "expected_loss", "loan_to_value", "pd", "lgd", "largest_principal")
+_SHARES = ("loan_to_value", "pd", "lgd")
+
+
+def lent(result: LendResult) -> str:
+    """How much is lent, and how much was left out."""
+    rows = {row["by"]: row for row in result.exposures.to_pylist() if row["name"] is None}
+    currency = result.manifest["inputs"]["market"]["content"]["currency"]
+    whole, gone = rows["all"], rows["left out"]
+    said = f"{count(whole['loans'], 'loan')} with a principal of {money(whole['principal'])} {currency}"
+    return said + (f"; {count(gone['loans'], 'loan')} with {money(gone['principal'])} left out" if gone["loans"] else "")
+
+
+def by_bearer(result: LendResult) -> list[tuple[str, ...]]:
+    """A row for each bearer that loses anything, and for all together."""
+    rows = [row for row in result.book.to_pylist() if row["bearer"] == "all" or row["var_99_9"] or row["mean"]]
+    return [(row["bearer"], *(money(row[name]) for name in _COLUMNS)) for row in rows]
+
+
+def book_table(result: LendResult) -> Table:
+    """The same as a table."""
+    currency = result.manifest["inputs"]["market"]["content"]["currency"]
+    return Table(f"{lent(result)}; losses in {currency}", ("", *HEADS), by_bearer(result), "l" + "r" * len(HEADS))
+
+
+def loans_table(result: LendResult, most: int) -> Table:
+    """The loans with the greatest expected losses."""
+    loans = result.loans
+    order = pc.sort_indices(loans, sort_keys=[("expected_loss", "descending"), ("loan_id", "ascending")]) if loans.num_rows else []
+    top = loans.take(order[:most]) if loans.num_rows else loans
+    rows = [(row["loan_id"], *_cells(row, _LOANS)) for row in top.to_pylist()]
+    return Table(f"The {count(top.num_rows, 'loan')} with the greatest expected loss", ("", *_LOANS), rows, "l" + "r" * len(_LOANS))
+
+
+def _cells(row: dict[str, float | None], names: Sequence[str]) -> list[str]:
+    found = ((name, row[name]) for name in names)
+    return ["" if one is None else f"{one:.2%}" if name in _SHARES else money(one) for name, one in found]

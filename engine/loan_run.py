@@ -150,7 +150,7 @@ def _with_policy(loans: Loans, policy: str | None) -> Loans:
 def _terms(source: LoanBook, named: Named, policy: str | None) -> dict[str, Any]:
     """What the results follow from beside the portfolio, for the record."""
     return {
-        "files": [{"file": one.display, "rows": one.rows, "bytes": one.bytes, "sha256": one.sha256} for one in source.source.files],
+        "files": {one.display: {"rows": one.rows, "bytes": one.bytes, "sha256": one.sha256} for one in source.source.files},
         "ratings": {name: list(curve) for name, curve in named.ratings.items()},
         "programmes": {name: one.model_dump(mode="json") for name, one in named.programmes.items()},
         "policies": {name: one.model_dump(mode="json") for name, one in named.policies.items()},

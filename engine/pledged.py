@@ -61,10 +61,10 @@ def rights_of(part: int, gathered: Gathered, appraiser: Appraiser, receipt: Rece
     """The rights of a part of the gathered rows that keep the rules; the others' problems go to the receipt. Raises RunError."""
     batch, number, file, row = gathered.read(part)
     pieces, kept = [], [np.zeros(0, np.int64)]
-    for at in np.unique(file):
+    for at in np.unique(file) if len(file) else range(1):  # of none, no rows of the first
         of_file = np.flatnonzero(file == at)
         of_file = of_file[np.argsort(row[of_file])]  # rows are compiled by their numbers, ascending
-        for first in range(0, len(of_file), appraiser.piece_rows):
+        for first in range(0, max(len(of_file), 1), appraiser.piece_rows):
             here = of_file[first : first + appraiser.piece_rows]
             rows = _filled(batch.take(pa.array(here)), row[here], gathered.files[at], appraiser, receipt)
             pieces.append((rows, compile_rows(rows, appraiser.tables)))

@@ -103,7 +103,8 @@ def _gathered(portfolio: Portfolio, duplicates: Duplicates, places: tuple[Longs,
     """The rows wanted, some KEPT_ROWS at a time, in the order of the portfolio."""
     held: list[pa.RecordBatch] = []
     for batch in _wanted(portfolio, duplicates, places, schema, rejects):
-        held.append(batch)
+        if batch.num_rows:
+            held.append(batch)
         if sum(one.num_rows for one in held) >= KEPT_ROWS:
             yield pa.Table.from_batches(held, schema)
             held = []

@@ -56,9 +56,9 @@ def command(
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any loan was rejected.")] = False,
     log_json: LogJson = False,
 ) -> None:
-    """Lend against rights: defaults, collateral and losses on the same paths.
+    """Lend against rights: what is lost, and by whom.
 
-    Of each loan probability of default, exposure, loss, loan to value, coverage and the most that may be lent; of the book what each bearer loses.
+    Defaults and collateral are of the same paths. Of each loan probability of default, exposure, loss, loan to value, coverage and the most that may be lent; of the book what each bearer loses.
 
     Example: ipvalue lend loans.parquet --portfolio rights.parquet --market market.toml --out lent
     """

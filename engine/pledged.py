@@ -50,11 +50,20 @@ def discounts_of(tables: Tables, curve: Ints, premium: Floats, time: Floats) -> 
     zero = np.empty(len(time))
     for item in np.unique(curve):
         here, some = curve == item, slice(start[item], start[item + 1])
-        zero[here] = np.interp(time[here], tenors[some], rates[some])
+        zero[here] = _between(tenors[some], rates[some], time[here])
     gross = 1.0 + zero + premium
     found: Floats = np.full(len(time), np.nan)
     found[gross > 0.0] = kernel.elementary("pow", gross[gross > 0.0], -time[gross > 0.0])
     return found
+
+
+def _between(tenors: Floats, rates: Floats, time: Floats) -> Floats:
+    """(n,) a curve's zero rates at times: linear between its tenors, flat outside."""
+    if len(tenors) == 1:
+        return np.full(len(time), rates[0])
+    at = np.clip(np.searchsorted(tenors, time, side="right") - 1, 0, len(tenors) - 2)
+    inside: Floats = rates[at] + (rates[at + 1] - rates[at]) * ((time - tenors[at]) / (tenors[at + 1] - tenors[at]))
+    return np.where(time <= tenors[0], rates[0], np.where(time >= tenors[-1], rates[-1], inside))
 
 
 def rights_of(part: int, gathered: Gathered, appraiser: Appraiser, receipt: Receipt) -> Rights:

@@ -31,6 +31,10 @@ FLAGS = {
         "--precision", "--group-by", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--resume", "--overwrite",
         "--log-json",
     },
+    "lend": {
+        "--portfolio", "--market", "--assumptions", "--ratings", "--programmes", "--policies", "--policy", "--out", "--paths", "--seed", "--sampler",
+        "--precision", "--quantiles", "--workers", "--scheduler", "--memory", "--backend", "--resume", "--overwrite", "--strict", "--log-json",
+    },
     "reverse": {
         "--until", "--scenario", "--group", "--most", "--market", "--assumptions", "--paths", "--seed", "--sampler", "--precision", "--tail",
         "--group-by", "--workers", "--memory", "--premise", "--json",

@@ -82,6 +82,7 @@ static void FN(prepare_versions)(const simulation *job, const FN(source) *source
     family->laying.general = one->has_level || one->has_royalty || one->has_inputs || contested;
     FN(prepare_points)(job, source, &family->laying, s->shift + family->first * s->dimensions * REPLICATES, s->index + family->first * s->points);
     family->reach = reach;
+    family->kept = family->count == 1 && one->moves != STILL && !one->optional && !one->clamped && !one->blended && family->laying.periods == one->periods;
     FN(make_bundles)(job, s, family, first);
 }
 

@@ -37,12 +37,17 @@ static int FN(run_batch)(const simulation *job, const FN(source) *source, const 
             if (*job->stop) return RUN_STOPPED;
             if (asset->moves == WITH_FACTOR) common += f->slot[asset->factor] * f->periods * f->stride + (s->tabled ? path : 0);
             FN(draw_tile)(job, source, s, family, job->first + path, n);
+            REAL *V = s->values + family->first * s->room + path;
+            int64_t *alive = s->alive + family->first * s->longest;
+            int result = RUN_OK;
             if (!family->laid)
-                FN(walk_of)(asset, job->sobol != NULL)(asset, source, bridge, job->first + path, n, common, f->stride,
-                                                       s->values + family->first * s->room + path, s->alive + family->first * s->longest);
-            else if (FN(walk_family)(job, family, s->bundles, s->assets, source, bridge, &s->laid, &s->watch, job->first + path, n, common, f->stride,
-                                     s->values + path, s->room, s->alive, s->longest, job->moments || job->paired ? s->stripes : NULL) != RUN_OK)
-                return RUN_STOPPED;
+                FN(walk_of)(asset, job->sobol != NULL)(asset, source, bridge, job->first + path, n, common, f->stride, V, alive);
+            else if (family->kept)
+                result = FN(walk_kept)(job, family, s->assets, source, bridge, &s->laid, &s->watch, job->first + path, n, common, f->stride, V, alive);
+            else
+                result = FN(walk_family)(job, family, s->bundles, s->assets, source, bridge, &s->laid, &s->watch, job->first + path, n, common, f->stride,
+                                         s->values + path, s->room, s->alive, s->longest, job->moments || job->paired ? s->stripes : NULL);
+            if (result != RUN_OK) return result;
         }
     }
     if (job->looks) FN(add_worths)(job->looks, first, count, s->values, s->room, job->paths);

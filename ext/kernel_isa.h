@@ -49,6 +49,8 @@ static void permute_some(const uint32_t *restrict keys, uint32_t size, uint32_t 
 
 /* How an asset's level moves: not, by itself, or with a factor too; or it was made before, for all versions of the asset. */
 enum { STILL, ALONE, WITH_FACTOR, STORED };
+/* What paths leave: their values; their levels, for all versions of the asset; or both. */
+enum { VALUES, LEVELS, VALUES_AND_LEVELS };
 
 #define REAL float
 #define SUFFIX f32

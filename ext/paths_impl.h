@@ -104,13 +104,14 @@ INLINE OF(reals) FN(rise)(const int moves, const int general, const FN(asset) *a
     return level;
 }
 
-/* One period: steps 1 to 4 of model.md §5. Returns how many paths are alive after step 3. */
-INLINE int FN(step)(const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
-                    const FN(asset) *asset, const FN(period) *now, const OF(reals) *normal, const REAL *common, FN(travellers) *p) {
+/* One period: steps 1 to 4 of model.md §5. Returns how many paths are alive after step 3. kept: takes L_t before the rival where `keep` is set. */
+INLINE int FN(step)(const int keep, const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
+                    const FN(asset) *asset, const FN(period) *now, const OF(reals) *normal, const REAL *common, FN(travellers) *p, OF(reals) *kept) {
     int count = 0;
 #pragma GCC unroll 4
     for (int u = 0; u < OF(UNROLL); u++) {
         OF(reals) level = FN(rise)(moves, general, asset, normal[u], common, p, u);
+        if (keep) kept[u] = level;
         OF(mask) out = p->live[u], here = p->live[u];
         if (general) {
             out = OF(within)(p->rival[u], now->rival_last);
@@ -167,7 +168,7 @@ typedef struct {
     OF(mask) *here;             /* (periods, LAID / LANES): where one survival lives */
 } FN(laid);
 
-/* One period of GROUP paths: its levels laid down, those of the first period at `level`, or else settled. */
+/* One period of GROUP paths: its levels laid down, those of the first period at `level`, settled, or both. */
 INLINE void FN(pass)(const int lay, const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
                      const int blended, const FN(asset) *asset, int64_t t, const OF(reals) *normal, const REAL *common, FN(travellers) *p, int64_t *alive,
                      REAL *level) {
@@ -175,8 +176,10 @@ INLINE void FN(pass)(const int lay, const int sobol, const int moves, const int 
         alive[t] += FN(blend)(sobol, moves, asset, asset->period + t, normal, common, p);
         return;
     }
-    if (!lay) {
-        alive[t] += FN(step)(sobol, moves, lapses, general, optional, clamped, asset, asset->period + t, normal, common, p);
+    if (lay != LEVELS) {
+        OF(reals) kept[OF(UNROLL)];
+        alive[t] += FN(step)(lay != VALUES, sobol, moves, lapses, general, optional, clamped, asset, asset->period + t, normal, common, p, kept);
+        for (int u = 0; lay != VALUES && u < OF(UNROLL); u++) OF(store)(level + t * FN(LAID) + u * OF(LANES), kept[u]);
         return;
     }
 #pragma GCC unroll 4
@@ -184,14 +187,14 @@ INLINE void FN(pass)(const int lay, const int sobol, const int moves, const int 
         OF(store)(level + t * FN(LAID) + u * OF(LANES), FN(rise)(moves, general, asset, normal[u], common, p, u));
 }
 
-/* GROUP paths from `path` through all periods into V, or where `lay` is set their levels into columns of `laid` from i on. The first arguments are
+/* GROUP paths from `path` through all periods into V, or by `lay` their levels into columns of `laid` from i on, or both. The first arguments are
  * constants: each set of them is compiled by itself. counters: of the streams of paths and levels. common: the factor in period 1 on these paths,
  * `stride` numbers before that of period 2. alive[t] takes the number of paths alive. */
 INLINE void FN(group)(const int lay, const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
                       const int blended, const FN(asset) *asset, const FN(source) *source, const FN(bridge) *bridge, const OF(words) counters[2], uint32_t path, const REAL *common, int64_t stride, uint64_t valid, REAL *V,
                       int64_t *alive, const FN(laid) *laid, int64_t i) {
     const OF(words) two = source->one + source->one;
-    REAL *level = lay ? laid->level + i : NULL;
+    REAL *level = lay != VALUES ? laid->level + i : NULL;
     FN(travellers) p;
     p.valid = valid;
 #pragma GCC unroll 4
@@ -222,7 +225,7 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
         for (int u = 0; u < OF(UNROLL); u++)
             p.royalty[u] = p.royalty[u] * OF(load)(asset->drawn.multiplier + ((int64_t)path - asset->drawn.from) + u * OF(LANES));
     if (blended) FN(take_draws)(asset, path, &p);
-    if (lay) {
+    if (lay != VALUES) {
         memcpy(laid->survival + i, p.survival, sizeof p.survival);
         if (general) memcpy(laid->rival + i, p.rival, sizeof p.rival);
     }
@@ -241,7 +244,7 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
                 if (moves == WITH_FACTOR) common += stride;
             }
         }
-        if (lay) return;
+        if (lay == LEVELS) return;
 #pragma GCC unroll 4
         for (int u = 0; u < OF(UNROLL); u++) OF(store)(V + u * OF(LANES), p.value[u]);
         if (optional || clamped || blended) FN(add_to_replicates)(asset, path, &p.valid, p.given, p.control);
@@ -265,7 +268,7 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
         FN(pass)(lay, 0, moves, lapses, general, optional, clamped, blended, asset, t + k, normal[k], common, &p, alive, level);
         if (moves == WITH_FACTOR) common += stride;
     }
-    if (lay) return;
+    if (lay == LEVELS) return;
 #pragma GCC unroll 4
     for (int u = 0; u < OF(UNROLL); u++) OF(store)(V + u * OF(LANES), p.value[u]);
 }
@@ -281,7 +284,7 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
         const OF(words) counters[2] = {FN(counters)(source, PURPOSE_PATH, asset->hash), FN(counters)(source, PURPOSE_LEVEL, asset->hash)};      \
         for (int64_t i = 0; i < n; i += FN(GROUP)) {                                                                                            \
             const uint64_t valid = ((uint64_t)1 << (n - i < FN(GROUP) ? n - i : FN(GROUP))) - 1;                                                \
-            FN(group)(0, sobol, moves, lapses, general, optional, clamped, blended, asset, source, bridge, counters, (uint32_t)(path + i), common + i,   \
+            FN(group)(VALUES, sobol, moves, lapses, general, optional, clamped, blended, asset, source, bridge, counters, (uint32_t)(path + i), common + i,   \
                       stride, valid, V + i, alive, NULL, 0);                                                                                    \
         }                                                                                                                                       \
     }

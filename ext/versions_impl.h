@@ -15,6 +15,7 @@ typedef struct {
 typedef struct {
     int64_t first, count, first_bundle, bundles;
     int laid;          /* levels are laid down first: it is of several assets, or one that is looked at */
+    int kept;          /* it is of one asset whose levels are kept while it is walked */
     int64_t reach;     /* after how many periods the last lasting look follows; 0: there is none */
     FN(asset) laying;  /* with the periods of the longest, or as many as that */
 } FN(family);
@@ -123,7 +124,7 @@ static void FN(sum_own)(const FN(asset) *asset, const REAL *cash, const FN(laid)
                 const FN(period) *now = asset->period + t;                                                                                   \
                 const REAL *level = laid->level + t * FN(LAID) + i;                                                                          \
                 alive[t] += blended ? FN(blend)(sobol, STORED, asset, now, unused, level, &p)                                                \
-                                    : FN(step)(sobol, STORED, 1, 1, optional, clamped, asset, now, unused, level, &p);                       \
+                                    : FN(step)(0, sobol, STORED, 1, 1, optional, clamped, asset, now, unused, level, &p, NULL);                       \
             }                                                                                                                                \
             for (int u = 0; u < OF(UNROLL); u++) OF(store)(V + i + u * OF(LANES), p.value[u]);                                               \
             if (sobol && (optional || clamped || blended)) FN(add_to_replicates)(asset, (uint32_t)(path + i), &p.valid, p.given, p.control); \
@@ -158,7 +159,7 @@ static void FN(replay)(const FN(asset) *asset, int sobol, const FN(laid) *laid, 
                          const REAL *common, int64_t stride, const FN(laid) *laid) {                                                         \
         const OF(words) counters[2] = {FN(counters)(source, PURPOSE_PATH, asset->hash), FN(counters)(source, PURPOSE_LEVEL, asset->hash)};   \
         for (int64_t i = 0; i < n; i += FN(GROUP))                                                                                           \
-            FN(group)(1, sobol, moves, 1, general, 0, 0, 0, asset, source, bridge, counters, (uint32_t)(path + i), common + i, stride,          \
+            FN(group)(LEVELS, sobol, moves, 1, general, 0, 0, 0, asset, source, bridge, counters, (uint32_t)(path + i), common + i, stride,          \
                       ~(uint64_t)0, NULL, NULL, laid, i);                                                                                    \
     }
 LAYS(lay_still, STILL, 1)
@@ -177,6 +178,38 @@ static void FN(lay)(const FN(asset) *asset, int sobol, const FN(source) *source,
         {{FN(lay_factor), FN(sobol_lay_factor)}, {FN(lay_general_factor), FN(sobol_lay_general_factor)}},
     };
     lays[asset->moves][asset->general][sobol](asset, source, bridge, path, n, common, stride, laid);
+}
+
+/* The same with V of one asset that is not optional, clamped or blended. */
+#define KEEPS(name, moves, general)   \
+    KEEP(name, 0, moves, general)     \
+    KEEP(sobol_##name, 1, moves, general)
+#define KEEP(name, sobol, moves, general)                                                                                                    \
+    static void FN(name)(const FN(asset) *asset, const FN(source) *source, const FN(bridge) *bridge, int64_t path, int64_t n,                \
+                         const REAL *common, int64_t stride, const FN(laid) *laid, REAL *V, int64_t *alive) {                                \
+        const OF(words) counters[2] = {FN(counters)(source, PURPOSE_PATH, asset->hash), FN(counters)(source, PURPOSE_LEVEL, asset->hash)};   \
+        const FN(asset) own = *asset; /* which levels that are stored cannot be part of */                                                   \
+        for (int64_t i = 0; i < n; i += FN(GROUP)) {                                                                                         \
+            const uint64_t valid = ((uint64_t)1 << (n - i < FN(GROUP) ? n - i : FN(GROUP))) - 1;                                             \
+            FN(group)(VALUES_AND_LEVELS, sobol, moves, 1, general, 0, 0, 0, &own, source, bridge, counters, (uint32_t)(path + i),           \
+                      common + i, stride, valid, V + i, alive, laid, i);                                                                     \
+        }                                                                                                                                    \
+    }
+KEEPS(keep_alone, ALONE, 0)
+KEEPS(keep_general_alone, ALONE, 1)
+KEEPS(keep_factor, WITH_FACTOR, 0)
+KEEPS(keep_general_factor, WITH_FACTOR, 1)
+#undef KEEPS
+#undef KEEP
+
+static void FN(keep)(const FN(asset) *asset, int sobol, const FN(source) *source, const FN(bridge) *bridge, int64_t path, int64_t n, const REAL *common,
+                     int64_t stride, const FN(laid) *laid, REAL *V, int64_t *alive) {
+    static void (*const keeps[2][2][2])(const FN(asset) *, const FN(source) *, const FN(bridge) *, int64_t, int64_t, const REAL *, int64_t,
+                                        const FN(laid) *, REAL *, int64_t *) = {
+        {{FN(keep_alone), FN(sobol_keep_alone)}, {FN(keep_general_alone), FN(sobol_keep_general_alone)}},
+        {{FN(keep_factor), FN(sobol_keep_factor)}, {FN(keep_general_factor), FN(sobol_keep_general_factor)}},
+    };
+    keeps[asset->moves == WITH_FACTOR][asset->general][sobol](asset, source, bridge, path, n, common, stride, laid, V, alive);
 }
 
 #include "looks_impl.h"
@@ -202,6 +235,19 @@ static void FN(look_at_family)(const simulation *job, const FN(family) *family, 
             if (yearly) years_laid = lasting;
             FN(look_at)(assets + b, looks, watch->count[b], lasting, reach, laid, path, column, n);
         }
+}
+
+/* The asset of a family that is kept, on n paths from `path`; common as above. V: of these paths. */
+static int FN(walk_kept)(const simulation *job, const FN(family) *family, const FN(asset) *assets, const FN(source) *source, const FN(bridge) *bridge,
+                         const FN(laid) *laid, const FN(watch) *watch, int64_t path, int64_t n, const REAL *common, int64_t stride, REAL *V,
+                         int64_t *alive) {
+    for (int64_t at = 0; at < n; at += FN(LAID)) {
+        const int64_t m = n - at < FN(LAID) ? n - at : FN(LAID);
+        if (*job->stop) return RUN_STOPPED;
+        FN(keep)(&family->laying, job->sobol != NULL, source, bridge, path + at, m, common + at, stride, laid, V + at, alive);
+        FN(look_at_family)(job, family, assets, source, bridge, laid, watch, path + at, m, common + at, stride);
+    }
+    return RUN_OK;
 }
 
 /* All versions of a family on n paths from `path`; common as above. values: (batch, room) from these paths on; alive: (batch, longest). stripes: where

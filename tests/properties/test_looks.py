@@ -83,9 +83,11 @@ def found_and_defined(here: Compiled, single: bool, sampler: str, paths: int) ->
 def test_levels_and_lives_are_the_definitions(make: Any, steps: int, sampler: str, assumptions: Path, tmp_path: Path) -> None:
     """Of every method and feature: rivals, ranges, drawn inputs, premiums, bounds, renewals."""
     here = compiled(make(56, seed=31), portfolios.market(steps), assumptions, tmp_path)
-    for single, close in ((False, 1e-9), (True, 3e-5)):
+    for single in (False, True):
         for asset, mine, exact, size in found_and_defined(here, single, sampler, 160):
             off = np.abs(mine - exact) / np.maximum(np.abs(exact), size)
+            drawn_by_pert = "pert" in [asset.get(f"{name}_distribution") for name in uncertain_rows.NAMES]  # its quantiles are a table
+            close = 3e-5 if single else 3e-8 if drawn_by_pert else 1e-10
             # a level within rounding of its boundary may fall on the other side, once for all later looks
             assert np.count_nonzero((off > close).any(axis=0)) <= (2 if single and asset["renewal"] == "optimal" else 0), (asset, off.max())
 

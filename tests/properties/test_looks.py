@@ -12,7 +12,7 @@ import oracle_sobol
 import portfolios
 import pytest
 import uncertain_rows
-from both_kernels import same_bits
+from both_kernels import FACTOR, same_bits
 from compared import CURVES, SCHEDULES, Compiled, compiled, size_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,7 +97,7 @@ def linear_rows(n: int) -> Any:
     rows = portfolios.random_methods(4 * n, seed=17).to_pylist()
     rows = [row for row in rows if row["renewal"] != "optimal" and row.get("minimum_guarantee") is None and row.get("cap") is None]
     for i, row in enumerate(rows):
-        row |= {"volatility": 0.3, "factor_loading": [0.0, 0.6][i % 2]} if row["method"] in ("cost", "market") else {}
+        row |= {"volatility": 0.3, "factor_loading": [0.0, 0.6][i % 2], "sector": "pharma"} if row["method"] in ("cost", "market") else {}
     return portfolios.table_of(rows[:n])
 
 
@@ -114,7 +114,7 @@ def lines_of(here: Compiled, dates: Any, paths: int) -> Looks:
             discount = 1.0 if lasting else oracle.discount_factor(pair.asset, here.market, pair.slow.e[t])
             line = [pair.slow.w[0], pair.slow.w[0], 0.0] if lasting else [inside[t] / discount, outside[t] / discount, costs[t] / discount]
             columns.append([t, *line, lasting])
-    period, entered, outside, owed, lasting = np.array(columns).T
+    period, entered, outside, owed, lasting = np.array(columns).T.copy()
     start = np.concatenate([[0], np.cumsum(counts)])
     flags = {"period": period.astype(np.int32), "lasting": lasting.astype(np.uint8)}
     return looks_of(start, paths, len(columns), entered=entered, open=outside, owed=owed, **flags)
@@ -215,24 +215,22 @@ def test_numba_gives_the_same_of_uncertain_inputs(sampler: str, single: bool, as
 
 
 @given(SIZES, st.integers(0, 2**32), st.booleans(), st.booleans(), st.booleans())
-def test_paths_in_parts(sizes: list[int], seed: int, single: bool, sobol: bool, years: bool) -> None:
+def test_paths_in_parts(sizes: list[int], seed: int, single: bool, by_sobol: bool, years: bool) -> None:
     """Of some of the paths: their columns of the slots, and of the years' factors."""
     vectors, paths = versions(sizes, seed), 704
     real: Any = np.float32 if single else np.float64
     looks = random_looks(vectors, seed, paths)
     looks = replaced(looks, years=np.random.default_rng(seed).normal(size=(2, 40, paths)).astype(real) if years else None)
-    plan: dict[str, Any] = {"sobol": sobol_plan(paths)} if sobol else {}
-    whole = looked(kernel, vectors, looks, paths, single, sobol, **plan)
+    options: dict[str, Any] = {"seed": SEED, "single": single, "quantiles": (), "tail": 0.05}
+    options |= {"sobol": sobol.plan(SEED, paths, 1)} if by_sobol else {}
+    whole = looks.slots.copy()
+    kernel.simulate(vectors, FACTOR, paths=paths, looks=replaced(looks, slots=whole), **options)
     for one in (kernel, numba_kernel):
-        slots = looks.slots.copy()
+        slots, lived = looks.slots.copy(), np.zeros(int(vectors.offset[-1]), np.int64)
         for first, count in ((0, 320), (320, 384)):
             here = replaced(looks, slots=slots).of_paths(first, count)
-            answer(one, vectors, count, single, sobol, first=first, lived=np.zeros(int(vectors.offset[-1]), np.int64), looks=here, **plan)
-        same_bits(slots, whole["slots"], one.__name__)
-
-
-def sobol_plan(paths: int) -> Any:
-    return sobol.plan(2**63 + 1, paths, 1)
+            one.simulate(vectors, FACTOR, paths=count, first=first, lived=lived, looks=here, **options)
+        same_bits(slots, whole, one.__name__)
 
 
 @pytest.mark.parametrize("sampler", ["random", "sobol"])

@@ -12,6 +12,7 @@ import numpy as np
 import portfolios
 import pyarrow as pa
 import pytest
+import uncertain_rows
 from both_kernels import Array, batch, same_bits
 from compared import CURVES, SCHEDULES, as_engine, oracle_market
 from oracle_collateral import expectations
@@ -213,9 +214,9 @@ def test_the_curve_of_a_line_is_the_line() -> None:
 # -------------------------------------------------------------------------------------------------------- the same bits
 
 
-@pytest.mark.parametrize("steps", [1, 4])
-def test_both_kernels_and_any_batch_give_the_same_bits(steps: int, compiled: Callable[..., Batch]) -> None:
-    table, market = portfolios.random_methods(140, seed=31), portfolios.market(steps)
+@pytest.mark.parametrize(("rows", "steps"), [(portfolios.random_methods, 1), (portfolios.random_methods, 4), (uncertain_rows.portfolio, 1)])
+def test_both_kernels_and_any_batch_give_the_same_bits(rows: Callable[..., pa.Table], steps: int, compiled: Callable[..., Batch]) -> None:
+    table, market = rows(140, seed=31), portfolios.market(steps)
     here, other = compiled(table, market), compiled(table, market, "numba")
     start, period = here.everywhere(YEARS * steps)
     found = here.ahead(start, period)

@@ -61,7 +61,7 @@ int main(void) {
         memset(out, 0, sizeof out);
         memset(in, 0, sizeof in);
         stopping boundary = {ASSETS, offset, w, f, survival, rival, salvage, low, high, volatility, uncertainty, loss, royalty_low, royalty_high, step,
-                             optional, clamped, enters, out, in, &stop};
+                             NULL, NULL, optional, clamped, enters, out, in, &stop, NULL};
         uint64_t h = 0xCBF29CE484222325;
         int failed = table->boundaries(&boundary);
         h = digest(h, out, sizeof out);

@@ -66,7 +66,7 @@ class _Room(NamedTuple):
     least: Floats  # (p) coverage
     pool: Floats  # (p)
     behind: Floats  # (paths of a block)
-    brings: Floats
+    chain: Floats
     sums: npt.NDArray[np.uint64]  # (most years, 2)
     replicates: npt.NDArray[np.uint64]  # (16, 2)
 
@@ -123,7 +123,7 @@ def loan_figures(
     return LoanFigures(
         pd=count / paths,
         ead=np.divide(found.exposure, count, out=none.copy(), where=count > 0),
-        lgd=np.divide(found.loss / _SCALE, found.exposure, out=none.copy(), where=count > 0),
+        lgd=np.divide(found.loss / _SCALE, found.exposure, out=none.copy(), where=found.exposure > 0.0),
         expected_loss=found.loss / (paths * _SCALE),
         standard_deviation=found.deviation,
         standard_error=error,
@@ -187,7 +187,7 @@ def _describe(
     for i in range(len(cap)):
         _describe_losses(units, i, events, discount, replicates, wanted.stripes, found, room)
         _count_standing(units, default, parts, i, events, found)
-        stand(units, slots, parts, i, cap[i], alike[i], room.behind, room.brings, found.breach, room.least)
+        stand(units, slots, parts, i, cap[i], alike[i], room.behind, room.chain, found.breach, room.least)
         _find_quantiles(room.least, wanted, work, found.coverage[i])
         single = units.pledge[i + 1] == units.pledge[i] + 1 and units.shared[i] == units.pledge[i + 1]
         values = slots[units.worth[units.pledge[i]]] if single else pool(units, slots, i, room.pool)
@@ -200,27 +200,29 @@ def _describe_losses(units: Any, i: Whole, events: Any, discount: Array, replica
     first, last, n, at = start[i], start[i + 1], room.losses.size, units.year[i]
     if first == last:
         return
-    room.sums[:] = u8(0)
+    losses, sums, by_replicate = room.losses, room.sums, room.replicates
+    sums[:] = u8(0)
+    by_replicate[:] = u8(0)
     exposed = 0.0
     for e in range(first, last):
-        add_whole(room.sums, year[e] - 1, loss[e])
-        room.losses[path[e]] = f8(loss[e]) / _SCALE
+        add_whole(sums, year[e] - 1, loss[e])
+        losses[path[e]] = f8(loss[e]) / _SCALE
         exposed += exposure[e]
     found.exposure[i] = exposed
     for y in range(years_of(units, i)):
-        found.present[i] += discount[at + y] * as_double(room.sums[y, 0], room.sums[y, 1])
-    mean = striped_sum(room.losses, 0.0, stripes) / f8(n)
-    found.deviation[i] = sqrt(striped_squares(room.losses, mean, stripes) / f8(n - 1)) if n > 1 else 0.0
-    room.replicates[:] = u8(0)
+        found.present[i] += discount[at + y] * as_double(sums[y, 0], sums[y, 1])
+    mean = striped_sum(losses, 0.0, stripes) / f8(n)
+    found.deviation[i] = sqrt(striped_squares(losses, mean, stripes) / f8(n - 1)) if n > 1 else 0.0
     for e in range(first, last):
-        add_whole(room.replicates, path[e] % REPLICATES, loss[e])
-        room.losses[path[e]] = 0.0
+        losses[path[e]] = 0.0
+        if replicates:
+            add_whole(by_replicate, path[e] % REPLICATES, loss[e])
     for r in range(REPLICATES):
-        found.replicate[i, r] = as_double(room.replicates[r, 0], room.replicates[r, 1])
-    low, high = room.sums[0]
+        found.replicate[i, r] = as_double(by_replicate[r, 0], by_replicate[r, 1])
+    low, high = sums[0]
     for y in range(1, years_of(units, i)):
-        low += room.sums[y, 0]
-        high += room.sums[y, 1] + (u8(1) if low < room.sums[y, 0] else u8(0))
+        low += sums[y, 0]
+        high += sums[y, 1] + (u8(1) if low < sums[y, 0] else u8(0))
     found.loss[i] = as_double(low, high)
 
 

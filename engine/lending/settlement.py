@@ -113,10 +113,16 @@ def _settle_alone(
     for p in range(default.size):
         paths[n] = p
         n += default[p] != 0
-    for k in range(n):
-        p = paths[k]
-        when = _default_of(loan, i8(default[p]))
-        worths[k], owns[k] = _own(loan, pledges, slot, slots, parts, max((when & (CALLED - 1)) - 1, 0), when >= CALLED, p)
+    if loan.end == loan.pledge + 1 and loan.tested < 0:
+        kept, look = pledges[loan.pledge].kept, pledges[loan.pledge].look
+        for k in range(n):
+            y = max((_default_of(loan, i8(default[paths[k]])) & (CALLED - 1)) - 1, 0)
+            worths[k] = max(slots[slot[look + y], paths[k]], 0.0)
+            owns[k] = kept * worths[k]
+    else:
+        for k in range(n):
+            when = _default_of(loan, i8(default[paths[k]]))
+            worths[k], owns[k] = _own(loan, pledges, slot, slots, parts, max((when & (CALLED - 1)) - 1, 0), when >= CALLED, paths[k])
     for k in range(n):
         p, worth, own = paths[k], worths[k], owns[k]
         when = _default_of(loan, i8(default[p]))

@@ -12,36 +12,35 @@ import numpy as np
 from ipvalue.constants import BLOCK_PATHS
 from ipvalue.lending.units import owed_before, years_of
 from ipvalue.numba_kernel.arithmetic import fma
-from ipvalue.numba_kernel.compiler import Array, Real, Whole, device, loop
+from ipvalue.numba_kernel.compiler import Array, Real, Whole, device, inlined, loop
 
 i4 = np.int32
 
 
 @device
-def stand(
-    units: Any, slots: Array, parts: Array, i: Whole, cap: Real, alike: bool, behind: Array, brings: Array, breach: Array, least: Array
-) -> None:
+def stand(units: Any, slots: Array, parts: Array, i: Whole, cap: Real, alike: bool, behind: Array, chain: Array, breach: Array, least: Array) -> None:
     """breach (t): adds for each year of loan i the number of paths on which the balance is above cap·K. least (p): the least R/EAD of its years.
-    behind, brings: room for the K and R of a block."""
+    behind, chain: room for the K, and for the R of a loan that does not recover one part, of a block."""
     years, tested = years_of(units, i), units.tested[i]
     for first in range(0, least.size, BLOCK_PATHS):
         here = slice(first, min(first + BLOCK_PATHS, least.size))
         lowest = least[here]
-        k, r = behind[: lowest.size], brings[: lowest.size]
+        k, r = behind[: lowest.size], chain[: lowest.size]
         lowest[:] = np.inf
         for y in range(years):
             k[:] = 0.0
             r[:] = 0.0
             for j in range(units.pledge[i], units.pledge[i + 1]):
-                _add(slots[units.slot[units.look[j] + y]][here], owed_before(units, j, y), units.kept[j], k, r)
-            if alike:
-                _multiply(units.kept[units.pledge[i]], k, r)
-            at = units.year[i] + y
+                collateral, before = slots[units.slot[units.look[j] + y]][here], owed_before(units, j, y)
+                _add(collateral, before, k)
+                if not alike:
+                    _add_times(collateral, before, units.kept[j], r)
+            at, kept, brings = units.year[i] + y, units.kept[units.pledge[i]] if alike else 1.0, k if alike else r
             if tested < 0:
-                breach[at] += _look(units.owed[at], units.exposure[at], cap, k, r, lowest)
+                breach[at] += _look(units.owed[at], units.exposure[at], cap, k, kept, brings, lowest)
             else:
                 owed, pledged = parts[tested + y][here], parts[tested + years + y][here]
-                breach[at] += _look_by_parts(units.owed[at], units.exposure[at], cap, owed, pledged, k, r, lowest)
+                breach[at] += _look_by_parts(units.owed[at], units.exposure[at], cap, owed, pledged, k, kept, brings, lowest)
 
 
 @device
@@ -57,37 +56,42 @@ def pool(units: Any, slots: Array, i: Whole, out: Array) -> Array:
     return out
 
 
+@inlined
+def _rest(collateral: Real, owed: Real) -> Real:
+    rest = (collateral if collateral > 0.0 else 0.0) - owed
+    return rest if rest > 0.0 else 0.0
+
+
 @loop
-def _add(collateral: Array, owed: Real, kept: Real, behind: Array, brings: Array) -> None:
+def _add(collateral: Array, owed: Real, behind: Array) -> None:
     for p in range(behind.size):
-        k = (collateral[p] if collateral[p] > 0.0 else 0.0) - owed
-        k = k if k > 0.0 else 0.0
-        behind[p] += k
-        brings[p] = fma(kept, k, brings[p])
+        behind[p] += _rest(collateral[p], owed)
 
 
 @loop
-def _multiply(kept: Real, behind: Array, brings: Array) -> None:
-    for p in range(behind.size):
-        brings[p] = kept * behind[p]
+def _add_times(collateral: Array, owed: Real, kept: Real, brings: Array) -> None:
+    for p in range(brings.size):
+        brings[p] = fma(kept, _rest(collateral[p], owed), brings[p])
 
 
 @loop
-def _look(owed: Real, exposure: Real, cap: Real, behind: Array, brings: Array, least: Array) -> Whole:
+def _look(owed: Real, exposure: Real, cap: Real, behind: Array, kept: Real, brings: Array, least: Array) -> Whole:
     found = i4(0)
     for p in range(least.size):
         found = i4(found + (owed > cap * behind[p]))
-        cover = brings[p] / exposure
+        cover = (kept * brings[p]) / exposure
         least[p] = cover if cover < least[p] else least[p]
     return found
 
 
 @loop
-def _look_by_parts(owed: Real, exposure: Real, cap: Real, part_owed: Array, part_pledged: Array, behind: Array, brings: Array, least: Array) -> Whole:
+def _look_by_parts(
+    owed: Real, exposure: Real, cap: Real, part_owed: Array, part_pledged: Array, behind: Array, kept: Real, brings: Array, least: Array
+) -> Whole:
     found = i4(0)
     for p in range(least.size):
         found = i4(found + (part_owed[p] * owed > cap * (part_pledged[p] * behind[p])))
-        cover = (part_pledged[p] * brings[p]) / (part_owed[p] * exposure)
+        cover = (part_pledged[p] * (kept * brings[p])) / (part_owed[p] * exposure)
         least[p] = cover if cover < least[p] else least[p]
     return found
 

@@ -23,6 +23,13 @@ def by_loan_to_value(start: Longs, cap: Floats, mean: Floats, seniors: Floats) -
     return _sums(start, np.maximum(cap * mean - seniors, 0.0))
 
 
+def loan_to_value(start: Longs, principal: Floats, worth: Floats, seniors: Floats) -> Floats:
+    """worth (a): of the pledged rights, their means or what a forced sale brings; seniors (a): the seniors' principal on each, 0 where none precedes.
+    NaN where nothing is left. (l)"""
+    left = _sums(start, np.where(seniors > 0.0, np.maximum(worth - seniors, 0.0), worth))
+    return np.divide(principal, left, out=np.full(len(principal), np.nan), where=left > 0.0)
+
+
 def by_coverage(start: Longs, mean: Floats, later: Floats, least: Floats) -> Floats:
     """later (a): E[K] at the loan's end, today's money; least (l): the policy's, NaN where it has none. (l)"""
     earned = np.maximum(_sums(start, mean - later), 0.0)

@@ -17,9 +17,10 @@ from oracle_tranches import pool as define_pool
 from settled import Arrays, books, on_paths
 
 import oracle
+from ipvalue.constants import REPLICATES
 from ipvalue.lending import bearing, principal
 from ipvalue.lending.bearing import SUMMED, Terms
-from ipvalue.lending.book import LEVELS, book_figures, contributions, tails
+from ipvalue.lending.book import LEVELS, book_figures, concentration, contributions, tails
 from ipvalue.lending.covenants import Covenants, with_covenants
 from ipvalue.lending.figures import break_even_spread, loan_figures, saving
 from ipvalue.lending.pools import add_losses, add_payments, no_flows
@@ -227,3 +228,48 @@ def test_covenants_are_tested_as_defined(book: Book, seed: int) -> None:
         assert np.array_equal(tested.parts[last], one.owed)
         assert np.array_equal(tested.parts[last + length], one.pledged)
     assert all(borrower_of(book.loans[i]) == arrays.borrowers[units.borrower[at]] for at, i in enumerate(arrays.order))
+
+
+@given(books())
+def test_under_sobol_the_error_is_that_of_the_replicates(book: Book) -> None:
+    arrays = Arrays(book)
+    if book.paths % REPLICATES:
+        return
+    events = arrays.settled()
+    none = np.full(len(book.loans), np.nan)
+    found = loan_figures(
+        arrays.units, events, arrays.slots, arrays.asked, plan=arrays.plan, rate=arrays.rate, cap=none, quantiles=(), replicates=True
+    )
+    for at in range(len(book.loans)):
+        means = on_paths(events, at, events.loss, book.paths).reshape(-1, REPLICATES).mean(axis=0) / 1e6
+        assert found.standard_error[at] == pytest.approx(means.std(ddof=1) / 4, rel=1e-10, abs=1e-12)
+    assert np.isnan(found.breach).all()
+
+
+@given(books())
+def test_loan_to_value_on_means_is_as_defined(book: Book) -> None:
+    order = Arrays(book).order
+    ids = [(i, a) for i in order for a in book.loans[i]["asset_ids"]]
+    start = np.cumsum([0, *(len(book.loans[i]["asset_ids"]) for i in order)])
+    seniors = np.array([float(sum(book.plans[s].balance[0] for s in book.seniors(i, a))) for i, a in ids])
+    means = np.array([figures.mean_of(book, a) for _, a in ids])
+    found = principal.loan_to_value(start, np.array([book.plans[i].balance[0] for i in order]), means, seniors)
+    for at, i in enumerate(order):
+        worth = figures.capped_value(book, i, {})
+        assert found[at] == close(book.plans[i].balance[0] / worth if worth > 0 else None)
+
+
+def test_which_limit_binds() -> None:
+    start, nothing = np.array([0, 2, 3]), np.full(2, np.nan)
+    by_value = principal.by_loan_to_value(start, np.array([0.5, 0.25, 0.0]), np.array([100.0, 40.0, 80.0]), np.array([20.0, 30.0, 0.0]))
+    by_coverage = principal.by_coverage(start, np.array([100.0, 40.0, 80.0]), np.array([60.0, 20.0, 90.0]), np.array([4.0, 1.5]))
+    assert by_value.tolist() == [30.0, 0.0]
+    assert by_coverage.tolist() == [15.0, 0.0]
+    assert np.isinf(principal.by_coverage(start, np.ones(3), np.zeros(3), nothing)).all()
+    least, which = principal.binding(np.array([[30.0, np.inf, 15.0], [np.inf, np.inf, np.inf], [7.0, 7.0, 9.0]]))
+    assert least.tolist() == [15.0, np.inf, 7.0]
+    assert which.tolist() == [2, -1, 0]
+
+
+def test_concentration_is_herfindahls_index() -> None:
+    assert concentration(np.array([1.0, 2.0, 1.0]), np.array([0, 1, 0])) == figures.concentration({"a": 2.0, "b": 2.0}) == 0.5

@@ -27,7 +27,8 @@ def loan_to_value(start: Longs, principal: Floats, worth: Floats, seniors: Float
     """worth (a): of the pledged rights, their means or what a forced sale brings; seniors (a): the seniors' principal on each, 0 where none precedes.
     NaN where nothing is left. (l)"""
     left = _sums(start, np.where(seniors > 0.0, np.maximum(worth - seniors, 0.0), worth))
-    return np.divide(principal, left, out=np.full(len(principal), np.nan), where=left > 0.0)
+    found: Floats = np.divide(principal, left, out=np.full(len(principal), np.nan), where=left > 0.0)
+    return found
 
 
 def by_coverage(start: Longs, mean: Floats, later: Floats, least: Floats) -> Floats:

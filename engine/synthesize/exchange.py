@@ -86,6 +86,11 @@ class Exchange:
         }
         return [columns[name].cast(column) for name, column in zip(self.schema.names, self.schema.types)]
 
+    def client_sectors(self, seed: int) -> tuple[Codes, tuple[str, ...]]:
+        """Each client's own sector, (clients,) places in the names."""
+        clients = _clients(seed)
+        return clients.sector, clients.sectors.names
+
     def _families(self, u: dict[str, Floats], row: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """(n,) which rows are of a family; they take over all but their _OWN numbers from the first of their run."""
         first = np.arange(BLOCK) // RUN * RUN

@@ -1,4 +1,4 @@
-"""Where a synthetic portfolio is written: whole or not at all, and never over a real one."""
+"""Where a synthetic portfolio, or the loans against it, is written: whole or not at all, and never over a real one."""
 
 from __future__ import annotations
 
@@ -91,4 +91,4 @@ def _refuse_to_overwrite(path: Path) -> None:
     except (pa.ArrowInvalid, OSError):
         metadata = None
     if not metadata or metadata.get(LABEL) != b"true":
-        raise InputError(f"{path}: is there already and is not a synthetic portfolio: choose another name")
+        raise InputError(f"{path}: is there already and is not a synthetic portfolio or book of loans: choose another name")

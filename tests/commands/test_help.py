@@ -41,7 +41,7 @@ FLAGS = {
     },
     "schema": {"--format"},
     "assumptions": {"--assumptions", "--right-type", "--jurisdiction", "--sector", "--format"},
-    "synthesize": {"--assets", "--out", "--profile", "--seed"},
+    "synthesize": {"--assets", "--out", "--profile", "--seed", "--loans"},
     "show": {"--top", "--group", "--json"},
     "run": set(),
     "plan": {

@@ -42,6 +42,16 @@ def test_a_bare_register_and_an_exchange_are_good_input(profile: str, root: Path
     assert ran.out.startswith("400 rights valued")
 
 
+def test_an_exchange_has_a_book_of_loans_beside_its_rights() -> None:
+    ran = run("synthesize", "--profile", "exchange", "--out", "rights.parquet", "--loans", "loans.arrow", "--seed", 3)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "100,000 synthetic rights (exchange, seed 3) are in rights.parquet\nthe loans against them are in loans.arrow\n"
+    with pa.memory_map("loans.arrow") as file:
+        schema = pa.ipc.open_file(file).schema
+    assert schema.metadata[b"ipvalue.synthetic"] == b"true"
+    assert schema.metadata[b"ipvalue.profile"] == b"exchange"
+
+
 def test_the_same_seed_gives_the_same_file() -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert run("synthesize", "--assets", 50, "--out", f"{name}.parquet", "--seed", seed).code == 0
@@ -59,7 +69,25 @@ def test_the_same_seed_gives_the_same_file() -> None:
             "profile: there is no 'cn_trademark': did you mean cn_trademarks? (profiles:",
         ),
         (("--assets", 5, "--out", "no/s.parquet"), "no/s.parquet: there is no directory no"),
-        (("--assets", 5, "--out", "portfolio.parquet"), "portfolio.parquet: is there already and is not a synthetic portfolio: choose another name"),
+        (
+            ("--assets", 5, "--out", "portfolio.parquet"),
+            "portfolio.parquet: is there already and is not a synthetic portfolio or book of loans: choose another name",
+        ),
+        (("--out", "s.parquet", "--loans", "l.parquet"), "loans: the profile cn_trademarks has none, only exchange has"),
+        (
+            ("--assets", 5, "--out", "s.parquet", "--profile", "exchange", "--loans", "l.parquet"),
+            "loans: they are against the first 100,000 rights, and there are to be 5: ask for more, or for no number",
+        ),
+        (
+            ("--out", "s.parquet", "--profile", "exchange", "--loans", "./s.parquet"),
+            "loans: ./s.parquet is the file of the rights: choose another name",
+        ),
+        (("--out", "s.parquet", "--profile", "exchange", "--loans", "l.csv"), "l.csv: the name must end in one of .parquet, .arrow, .feather, .ipc"),
+        (("--out", "s.parquet", "--profile", "exchange", "--loans", "no/l.parquet"), "no/l.parquet: there is no directory no"),
+        (
+            ("--out", "s.parquet", "--profile", "exchange", "--loans", "portfolio.parquet"),
+            "portfolio.parquet: is there already and is not a synthetic portfolio or book of loans: choose another name",
+        ),
         (("--assets", 5, "--out", "s.parquet", "--seed", -1), "seed: -1 is not between 0 and 2^64 - 1"),
     ],
 )

@@ -58,7 +58,8 @@ def command(
 ) -> None:
     """Lend against rights: what is lost, and by whom.
 
-    Defaults and collateral are of the same paths. Of each loan probability of default, exposure, loss, loan to value, coverage and the most that may be lent; of the book what each bearer loses.
+    Defaults and collateral are of the same paths. Of each loan probability of default, exposure, loss, loan to value, coverage and the most that
+    may be lent; of the book what each bearer loses.
 
     Example: ipvalue lend loans.parquet --portfolio rights.parquet --market market.toml --out lent
     """

@@ -5,6 +5,7 @@ l = loans, a = rights of the batch, c = their components, n = looks, s = slots, 
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +29,9 @@ from ipvalue.summary import Evidence, estimated, evidence_of, figures_of
 
 MEAN = STATISTICS.index("mean")
 
+_held = threading.local()
+"""The slots of a thread's last batch: fetched from the system anew, every page of them would be cleared twice."""
+
 
 @dataclass(frozen=True)
 class Collateral:
@@ -40,16 +44,26 @@ class Collateral:
 
 
 def collateral_of(batch: Batch, rights: Rights, appraiser: Appraiser) -> Collateral:
-    """The collateral of a batch; rights: those that it pledges, in its order."""
+    """The collateral of a batch; rights: those that it pledges, in its order. Its slots are those of the thread: the next batch takes them."""
     compiled, sampling = rights.compiled, replace(appraiser.sampling, quantiles=())
     period = last_periods(batch.years.ends, appraiser.tables.steps_per_year)
     pooled = batch.pooled(compiled.several)
     layout, dates = lay_out(batch.pledges.offset, batch.pledges.asset, pooled, batch.years.offset, period, compiled.start, compiled.several)
-    slots = np.zeros((layout.slots, sampling.paths))
+    slots = _slots(layout.slots, sampling.paths)
     looks = _looks(dates, layout, _worth(batch, layout, compiled), rights, appraiser, slots)
     simulated = simulate(compiled.vectors, appraiser.factors, sampling, None, None, made="moments", looks=looks)
     mean, status = _means(simulated, compiled, layout, slots, sampling)
     return Collateral(layout, slots, mean, status)
+
+
+def _slots(count: int, paths: int) -> Floats:
+    """(s, p) zeros."""
+    held: Floats | None = getattr(_held, "numbers", None)
+    if held is None or len(held) < count * paths:
+        held = _held.numbers = np.empty(count * paths)
+    slots = held[: count * paths].reshape(count, paths)
+    slots.fill(0.0)
+    return slots
 
 
 def _worth(batch: Batch, layout: Layout, compiled: Compiled) -> Longs:

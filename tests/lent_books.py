@@ -17,6 +17,11 @@ PROGRAMMES: dict[str, dict[str, Any]] = {
     "limited": {"bank": 0.2, "fund": 0.5, "insurer": 0.3, "balances": {"fund": 3e5, "insurer": 1e5}},
     "unlimited": {"bank": 0.3, "guarantor": 0.7},
 }
+POLICIES: dict[str, dict[str, Any]] = {
+    "caps": {"loan_to_value": {"trademark": 0.5, "invention_patent": 0.3, "utility_model": 0.2}},
+    "all": {"loan_to_value": dict.fromkeys(RIGHT_TYPES, 0.6), "expected_loss": 0.05, "coverage": 1.2},
+    "losses": {"expected_loss": 0.02},
+}
 FORCED = {name: (0.1 + 0.05 * (i % 5), 0.5 * (i % 4)) for i, name in enumerate(RIGHT_TYPES)}
 """What a forced sale takes off, and the years it takes, by right type."""
 SCHEMA = pa.schema([(name, column.arrow_type) for name, column in LOANS.items()])
@@ -66,6 +71,7 @@ def loans(portfolio: pa.Table, n: int = 12, seed: int = 3) -> list[dict[str, Any
             "principal": principal, "currency": ("CNY", "USD", None)[i % 3], "rate": (0.045, 0.0, 0.08)[i % 3], "term": term,
             "amortisation": kind, "schedule": [principal / years] * years if kind == "schedule" else None,
             "sector": SECTORS[i % 3], "factor_loading": (0.4, 0.0, -0.3)[i % 3], "loan_to_value_cap": 0.4, "turnover": 20.0,
+            "policy": ("caps", "all", "losses", None)[i // 3 % 4],
             "unsecured_rate": 0.09 if i % 2 else None, "guarantee_fee": 0.01 if i % 3 else None, **odds, **shares, **sale,
         })  # fmt: skip
     return found
@@ -78,4 +84,4 @@ def table(rows: list[dict[str, Any]]) -> pa.Table:
 
 def names() -> dict[str, Any]:
     """What the loans name, as `ipvalue.lend` takes it."""
-    return {"ratings": {"rating": RATINGS}, "programmes": {"programme": PROGRAMMES}}
+    return {"ratings": {"rating": RATINGS}, "programmes": {"programme": PROGRAMMES}, "policies": {"policy": POLICIES}}

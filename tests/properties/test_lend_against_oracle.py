@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import lent_books
@@ -11,6 +12,7 @@ import portfolios
 import pyarrow.compute as pc
 import pytest
 from compared import CURVES, SCHEDULES, oracle_market
+from oracle_covenants import with_covenants
 from oracle_lending import Book, OnPaths, lend, share
 
 import ipvalue
@@ -94,6 +96,23 @@ def test_figures_of_loans(both: tuple[Any, Any, float]) -> None:
         assert row["breach"] == pytest.approx(slow_figures.breaches(book, i, slow[i], 0.4).tolist(), abs=1e-12)
 
 
+def test_how_much_may_be_lent(both: tuple[Any, Any, float]) -> None:
+    found, (book, slow, _), off = both
+    for i, row in enumerate(found.loans.to_pylist()):
+        policy = lent_books.POLICIES.get(book.loans[i].get("policy", ""), {})
+        limits = {}
+        if "loan_to_value" in policy:
+            limits["loan_to_value"] = max(slow_figures.capped_value(book, i, policy["loan_to_value"]), 0.0)
+        if "expected_loss" in policy:
+            most = slow_figures.largest_by_expected_loss(slow[i], book.plans[i].balance[0], policy["expected_loss"], PATHS)
+            limits |= {} if most is None else {"expected_loss": most}
+        if "coverage" in policy:
+            limits["coverage"] = slow_figures.largest_by_coverage(book, i, policy["coverage"])
+        least = min(limits.values()) if limits else None
+        assert row["largest_principal"] == (None if least is None else pytest.approx(least, rel=100 * off, abs=1e-6)), row["loan_id"]
+        assert row["binding_limit"] in ([None] if least is None else [name for name, one in limits.items() if one == pytest.approx(least)])
+
+
 def test_the_book_and_the_loans_parts_of_it(both: tuple[Any, Any, float]) -> None:
     found, (_, _, parts), off = both
     for bearer in ("all", "bank"):
@@ -105,3 +124,30 @@ def test_the_book_and_the_loans_parts_of_it(both: tuple[Any, Any, float]) -> Non
             made = found.loans[f"{begin}es_{name}"].to_pylist()
             assert made == pytest.approx(slow_figures.contributions(units, level), rel=100 * off, abs=1e-6)
             assert sum(made) == pytest.approx(row[f"es_{name}"], rel=1e-9)
+
+
+def test_covenants(tmp_path: Path) -> None:
+    """Margin calls, those not met, and releases, by loan year, and what is lost then."""
+    portfolio, market = lent_books.linear_rights(12, 0), portfolios.market()
+    ids = portfolio["asset_id"].to_pylist()
+    terms = [{"trigger": 0.3}, {"trigger": 0.6, "target": 0.4, "cure": 0.5}, {"trigger": 0.9, "release": 0.2, "cure": 0.0}, None]
+    common = {"principal": 3e5, "rate": 0.05, "term": 4.0, "amortisation": "level", "pd": 0.05, "sector": "software", "factor_loading": 0.3}
+    common |= {"liquidation_discount": 0.4, "liquidation_lag": 1.0}
+    covenants = [{f"covenant_{name}": one for name, one in (some or {}).items()} for some in terms]
+    rows = [
+        {"loan_id": f"L{i}", "borrower_id": f"B{i // 2}", "asset_ids": ids[3 * i : 3 * i + 3], **common, **covenants[i]} for i in range(len(terms))
+    ]
+    ways: dict[str, Any] = {"market": market, "assumptions": lent_books.assumptions(tmp_path), "paths": PATHS, "seed": SEED, "precision": "double"}
+    worth = ipvalue.lend(lent_books.table(rows), portfolio, workers=1, **ways).loans["collateral_value"].to_pylist()
+    rows = [{**row, "principal": max(round(0.5 * value, 2), 1e4)} for row, value in zip(rows, worth, strict=True)]
+    found = ipvalue.lend(lent_books.table(rows), portfolio, workers=1, **ways).loans.to_pylist()
+    book, _, _ = _slow(rows, portfolio.to_pylist(), market)
+    tested = with_covenants(book, {f"L{i}": some for i, some in enumerate(terms) if some})
+    seen = 0.0
+    for row, slow, some in zip(found, tested, terms, strict=True):
+        assert row["expected_loss"] == pytest.approx(slow.loss.mean(), rel=1e-9, abs=1e-5)
+        assert row["pd"] == np.count_nonzero(slow.default_year) / PATHS
+        for name, numbers in (("calls", slow.calls), ("unmet", slow.unmet), ("releases", slow.releases), ("call", slow.mean_call)):
+            assert row[f"covenant_{name}"] == (pytest.approx(numbers.tolist(), rel=1e-9) if some else None)
+            seen += numbers.sum() > 0
+    assert seen >= 8

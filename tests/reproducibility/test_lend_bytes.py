@@ -70,6 +70,11 @@ def test_tasks_workers_and_kernels_move_no_byte(more: dict[str, Any], inputs: Pa
     assert _lend(inputs, tmp_path / "out", **more) == undisturbed
 
 
+def test_points_of_sobol_have_the_same_bytes_too(inputs: Path, tmp_path: Path) -> None:
+    one = _lend(inputs, tmp_path / "one", paths=64, sampler="sobol")
+    assert one == _lend(inputs, tmp_path / "two", paths=64, sampler="sobol", workers=2, rows_per_task=1000)
+
+
 def test_memory_for_collateral_moves_no_byte(inputs: Path, undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loan_work, "SLOT_BYTES", 1)
     assert _lend(inputs, tmp_path / "out", rows_per_task=1000) == undisturbed

@@ -203,7 +203,7 @@ def _defaults(lent: Loans, batch: Batch, book: Book) -> tuple[Longs, npt.NDArray
     hashes = lent.borrower_hash[batch.loan[first]]
     these, at = batch.loan, runs(lent.years.offset, batch.loan)
     steps = appraiser.tables.steps_per_year
-    borrowers = borrowers_of(batch.years, hashes, borrower, terms.factor[these], terms.factor_loading[these], lent.probability[at], steps)
+    borrowers = borrowers_of(batch.years, hashes, borrower, terms.factor[these], terms.factor_loading[these], lent.threshold[at], steps)
     return borrower, hashes, default_years(borrowers, appraiser.factors, appraiser.sampling)
 
 

@@ -12,7 +12,8 @@ from oracle_borrowers import Loan, asks_for_default, borrower_of, year_factors
 
 import oracle
 from ipvalue.lending.amortisation import Schedules, schedules
-from ipvalue.lending.defaults import Borrowers, Curves, borrowers_of, default_probabilities
+from ipvalue.lending.defaults import Borrowers, borrowers_of
+from ipvalue.lending.probabilities import default_probabilities, thresholds
 from ipvalue.simulate import Factors, Sampling
 
 Array = npt.NDArray[Any]
@@ -35,12 +36,9 @@ def schedules_of(loans: Sequence[Loan]) -> Schedules:
 
 def probabilities_of(loans: Sequence[Loan], plan: Schedules, ratings: Mapping[str, Sequence[float]]) -> Array:
     """p (y) of loans with a pd, a pd_curve or a rating."""
-    tables = [*ratings.values(), *(loan["pd_curve"] for loan in loans if loan.get("pd_curve"))]
-    own = iter(range(len(ratings), len(tables)))
-    row = [next(own) if loan.get("pd_curve") else list(ratings).index(loan["rating"]) if loan.get("rating") else -1 for loan in loans]
+    tables = [loan.get("pd_curve") or (ratings[loan["rating"]] if loan.get("rating") else [float(loan.get("pd") or 0.0)]) for loan in loans]
     start = np.cumsum([0, *map(len, tables)])
-    curves = Curves(start, np.array([d for table in tables for d in table]))
-    return default_probabilities(plan, np.array([float(loan.get("pd") or 0.0) for loan in loans]), curves, np.array(row, np.int32))
+    return default_probabilities(plan.offset, plan.lengths, start, np.array([d for table in tables for d in table]))
 
 
 def borrowers(loans: Sequence[Loan], market: oracle.Market, ratings: Mapping[str, Sequence[float]] | None = None) -> tuple[list[str], Borrowers]:
@@ -51,8 +49,8 @@ def borrowers(loans: Sequence[Loan], market: oracle.Market, ratings: Mapping[str
     factor = np.array([sectors.index(loan["sector"]) if loan.get("sector") else -1 for loan in loans], np.int32)
     rho = np.array([float(loan.get("factor_loading") or 0.0) for loan in loans])
     whose = np.array([names.index(borrower_of(loan)) for loan in loans], np.int32)
-    probability = probabilities_of(loans, plan, ratings or {})
-    return names, borrowers_of(plan, hashes, whose, factor, rho, probability, market.steps_per_year)
+    threshold = thresholds(probabilities_of(loans, plan, ratings or {}))
+    return names, borrowers_of(plan, hashes, whose, factor, rho, threshold, market.steps_per_year)
 
 
 def slow_years(

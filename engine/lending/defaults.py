@@ -1,22 +1,20 @@
-"""When borrowers default: thresholds of their loans year by year, and the kernel that draws asset returns. docs/numerics.md §19, "Default".
+"""When borrowers default: their loans year by year as the kernel that draws asset returns takes them. docs/numerics.md §19, "Default".
 
-b = borrowers, l = loans, y = years of loans (one loan after another, as in Schedules), c = curves, k = spans of a factor's periods, p = paths,
+b = borrowers, l = loans, y = years of loans (one loan after another, as in Schedules), k = spans of a factor's periods, p = paths,
 s = factors
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.backend import kernel, kernels
+from ipvalue.backend import kernels
 from ipvalue.constants import MAX_HORIZON_YEARS, TIME_EPSILON
 from ipvalue.lending.amortisation import Schedules
-from ipvalue.lending.capital import correlation
 from ipvalue.simulate import Factors, Reals, Sampling
 from ipvalue.sobol import plan
 
@@ -25,57 +23,10 @@ Longs = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
 
 
-# -------------------------------------------------------------------------------------------------- what loans ask for
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Cumulative probabilities of default at the ends of years 1, 2, …: of curve i, elements start[i] to start[i + 1]."""
-
-    start: Longs  # (c + 1)
-    cumulative: Floats
-
-    def conditional(self) -> Floats:
-        """Of each element the probability in its year, given no default before; 0 where default is certain before."""
-        before = np.concatenate([[0.0], self.cumulative])[:-1]
-        before[self.start[:-1]] = 0.0
-        found: Floats = np.divide(self.cumulative - before, 1.0 - before, out=np.zeros(len(before)), where=before < 1.0)
-        return found
-
-
-def default_probabilities(schedules: Schedules, pd: Floats, curves: Curves, curve: Ints) -> Floats:
-    """p of each year of a loan, given no default before. (y)
-
-    pd (l): annual, of loans without a curve. curve (l): which of `curves` (none of them empty) holds for a loan, -1: none. The last year of a curve
-    goes on for ever.
-    """
-    years = np.diff(schedules.offset)
-    of, annual, has = np.repeat(curve, years), np.repeat(pd, years), np.repeat(curve >= 0, years)
-    year = np.arange(len(of)) - np.repeat(schedules.offset[:-1], years)
-    annual[has] = curves.conditional()[np.minimum(curves.start[of[has]] + year[has], curves.start[of[has] + 1] - 1)]
-    part = (schedules.lengths != 1.0) & (annual < 1.0)
-    annual[part] = 1.0 - kernel.elementary("pow", 1.0 - annual[part], schedules.lengths[part])
-    return annual
-
-
-def default_thresholds(probability: Floats) -> Floats:
-    """z, at or below which an asset return is a default of that probability; infinite where it is within 2^-33 of 0 or 1."""
-    found: Floats = kernel.elementary("normal_quantile", probability)
-    return found
-
-
-def factor_loadings(given: Floats, first_probability: Floats, exposure_class: Sequence[str], turnover: Floats) -> Floats:
-    """rho of each loan: as given, or where that is NaN the square root of R of its class at the probability of its first year. (l)"""
-    return np.where(np.isnan(given), np.sqrt(correlation(first_probability, exposure_class, turnover)), given)
-
-
 def last_periods(ends: Floats, steps_per_year: int) -> Longs:
     """t_y, the number of periods up to each of these times (n,) in years."""
     found: Longs = np.maximum(np.ceil(ends * steps_per_year - TIME_EPSILON), 1.0).astype(np.int64)
     return found
-
-
-# ------------------------------------------------------------------------------------------------------------ borrowers
 
 
 @dataclass(frozen=True)
@@ -121,13 +72,13 @@ def borrowers_of(
     borrower: Ints | Longs,
     factor: Ints,
     rho: Floats,
-    probability: Floats,
+    threshold: Floats,
     steps_per_year: int,
 ) -> Borrowers:
     """Borrowers (b) with these hashes of their ids, in that order.
 
-    borrower (l): whose loan it is; factor (l): row of the market's factors, -1: none, whatever its rho; rho (l); probability (y): of
-    default_probabilities.
+    borrower (l): whose loan it is; factor (l): row of the market's factors, -1: none, whatever its rho; rho (l); threshold (y): of
+    probabilities.thresholds.
     """
     order = np.argsort(borrower, kind="stable")
     years = np.diff(schedules.offset)[order]
@@ -143,7 +94,7 @@ def borrowers_of(
     span = np.full(len(moved), -1, np.int32)
     span[loads] = row
     loan_start = np.searchsorted(borrower[order], np.arange(len(hashes) + 1)).astype(np.int64)
-    return Borrowers(hashes, loan_start, loading, year_start, default_thresholds(probability)[moved], span, spans)
+    return Borrowers(hashes, loan_start, loading, year_start, threshold[moved], span, spans)
 
 
 def _distinct(*columns: npt.NDArray[Any]) -> tuple[Spans, Longs]:

@@ -1,4 +1,4 @@
-"""Probabilities, thresholds and loadings of loans, and borrowers as the kernels take them."""
+"""Probabilities and thresholds of loans, and borrowers as the kernels take them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import oracle_borrowers
-import oracle_capital
 import pytest
 from lent import PLAIN, borrowers, probabilities_of, schedules_of
 
 import oracle
-from ipvalue.lending.defaults import default_thresholds, factor_loadings, last_periods
+from ipvalue.lending.defaults import last_periods
+from ipvalue.lending.probabilities import thresholds
 
 MARKET = oracle.Market(currency="CNY", curves={"CNY": ([1.0], [0.02])}, factors=("software", "pharma"), steps_per_year=4)
 RATINGS = {"BB": [0.1, 0.28], "D": [0.5, 1.0, 1.0], "one": [0.05]}
@@ -45,17 +45,10 @@ def test_probabilities_are_those_of_the_slow_definition(term: float) -> None:
 
 def test_thresholds_are_the_inverse_normal_and_infinite_at_the_ends() -> None:
     p = np.concatenate([10.0 ** -np.linspace(0.01, 9.9, 200), 1.0 - 10.0 ** -np.linspace(0.01, 9.5, 200)])
-    assert default_thresholds(p) == pytest.approx([oracle_borrowers.default_threshold(x) for x in p], rel=1e-13, abs=1e-13)
+    assert thresholds(p) == pytest.approx([oracle_borrowers.default_threshold(x) for x in p], rel=1e-13, abs=1e-13)
     ends = np.array([0.0, np.nextafter(2.0**-33, 0.0), 1.0 - 2.0**-34, 1.0])
-    assert default_thresholds(ends).tolist() == [-math.inf, -math.inf, math.inf, math.inf]
-    assert np.isfinite(default_thresholds(np.array([2.0**-33, 1.0 - 2.0**-33]))).all()
-
-
-def test_a_blank_loading_is_the_root_of_basels_correlation() -> None:
-    given, pd, kinds = np.array([0.3, np.nan, np.nan]), np.array([0.5, 0.02, 0.01]), ["corporate", "corporate", "other_retail"]
-    found = factor_loadings(given, pd, kinds, np.full(3, 50.0))
-    expected = [math.sqrt(oracle_capital.correlation(p, kind)) for p, kind in zip(pd[1:], kinds[1:], strict=True)]
-    assert found == pytest.approx([0.3, *expected], rel=1e-14)
+    assert thresholds(ends).tolist() == [-math.inf, -math.inf, math.inf, math.inf]
+    assert np.isfinite(thresholds(np.array([2.0**-33, 1.0 - 2.0**-33]))).all()
 
 
 def test_periods_up_to_a_time() -> None:

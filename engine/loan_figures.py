@@ -145,7 +145,6 @@ def described(
     these, years = batch.loan, batch.years
     by_loan: dict[str, Floats] = {name: getattr(loans.terms, name)[these] for name in ("rate", "term", "guarantee_fee", "unsecured_rate", "turnover")}
     principal = years.owed[years.offset[:-1]]
-    value = _sums(batch, pledge, pledge.rest)
     limits, binding = _limits(loans, batch, rights, collateral, pledge, events, lender, by_loan["term"])
     first = loans.probability[loans.years.offset[:-1]][these]
     classes, maturity = loans.terms.exposure_class[these], years.effective_maturity()
@@ -155,10 +154,10 @@ def described(
         "rate": by_loan["rate"],
         "term": by_loan["term"],
         **{name: getattr(figures, name) for name in _FIGURES},
-        "collateral_value": value,
-        "loan_to_value": _ratio(principal, value),
+        "collateral_value": _sums(batch, pledge, pledge.rest),
+        "loan_to_value": most.loan_to_value(batch.pledges.offset, principal, pledge.mean[pledge.order], pledge.seniors[pledge.order]),
         **{f"loan_to_value_{quantile_name(q)}": figures.loan_to_value[:, i] for i, q in enumerate(quantiles)},
-        "loan_to_value_forced": _ratio(principal, _forced(batch, pledge, rights, lender)),
+        "loan_to_value_forced": _forced(batch, pledge, rights, principal, lender),
         **{f"coverage_{quantile_name(q)}": figures.coverage[:, i] for i, q in enumerate(quantiles)},
         "all_in_cost": all_in_cost(by_loan["rate"], by_loan["guarantee_fee"]),
         "saving": saving(years, by_loan["unsecured_rate"], by_loan["guarantee_fee"]),
@@ -232,13 +231,14 @@ def _later(batch: Batch, rights: Rights, collateral: Collateral, coverage: Float
     return found
 
 
-def _forced(batch: Batch, pledge: Pledge, rights: Rights, lender: Lender) -> Floats:
-    """(l,) what a forced sale of the rights is expected to bring."""
+def _forced(batch: Batch, pledge: Pledge, rights: Rights, principal: Floats, lender: Lender) -> Floats:
+    """(l,) loan to value on what a forced sale of the rights is expected to bring."""
     discount, time = lender.forced()[:, rights.right_type]
     known = ~np.isnan(time)
     factor = np.full(len(time), np.nan)
     factor[known] = (1.0 - discount[known]) * discounts_of(lender.tables, rights.curve[known], rights.premium[known], time[known])
-    return _sums(batch, pledge, pledge.mean * factor[batch.pledges.asset])
+    brings = (pledge.mean * factor[batch.pledges.asset])[pledge.order]
+    return most.loan_to_value(batch.pledges.offset, principal, brings, np.zeros(len(brings)))
 
 
 def _by_right_type(batch: Batch, pledge: Pledge, rights: Rights, principal: Floats) -> pa.Array:
@@ -272,9 +272,3 @@ def _lists(offset: Longs, values: Floats, given: Mask) -> pa.Array:
 
 def _nullable(numbers: Floats) -> pa.Array:
     return pa.array(numbers, mask=np.isnan(numbers))
-
-
-def _ratio(amount: Floats, by: Floats) -> Floats:
-    """NaN where there is nothing to divide by."""
-    found: Floats = np.divide(amount, by, out=np.full(len(amount), np.nan), where=by > 0.0)
-    return found

@@ -28,6 +28,9 @@ for name, examples, fixed in (("quick", 30, True), ("ci", 50, True), ("thorough"
     )
 settings.load_profile(os.environ.get("IPVALUE_HYPOTHESIS", "quick"))
 
+# Numba's code is kept beside what else is built, for all processes of the tests.
+os.environ.setdefault("IPVALUE_CACHE", str(ROOT / "build" / "cache"))
+
 # The readline of a process with workers tells them the size of its terminal, and a console takes that for good where it finds it set.
 for size in ("COLUMNS", "LINES"):
     os.environ.pop(size, None)

@@ -1,8 +1,8 @@
-"""How the functions here are compiled: IEEE arithmetic as written, without the interpreter's lock, once a process and in memory only.
+"""How the functions here are compiled: IEEE arithmetic as written, without the interpreter's lock, once a process.
 
-No fastmath, no parallel loops and no cache on disk: the first changes bits, the second nests threads, the third misses edits in other modules
-and breaks when several processes write it. Compiling is announced once through the logger "ipvalue" at level INFO, which is silent unless a
-handler is set.
+No fastmath, no parallel loops: the first changes bits, the second nests threads. What takes no function as an argument, as the kernels that simulate
+do, is kept for the next process. Numba itself would miss edits in other modules, so the folder is that of all sources (code_cache.py). Compiling is
+announced once through the logger "ipvalue" at level INFO, which is silent unless a handler is set.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
@@ -21,7 +22,10 @@ import numba
 from llvmlite.binding import get_host_cpu_name
 from numba.core.codegen import get_host_cpu_features
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.event import Listener, install_listener
 from numba.extending import overload
+
+from ipvalue.code_cache import code_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,26 +81,52 @@ def by_precision(single: F, double: F) -> F:
 
 
 class Kernel:
-    """A function that Python calls: compiled at the first call with arguments of their types, by one thread while the others wait."""
+    """A function that Python calls: compiled at the first call with arguments of their types, by one thread while the others wait; or taken from what
+    an earlier process compiled, unless functions are among the arguments."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._compiled = numba.njit(**_OPTIONS, no_cfunc_wrapper=True)(function)
-        self._ready: set[tuple[Any, ...]] = set()
+        self._function = function
+        self._ready: dict[tuple[Any, ...], Any] = {}
 
     def __call__(self, *arguments: Any) -> Any:
         types = tuple(numba.typeof(argument) for argument in arguments)
         if types not in self._ready:
-            with COMPILING:
-                _announce()
-                self._compiled.compile(types)
-                self._ready.add(types)
-        return self._compiled(*arguments)
+            with COMPILING, install_listener("numba:compile", _Announcer()):
+                self._ready[types] = self._compiled(types)
+        return self._ready[types](*arguments)
+
+    def _compiled(self, types: tuple[Any, ...]) -> Any:
+        """A dispatcher that has compiled it for arguments of these types, or found it compiled."""
+        folder = None if any(isinstance(one, numba.types.Dispatcher) for one in types) else code_folder()
+        if folder is not None:
+            # what was kept may be damaged, and the folder full or no longer there: then all is as if nothing were kept
+            with suppress(Exception):
+                return _compile(self._function, types, folder)
+        return _compile(self._function, types, None)
 
 
-def _announce() -> None:
-    if not _announced.is_set():
-        _announced.set()
-        _logger.info("compiling the Numba kernels (up to 20 s, once per process)…")
+def _compile(function: Callable[..., Any], types: tuple[Any, ...], folder: str | None) -> Any:
+    found = numba.njit(**_OPTIONS, no_cfunc_wrapper=True)(function)
+    if folder is not None:
+        others, numba.config.CACHE_DIR = numba.config.CACHE_DIR, folder  # read at once
+        try:
+            found.enable_caching()
+        finally:
+            numba.config.CACHE_DIR = others
+    found.compile(types)
+    return found
+
+
+class _Announcer(Listener):  # type: ignore[misc]
+    """Says once a process that something is compiled."""
+
+    def on_start(self, event: Any) -> None:
+        if not _announced.is_set():
+            _announced.set()
+            _logger.info("compiling the Numba kernels (up to 20 s, once per process)…")
+
+    def on_end(self, event: Any) -> None:
+        pass
 
 
 def announce_rule(name: str) -> None:

@@ -40,7 +40,8 @@ def main() -> None:
 
 def report(loans: pa.Table, lent: pa.Table, book: pa.Table) -> str:
     """Tables of loans as given and as lent, and of the book's losses by bearer, as text."""
-    joined = lent.select(["loan_id", "collateral_value", "expected_loss", "saving"]).join(loans, "loan_id")
+    asked = loans.select(["loan_id", "borrower_id", "principal", "programme"])
+    joined = lent.select(["loan_id", "collateral_value", "expected_loss", "saving"]).join(asked, "loan_id")
     return "\n".join([head(joined, loans), "", *bearers(book), "", *programmes(joined), "", *balance(joined, book)])
 
 

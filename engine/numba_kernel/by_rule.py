@@ -49,12 +49,6 @@ def new_custom(own: npt.NDArray[np.float64]) -> Custom:
     return Custom(np.ascontiguousarray(own, f8), np.zeros(2, i8), np.zeros(2))
 
 
-@device
-def no_rule(level: Real, period: Whole, own: Array) -> Real:
-    """Stands where there is none."""
-    return 0.0
-
-
 def compiled_rule(function: Callable[..., Any], columns: int) -> Any:
     """A function (level, period, columns …) → cash as the kernel calls it. ValueError, saying why, where it does not compile."""
     with COMPILING:

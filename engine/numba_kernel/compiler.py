@@ -1,7 +1,7 @@
 """How the functions here are compiled: IEEE arithmetic as written, without the interpreter's lock, once a process.
 
-No fastmath, no parallel loops: the first changes bits, the second nests threads. What takes no function as an argument, as the kernels that simulate
-do, is kept for the next process. Numba itself would miss edits in other modules, so the folder is that of all sources (code_cache.py). Compiling is
+No fastmath, no parallel loops: the first changes bits, the second nests threads. What takes no function as an argument, as a rule is one,
+is kept for the next process. Numba itself would miss edits in other modules, so the folder is that of all sources (code_cache.py). Compiling is
 announced once through the logger "ipvalue" at level INFO, which is silent unless a handler is set.
 """
 
@@ -123,7 +123,7 @@ class _Announcer(Listener):  # type: ignore[misc]
     def on_start(self, event: Any) -> None:
         if not _announced.is_set():
             _announced.set()
-            _logger.info("compiling the Numba kernels (up to 20 s, once per process)…")
+            _logger.info("compiling the Numba kernels (up to 20 s)…")
 
     def on_end(self, event: Any) -> None:
         pass

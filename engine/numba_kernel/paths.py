@@ -127,10 +127,11 @@ def _walk(
             if asset.blended:
                 at = asset.start + t
                 multiply(inputs.multiplier, now.w, s.level, s.bare, s.cash)
-                if asset.ruled and now.w != 0.0:
-                    custom.at[1] = t + 1
-                    if not earn_by_rule(rule, now.w, value.dtype.type(0.0), now.sales, t + 1, own, n, s.level, s.cash, custom.got):
-                        return False
+                if rule is not None:  # noqa: SIM102 (as above)
+                    if asset.ruled and now.w != 0.0:
+                        custom.at[1] = t + 1
+                        if not earn_by_rule(rule, now.w, value.dtype.type(0.0), now.sales, t + 1, own, n, s.level, s.cash, custom.got):
+                            return False
                 discount(inputs.discounting[:, at], (now.f, now.salvage, now.low, now.high), asset.clamped, inputs.premium, s.cash, inputs.taken)
                 settled = (now.bound_out, now.bound_in), (now.last, now.rival_last)
                 lived[t] += settle_blended(*settled, s.survival, s.rival, s.level, inputs.taken, s.cash, s.alive, value)
@@ -140,11 +141,14 @@ def _walk(
                 if looks is not None:
                     look(looks, a, t, False, (now.last, now.rival_last), first, n, s)
                 continue
-        if asset.ruled and now.w != 0.0:  # where nothing is earned the rule is not asked
-            custom.at[1] = t + 1
-            if not earn_by_rule(rule, now.w, now.f, now.sales, t + 1, own, n, s.level, s.cash, custom.got):
-                return False
-        else:
+        by_rule = False
+        if rule is not None:
+            by_rule = asset.ruled and now.w != 0.0  # where nothing is earned the rule is not asked
+            if by_rule:
+                custom.at[1] = t + 1
+                if not earn_by_rule(rule, now.w, now.f, now.sales, t + 1, own, n, s.level, s.cash, custom.got):
+                    return False
+        if not by_rule:
             earn((now.w, now.f, now.low, now.high), asset.clamped, s.level, s.cash)
         bounds, words = (now.bound_out, now.bound_in, now.salvage), (now.last, now.rival_last)
         if points is None:
@@ -181,7 +185,7 @@ def fill_values(
     assets, periods: records of `ipvalue.numba_kernel.records`; points: of the sampler sobol, with room made for these assets, None for random
     words; origin: the number of the first path; s: a block's work space. sums (a, 2, r): those of G and K by replicate, which are added to where
     an asset is estimated. inputs: the uncertain ones of these assets, None where none has any; looks: at them, or None. rule: as `compiled_rule`
-    makes it; `custom` says where it failed (NO_NUMBER, or an exception of its own).
+    makes it, None where no asset has one; `custom` says where it failed (NO_NUMBER, or an exception of its own).
     """
     for first in range(0, paths, BLOCK_PATHS):
         n, path, column = min(BLOCK_PATHS, paths - first), origin + u8(first), first if factors.tabled else 0

@@ -16,7 +16,7 @@ from ipvalue.numba_kernel.arithmetic import DefaultArithmetic
 from ipvalue.numba_kernel.arrays import Words, check_paths, row
 from ipvalue.numba_kernel.arrays import sums as exact_sums
 from ipvalue.numba_kernel.block import new_block
-from ipvalue.numba_kernel.by_rule import NO_NUMBER, STOPPED, Custom, RuleFailed, compiled_rule, new_custom, no_rule
+from ipvalue.numba_kernel.by_rule import NO_NUMBER, STOPPED, Custom, RuleFailed, compiled_rule, new_custom
 from ipvalue.numba_kernel.describe import describe, status_of_sums, wanted_of
 from ipvalue.numba_kernel.exact import add_exact
 from ipvalue.numba_kernel.factors import factors_of, fill_table
@@ -110,7 +110,7 @@ def simulate(
         made, work = np.empty((at_once, room), real), new_work(paths, real)
         inputs = inputs_of(v, real, redrawn)
         by_rule = getattr(v, "by_rule", None)
-        rule, own = (no_rule, np.zeros((n, 0))) if by_rule is None else (compiled_rule(by_rule.function, by_rule.own.shape[1]), by_rule.own)
+        rule, own = (None, np.zeros((n, 0))) if by_rule is None else (compiled_rule(by_rule.function, by_rule.own.shape[1]), by_rule.own)
         for start in range(0, n, at_once):
             here = slice(start, min(start + at_once, n))
             some = assets[here]
@@ -153,7 +153,7 @@ def _fill(arguments: tuple[Any, ...], rule: Any, custom: Custom) -> None:
     try:
         ended = fill_values(*arguments, rule, custom)
     except Exception as error:
-        if rule is no_rule:
+        if rule is None:
             raise
         ended, reason = NO_NUMBER, f"raises {type(error).__name__}: {error}".rstrip(": ")
     else:

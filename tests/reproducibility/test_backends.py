@@ -30,11 +30,13 @@ from commandline import contents, here, run
 from hypothesis import given
 from hypothesis import strategies as st
 from numba.core.errors import TypingError
+from numba.core.event import install_recorder
 from portfolios import methods_and_several, random_methods, random_portfolio
 
 from ipvalue import backend, numba_kernel, simulate
 from ipvalue.constants import BLOCK_PATHS, DRIVERS, REPLICATES
 from ipvalue.ext import kernel as native
+from ipvalue.numba_kernel import compiler
 from ipvalue.numba_kernel.arithmetic import fma
 from ipvalue.numba_kernel.compiler import Kernel, cpu_features
 from ipvalue.numba_kernel.words import drawn_by_instruction, drawn_by_table, words_at_once
@@ -422,16 +424,18 @@ def test_precisions_do_not_mix_unseen() -> None:
         mixed(np.ones(1, np.float32), np.ones(1))
 
 
-def test_many_threads_compile_once() -> None:
+def test_many_threads_compile_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler, "code_folder", lambda: None)  # nothing is there already
     compiled = Kernel(lambda x: x[0] + 1.0)
     found: list[float] = []
     threads = [threading.Thread(target=lambda: found.append(compiled(np.ones(1)))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with install_recorder("numba:compile") as recorded:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert found == [2.0] * 8
-    assert len(compiled._compiled.signatures) == 1
+    assert [event.data["dispatcher"].py_func for _, event in recorded.buffer if event.is_start] == [compiled._function]
 
 
 @pytest.fixture

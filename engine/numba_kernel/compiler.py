@@ -92,7 +92,8 @@ class Kernel:
         types = tuple(numba.typeof(argument) for argument in arguments)
         if types not in self._ready:
             with COMPILING, install_listener("numba:compile", _Announcer()):
-                self._ready[types] = self._compiled(types)
+                if types not in self._ready:  # another thread may have been first
+                    self._ready[types] = self._compiled(types)
         return self._ready[types](*arguments)
 
     def _compiled(self, types: tuple[Any, ...]) -> Any:

@@ -60,6 +60,9 @@ def test_lending(benchmark: Any, tmp_path: Path) -> None:
         "lent against": Command("lend", (loans, "--portfolio", rights, "--market", market, "--out", out)),
     }
 
+    lent_against = cases["lent against"]
+    usage_of(lent_against.name, *lent_against.arguments, "--paths", 100)  # what Numba compiles is kept for the turns
+
     def turn() -> None:
         for case in cases.values():
             case.turn(PATHS)

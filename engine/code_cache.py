@@ -19,17 +19,16 @@ KEPT = 8
 @lru_cache(maxsize=1)
 def code_folder() -> str | None:
     """The folder for code made of this package's sources as they are, which is made where it is missing; None where nothing can be kept."""
-    root = os.environ.get(VARIABLE)
-    if root is None:
-        root = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "ipvalue")
-    if not root:
+    named = os.environ.get(VARIABLE)
+    if named == "":
         return None
     try:
-        folder = Path(root) / "numba" / _digest(Path(__file__).parent)
+        root = Path(named).absolute() if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ipvalue"
+        folder = root / "numba" / _digest(Path(__file__).parent)
         if not folder.is_dir():
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)  # by another process meanwhile
             _forget_old(folder.parent)
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: a user without a home
         return None
     return str(folder)
 

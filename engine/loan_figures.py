@@ -238,7 +238,7 @@ def _forced(batch: Batch, pledge: Pledge, rights: Rights, principal: Floats, len
     factor = np.full(len(time), np.nan)
     factor[known] = (1.0 - discount[known]) * discounts_of(lender.tables, rights.curve[known], rights.premium[known], time[known])
     brings = (pledge.mean * factor[batch.pledges.asset])[pledge.order]
-    return most.loan_to_value(batch.pledges.offset, principal, brings, np.zeros(len(brings)))
+    return most.loan_to_value(batch.pledges.offset, principal, brings, pledge.seniors[pledge.order])
 
 
 def _by_right_type(batch: Batch, pledge: Pledge, rights: Rights, principal: Floats) -> pa.Array:

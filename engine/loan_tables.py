@@ -16,12 +16,12 @@ import pyarrow as pa
 
 from ipvalue.constants import MONEY_SCALE
 from ipvalue.job import Job
-from ipvalue.lending.batch import runs
 from ipvalue.lending.bearing import SUMMED, Borne, Terms, Words, bear, claimed, paying_parts, tail_sums
 from ipvalue.lending.book import NAMES, book_figures, concentration, contributions, tails
 from ipvalue.lending.figures import break_even_spread
 from ipvalue.lending.left_out import LeftOut
 from ipvalue.lending.loans import Loans
+from ipvalue.lending.pledges import runs
 from ipvalue.lending.settlement import Events
 from ipvalue.lending.sharing import BEARERS, Programme
 from ipvalue.loan_work import NUMBER
@@ -168,10 +168,7 @@ def _years(loans: Loans, these: Longs) -> Longs:
 
 def _write_loans(store: Store, ledger: Ledger, lent: pa.Table, bank: Floats, shares: Floats) -> list[Written]:
     """Writes loans/part-*.parquet, in the order of the table of loans. bank (t,): what it is expected to lose in each year."""
-    number = lent[NUMBER].to_numpy()
-    chosen = np.zeros(len(ledger.loans), np.bool_)
-    chosen[number] = True
-    loans = ledger.loans.only(chosen)
+    loans = ledger.loans.take(lent[NUMBER].to_numpy())
     standing = lent["standing"].combine_chunks().flatten().to_numpy()
     more: dict[str, Any] = {
         "bank_expected_loss": np.bincount(np.repeat(np.arange(len(loans)), np.diff(loans.years.offset)), bank, len(loans)),

@@ -15,15 +15,17 @@ import pyarrow.compute as pc
 
 from ipvalue.backend import kernels
 from ipvalue.collateral import Collateral, collateral_of
+from ipvalue.columns import distinct
 from ipvalue.heap import keep_freed_memory
 from ipvalue.intake import Gathered
-from ipvalue.lending.batch import Batch, batch_of, in_order, packed, runs, units_of
+from ipvalue.lending.batch import Batch, batch_of, in_order, packed, units_of
 from ipvalue.lending.covenants import Covenants, with_covenants
 from ipvalue.lending.defaults import borrowers_of, default_years
 from ipvalue.lending.figures import loan_figures
 from ipvalue.lending.layout import pooled_loans
 from ipvalue.lending.left_out import REJECTED, UNKNOWN, VALUED, without_bad_rights
 from ipvalue.lending.loans import Loans
+from ipvalue.lending.pledges import runs
 from ipvalue.lending.settlement import Events, settle
 from ipvalue.lending.units import NO_PARTS
 from ipvalue.loan_figures import Lender, cap_of, described, figures_schema, pledges_of
@@ -96,10 +98,8 @@ def run_loans(task: LoanTask, book: Book) -> Receipt:
 def _lent(task: LoanTask, rights: Rights, book: Book, receipt: Receipt) -> list[tuple[pa.RecordBatch, pa.RecordBatch]]:
     """Figures and events of the task's loans by batch. Rights whose values turn out to be no numbers are taken out with the loans on them, and the
     others lent to without these."""
-    chosen = np.zeros(len(book.loans), np.bool_)
-    chosen[task.loans] = True
-    loans = book.loans.only(chosen)
-    known = book.known[np.unique(book.loans.pledges.asset[chosen[book.loans.pledges.loan]])]
+    loans = book.loans.take(task.loans)
+    known = book.known[distinct(book.loans.pledges.take(task.loans).asset)[0]]
     while True:
         place = _places(loans.assets, rights)
         state = np.where(place >= 0, VALUED, np.where(known, REJECTED, UNKNOWN))

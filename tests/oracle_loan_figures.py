@@ -60,11 +60,15 @@ def loan_to_value(book: Book, i: int, one: OnPaths, quantiles: Sequence[float] =
     values = np.sort(one.pool)
     worths = {"mean": capped_value(book, i, {}), **{f"q{q}": oracle.quantile(values, q) for q in quantiles}}
     if book.premises:
-        worths["forced"] = sum(
-            mean_of(book, a) * oracle.premise_factor(book.assets[a], book.market, book.premises[str(book.assets[a]["right_type"])])
-            for a in book.loans[i]["asset_ids"]
-        )
+        worths["forced"] = sum(forced_value(book, i, a) for a in book.loans[i]["asset_ids"])
     return {name: owed / w if w > 0 else None for name, w in worths.items()}
+
+
+def forced_value(book: Book, i: int, asset_id: str) -> float:
+    """What a forced sale of the asset is expected to bring, less the seniors' principal."""
+    asset, seniors = book.assets[asset_id], book.seniors(i, asset_id)
+    brings = mean_of(book, asset_id) * oracle.premise_factor(asset, book.market, book.premises[str(asset["right_type"])])
+    return max(brings - sum(float(book.plans[s].balance[0]) for s in seniors), 0.0) if seniors else brings
 
 
 def mean_of(book: Book, asset_id: str) -> float:

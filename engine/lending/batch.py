@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ipvalue.lending.amortisation import Schedules
 from ipvalue.lending.layout import Layout, pooled_loans
 from ipvalue.lending.loans import Loans
-from ipvalue.lending.pledges import Pledges, starts
+from ipvalue.lending.pledges import Pledges, runs, starts
 from ipvalue.lending.units import Units
 
 Floats = npt.NDArray[np.float64]
@@ -66,14 +66,6 @@ def batch_of(loans: Loans, these: Longs, kept: Floats, alone: Mask) -> Batch:
     years = Schedules(starts(np.diff(loans.years.offset)[these]), **by_year)
     unit = np.unique(loans.unit[these], return_inverse=True)[1]
     return Batch(these, unit, pledges, right, kept[pledge], years, alone[these])
-
-
-def runs(offset: Longs, these: Longs) -> Longs:
-    """The places of some runs, one after another, of those that begin at offset (n + 1)."""
-    lengths = np.diff(offset)[these]
-    begin = starts(lengths)
-    found: Longs = np.arange(begin[-1]) + np.repeat(offset[these] - begin[:-1], lengths)
-    return found
 
 
 def units_of(batch: Batch, layout: Layout, borrower: Longs) -> Units:

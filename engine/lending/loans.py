@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 from ipvalue.columns import distinct
 from ipvalue.intake import hash_ids
 from ipvalue.lending.amortisation import Schedules
-from ipvalue.lending.pledges import Pledges, starts, units
+from ipvalue.lending.pledges import Pledges, runs, starts, units
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -49,8 +50,8 @@ class Terms:
     covenant_release: Floats
     covenant_cure: Floats
 
-    def only(self, loans: Mask) -> Terms:
-        """Those of some loans (l)."""
+    def take(self, loans: Longs) -> Terms:
+        """Those of some loans, by their places."""
         return Terms(**{one.name: getattr(self, one.name)[loans] for one in fields(self)})
 
 
@@ -68,13 +69,21 @@ class Pledged:
     def __len__(self) -> int:
         return len(self.row)
 
-    def only(self, loans: Mask) -> Pledged:
-        """Some of the rows (l), and the rights that they pledge."""
-        pledges, wanted = self.pledges.only(loans), pa.array(loans)
+    def only(self, loans: Mask) -> Self:
+        """Some of the loans (l), and the rights that they pledge."""
+        return self.take(np.flatnonzero(loans))
+
+    def take(self, loans: Longs) -> Self:
+        """The same by their places, ascending: as long as they are many, however many others there are."""
+        pledges, wanted = self.pledges.take(loans), pa.array(loans)
         used, asset = distinct(pledges.asset)
-        assets = self.assets.take(pa.array(used))
-        return Pledged(
-            self.files, self.file[loans], self.row[loans], self.loan_id.filter(wanted), assets, replace(pledges, asset=asset.astype(np.int64))
+        return replace(
+            self,
+            file=self.file[loans],
+            row=self.row[loans],
+            loan_id=self.loan_id.take(wanted),
+            assets=self.assets.take(pa.array(used)),
+            pledges=replace(pledges, asset=asset.astype(np.int64)),
         )
 
 
@@ -114,20 +123,15 @@ class Loans(Pledged):
         names[pc.sort_indices(self.loan_id).to_numpy()] = np.arange(len(self))
         return self.pledges.precedence().order(names)
 
-    def only(self, loans: Mask) -> Loans:
-        """Some of the loans (l), and the rights that are pledged to them."""
-        kept, pledged = loans[self._loan_of_year], super().only(loans)
+    def take(self, loans: Longs) -> Self:
+        """Some of the loans, and the rights that are pledged to them."""
+        kept = runs(self.years.offset, loans)
         years = {one.name: getattr(self.years, one.name)[kept] for one in fields(self.years) if one.name != "offset"}
         return replace(
-            self,
-            **{one.name: getattr(pledged, one.name) for one in fields(Pledged)},
-            borrower_id=self.borrower_id.filter(pa.array(loans)),
-            terms=self.terms.only(loans),
+            super().take(loans),
+            borrower_id=self.borrower_id.take(pa.array(loans)),
+            terms=self.terms.take(loans),
             years=Schedules(starts(np.diff(self.years.offset)[loans]), **years),
             probability=self.probability[kept],
             threshold=self.threshold[kept],
         )
-
-    @property
-    def _loan_of_year(self) -> Longs:
-        return np.repeat(np.arange(len(self)), np.diff(self.years.offset))

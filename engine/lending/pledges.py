@@ -77,10 +77,10 @@ class Pledges:
         found[self.loan[where]] = where
         return found
 
-    def only(self, loans: Mask) -> Pledges:
-        """Those of some loans (l)."""
-        kept = loans[self.loan]
-        return Pledges(starts(np.diff(self.offset)[loans]), self.asset[kept], self.rank[kept])
+    def take(self, loans: Longs) -> Pledges:
+        """Those of some loans, by their places."""
+        these = runs(self.offset, loans)
+        return Pledges(starts(np.diff(self.offset)[loans]), self.asset[these], self.rank[these])
 
 
 @dataclass(frozen=True)
@@ -175,4 +175,12 @@ def _least_connected(nodes: int, one: Longs, other: Longs) -> Longs:
 def starts(lengths: Longs) -> Longs:
     """Where each of some runs begins and the last one ends. lengths (n) -> (n + 1)"""
     found: Longs = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return found
+
+
+def runs(offset: Longs, these: Longs) -> Longs:
+    """The places of some runs, one after another, of those that begin at offset (n + 1)."""
+    lengths = np.diff(offset)[these]
+    begin = starts(lengths)
+    found: Longs = np.arange(begin[-1]) + np.repeat(offset[these] - begin[:-1], lengths)
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from statistics import NormalDist
@@ -52,15 +51,6 @@ def random_loans(count: int, seed: int) -> list[dict[str, Any]]:
         return {**PLAIN, "loan_id": f"L{i}", "borrower_id": f"B{random.integers(count // 2)}", "term": term, **risk, **loads}
 
     return [one(i) for i in range(count)]
-
-
-@pytest.fixture(scope="module", params=kernel.instruction_sets())
-def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Every instruction set in turn."""
-    before = kernel.isa()
-    kernel.select_isa(request.param)
-    yield request.param
-    kernel.select_isa(before)
 
 
 # ------------------------------------------------------------------------------------------------------ the slow definition

@@ -34,15 +34,6 @@ SEED = 2**63 + 77
 BESIDE = ("statistics", "status", "values", "sums", "totals")
 
 
-@pytest.fixture(scope="module", params=kernel.instruction_sets())
-def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Every instruction set in turn."""
-    before = kernel.isa()
-    kernel.select_isa(request.param)
-    yield request.param
-    kernel.select_isa(before)
-
-
 def part_of(looks: Looks, start: int, stop: int) -> Looks:
     """The looks at the assets from start to stop alone."""
     here = slice(int(looks.start[start]), int(looks.start[stop]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,15 +27,6 @@ PATHS = st.sampled_from([16, 32, 64, 112, 128, 144, 704, 1024, 1488, 2512])
 BY_ASSET = ("statistics", "status", "values", "sums")
 OF_MOMENTS = (0, 1, 4)
 """Columns that are made without order statistics: mean, standard deviation, expected life."""
-
-
-@pytest.fixture(scope="module", params=kernel.instruction_sets())
-def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Every instruction set in turn."""
-    before = kernel.isa()
-    kernel.select_isa(request.param)
-    yield request.param
-    kernel.select_isa(before)
 
 
 def alone(one: Any, vectors: Any, *how: Any, **options: Any) -> dict[str, Any]:

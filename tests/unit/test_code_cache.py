@@ -60,6 +60,16 @@ def test_nothing_is_kept_where_the_folder_has_no_name_or_cannot_be(tmp_path: Pat
     assert said("").startswith("compiling the Numba kernels")
 
 
+def test_nothing_is_kept_of_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv(code_cache.VARIABLE)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert code_cache.code_folder() is None
+
+
 def test_the_folder_is_that_of_all_sources(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "one.py").write_text("A = 1")

@@ -312,7 +312,7 @@ def test_killed_at_any_instant() -> None:
     whole = done(installed("run", sized("two", "whole", "")))
     usual = time.monotonic() - clock
     command = [sys.executable, "-c", "from ipvalue.cli import main; main()", "run", sized("two")]
-    assert times_killed(command, (draw.uniform(0.3, 1.2) * usual for _ in range(8)))
+    assert times_killed(command, [0.2 * usual, *(draw.uniform(0.3, 1.2) * usual for _ in range(8))])  # however the machine's load changes
     directory = done(installed("run", "job.toml"))
     assert files(directory) == files(whole)
     assert [one["result"] for one in manifest(directory)["passed_over"]] == [str(earlier)]

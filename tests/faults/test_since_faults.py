@@ -133,6 +133,6 @@ def test_killed_at_any_instant(tmp_path: Path) -> None:
     clock = time.monotonic()
     assert subprocess.run([*command[:-2], "--paths", "2000", "--out", "rehearsal"], check=False, capture_output=True).returncode == 0
     usual = time.monotonic() - clock
-    assert times_killed(command, (draw.uniform(0.3, 0.9) * usual for _ in range(12)))
+    assert times_killed(command, [0.2 * usual, *(draw.uniform(0.3, 0.9) * usual for _ in range(12))])  # however the machine's load changes
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
     assert tables("old") == tables("whole")

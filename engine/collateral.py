@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ipvalue.appraise import Appraiser
 from ipvalue.backend import kernels
@@ -57,13 +58,11 @@ def collateral_of(batch: Batch, rights: Rights, appraiser: Appraiser) -> Collate
 
 
 def _slots(count: int, paths: int) -> Floats:
-    """(s, p) zeros."""
+    """(s, p), whatever stands there."""
     held: Floats | None = getattr(_held, "numbers", None)
     if held is None or len(held) < count * paths:
         held = _held.numbers = np.empty(count * paths)
-    slots = held[: count * paths].reshape(count, paths)
-    slots.fill(0.0)
-    return slots
+    return held[: count * paths].reshape(count, paths)
 
 
 def _worth(batch: Batch, layout: Layout, compiled: Compiled) -> Longs:
@@ -94,6 +93,7 @@ def _looks(dates: Dates, layout: Layout, worth: Longs, rights: Rights, appraiser
         owed=seen.owed,
         lasting=seen.lasting,
         slot=dates.slot,
+        opens=_first_of(dates.slot),
         weight=compiled.weight[dates.component],
         floored=(~several[dates.component]).astype(np.uint8),
         curve_entered=seen.curve_entered,
@@ -104,9 +104,17 @@ def _looks(dates: Dates, layout: Layout, worth: Longs, rights: Rights, appraiser
         level0=curves.level0,
         worth=worth,
         share=compiled.weight,
+        worth_opens=_first_of(worth) & (worth != NO_SLOT),
         slots=slots,
         years=years,
     )
+
+
+def _first_of(slot: Longs) -> npt.NDArray[np.uint8]:
+    """(n,) 1 where a slot is named for the first time."""
+    found = np.zeros(len(slot), np.uint8)
+    found[np.unique(slot, return_index=True)[1]] = 1
+    return found
 
 
 def _means(simulated: Simulated, compiled: Compiled, layout: Layout, slots: Floats, sampling: Sampling) -> tuple[Floats, Any]:

@@ -152,7 +152,9 @@ def _borne(parts: Parts, paying: Floats, paths: int) -> tuple[Words, Floats]:
 def _shares(parts: Parts, paying: Floats, sums: Words, paths: int) -> Floats:
     """(l, b, levels) the loans' parts of the book's expected shortfalls, as they stand in `figures`."""
     found, scratch, made = tails(sums), np.zeros_like(sums), []
-    for loans, events in parts.events():
+    told = found.marks.any(axis=0)
+    for loans, whole in parts.events():
+        events = whole.on(told)
         borne: Borne = bear(events, parts.ledger.terms(loans), _years(parts.ledger.loans, loans), paying, scratch)
         made.append(contributions(tail_sums(events, borne, found.marks, len(loans)), found))
     return np.concatenate(made)

@@ -188,6 +188,7 @@ def _settled(lent: Loans, batch: Batch, rights: Rights, found: Collateral, book:
         rate=lent.terms.rate[batch.loan],
         cap=cap_of(lent, batch, pledge, rights, lender),
         quantiles=sampling.quantiles,
+        backend=sampling.backend,
         replicates=sampling.sampler == "sobol",
         parts=parts,
     )

@@ -104,6 +104,7 @@ cdef extern from "simulate.h":
         const double *owed
         const uint8_t *lasting
         const int64_t *slot
+        const uint8_t *opens
         const double *weight
         const uint8_t *floored
         const int32_t *curve_entered
@@ -115,6 +116,7 @@ cdef extern from "simulate.h":
         const double *level0
         const int64_t *worth
         const double *share
+        const uint8_t *worth_opens
         double *slots
         int64_t stride
         const void *years
@@ -227,6 +229,7 @@ cdef extern from "simulate.h":
         int (*borrowers_f32)(const borrowing *) nogil
         int (*borrowers_f64)(const borrowing *) nogil
         void (*statistics)(const double *, int64_t, const double *, int64_t, double, double *, int64_t *) nogil
+        void (*quantiles)(const double *, int64_t, const double *, int64_t, double *, int64_t *) nogil
         void (*difference)(const double *, const double *, int64_t, double *, double *) nogil
         void (*elementary_f32)(int, const float *, int64_t, float *) nogil
         void (*elementary_f64)(int, const double *, int64_t, double *) nogil

@@ -91,6 +91,20 @@ static FN(measured) FN(measure)(const REAL *values, int64_t n, double mean, doub
     return found;
 }
 
+/* The ranks, from 0, of the lower of the two values that each quantile lies between. */
+static void FN(rank)(const double *quantiles, int64_t count, int64_t n, int64_t *ranks) {
+    for (int64_t q = 0; q < count; q++) ranks[q] = (int64_t)((double)(n - 1) * quantiles[q]);
+}
+
+/* Quantiles from the keys of both values of each. */
+static void FN(between)(const double *quantiles, int64_t count, int64_t n, const int64_t *ranks, const KEY *found, double *out) {
+    for (int64_t q = 0; q < count; q++) {
+        const double g = (double)(n - 1) * quantiles[q] - (double)ranks[q];
+        const double a = (double)FN(value)(found[2 * q]), b = (double)FN(value)(found[2 * q + 1]), d = b - a;
+        out[q] = g >= 0.5 ? b - d * (1.0 - g) : a + d * g;
+    }
+}
+
 /* mean, standard deviation, expected shortfall, probability of loss, (life left alone), quantiles.
  * keys: of the values; destroyed, as is work: n and a vector. */
 static void FN(describe)(const REAL *values, int64_t n, const double *quantiles, int64_t count, double tail, double *out, const FN(extent) *extent, KEY *keys,
@@ -98,18 +112,13 @@ static void FN(describe)(const REAL *values, int64_t n, const double *quantiles,
     int64_t tail_count = (int64_t)__builtin_ceil(tail * (double)n - 1e-9), ranks[MAX_QUANTILES + 1];
     tail_count = tail_count < 1 ? 1 : tail_count > n ? n : tail_count;
     int64_t tail_at = 2 * count;
-    for (int64_t q = 0; q < count; q++) {
-        ranks[q] = (int64_t)((double)(n - 1) * quantiles[q]);
+    FN(rank)(quantiles, count, n, ranks);
+    for (int64_t q = 0; q < count; q++)
         if (ranks[q] == tail_count - 1) tail_at = 2 * q;
-    }
     ranks[count] = tail_count - 1;
     KEY found[2 * (MAX_QUANTILES + 1)];
     FN(select)(keys, n, extent->least, extent->most, ranks, count + (tail_at == 2 * count), found, work);
-    for (int64_t q = 0; q < count; q++) {
-        const double g = (double)(n - 1) * quantiles[q] - (double)ranks[q];
-        const double a = (double)FN(value)(found[2 * q]), b = (double)FN(value)(found[2 * q + 1]), d = b - a;
-        out[STAT_QUANTILES + q] = g >= 0.5 ? b - d * (1.0 - g) : a + d * g;
-    }
+    FN(between)(quantiles, count, n, ranks, found, out + STAT_QUANTILES);
     const double mean = extent->sum / (double)n, c = (double)FN(value)(found[tail_at]);
     const FN(measured) sums = FN(measure)(values, n, mean, c);
     out[STAT_MEAN] = mean;

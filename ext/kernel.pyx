@@ -15,6 +15,7 @@ from ipvalue.constants import (
     DRIVERS,
     INPUTS,
     MAX_PATHS,
+    MAX_QUANTILES,
     REPLICATES,
     SOBOL_DIGIT_BITS,
     SOBOL_DIMENSIONS,

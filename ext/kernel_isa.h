@@ -105,6 +105,13 @@ static void NAMED(statistics, ISA)(const double *values, int64_t n, const double
     const NAMED(extent_f64, ISA) extent = NAMED(make_keys_f64, ISA)(values, n, scratch);
     NAMED(describe_f64, ISA)(values, n, quantiles, count, tail, out, &extent, scratch, scratch + n + LANES_f64);
 }
+static void NAMED(quantiles, ISA)(const double *values, int64_t n, const double *quantiles, int64_t count, double *out, int64_t *scratch) {
+    int64_t ranks[MAX_QUANTILES] = {0}, found[2 * MAX_QUANTILES];
+    const NAMED(extent_f64, ISA) extent = NAMED(make_keys_f64, ISA)(values, n, scratch);
+    NAMED(rank_f64, ISA)(quantiles, count, n, ranks);
+    NAMED(select_f64, ISA)(scratch, n, extent.least, extent.most, ranks, count, found, scratch + n + LANES_f64);
+    NAMED(between_f64, ISA)(quantiles, count, n, ranks, found, out);
+}
 static void NAMED(difference, ISA)(const double *values, const double *first, int64_t n, double out[2], double *scratch) {
     NAMED(moments_f64, ISA) of = {.values = values, .mean = NAMED(mean_of_f64, ISA)(values, n)};
     NAMED(moments_f64, ISA) one = {.values = first, .mean = NAMED(mean_of_f64, ISA)(first, n)};
@@ -124,6 +131,7 @@ const kernel_table NAMED(kernel, ISA) = {
     NAMED(enter_borrowers_f32, ISA),
     NAMED(enter_borrowers_f64, ISA),
     NAMED(statistics, ISA),
+    NAMED(quantiles, ISA),
     NAMED(difference, ISA),
     elementary_f32,
     elementary_f64,

@@ -16,6 +16,7 @@ cdef void for_looks(look_set *out, object looks, Py_ssize_t n, Py_ssize_t paths,
     out.owed = doubles(looks.owed, count)
     out.lasting = flags(looks.lasting, count)
     out.slot = longs(looks.slot, count)
+    out.opens = flags(looks.opens, count)
     out.weight = doubles(looks.weight, count)
     out.floored = flags(looks.floored, count)
     out.curve_entered = ints(looks.curve_entered, count)
@@ -27,6 +28,7 @@ cdef void for_looks(look_set *out, object looks, Py_ssize_t n, Py_ssize_t paths,
     out.level0 = doubles(looks.level0, cells)
     out.worth = longs(looks.worth, n)
     out.share = doubles(looks.share, n)
+    out.worth_opens = flags(looks.worth_opens, n)
     out.slots = &slots[0, 0] if slots.shape[0] and paths else NULL
     out.stride = looks.slots.strides[0] // sizeof(double)
     out.years = NULL

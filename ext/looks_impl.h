@@ -14,7 +14,7 @@ typedef struct {
     REAL entered, open, minus_owed;
     const FN(curve) *curve_entered, *curve_open; /* NULL: the line of those above */
     double weight, *slot;                        /* slot: of the first of the paths */
-    uint8_t floored, lasting;
+    uint8_t floored, lasting, opens;
 } FN(look);
 
 /* The looks of a batch's assets. */
@@ -75,7 +75,11 @@ static void FN(prepare_looks)(const simulation *job, const FN(asset) *assets, in
         for (int64_t k = set->start[a]; k < set->start[a + 1]; k++) {
             const int64_t t = set->period[k], at = job->offset[a] + t;
             const int lasting = set->lasting[k], contested = assets[b].contested && !lasting;
-            if (!lasting && t >= assets[b].periods) continue;
+            double *slot = set->slots + set->slot[k] * set->stride;
+            if (!lasting && t >= assets[b].periods) {
+                if (set->opens[k]) memset(slot, 0, (size_t)job->paths * sizeof *slot);
+                continue;
+            }
             const uint64_t enter = contested ? threshold(job->rival[at]) : (uint64_t)1 << 32;
             w->looks[b * w->most + w->count[b]++] = (FN(look)){
                 .period = t,
@@ -87,9 +91,10 @@ static void FN(prepare_looks)(const simulation *job, const FN(asset) *assets, in
                 .curve_entered = set->curve_entered[k] < 0 ? NULL : w->curves + set->curve_entered[k],
                 .curve_open = set->curve_open[k] < 0 ? NULL : w->curves + set->curve_open[k],
                 .weight = set->weight[k],
-                .slot = set->slots + set->slot[k] * set->stride,
+                .slot = slot,
                 .floored = set->floored[k],
                 .lasting = (uint8_t)lasting,
+                .opens = set->opens[k],
             };
         }
     }
@@ -204,6 +209,12 @@ INLINE void FN(add_worth)(const int floored, double weight, const REAL *v, int64
 static void FN(add_floored)(const REAL *v, int64_t n, double *slot) { FN(add_worth)(1, 1.0, v, n, slot); }
 static void FN(add_weighted)(double weight, const REAL *v, int64_t n, double *slot) { FN(add_worth)(0, weight, v, n, slot); }
 
+/* Clears n columns from `column` on of the slots that an asset's looks open. */
+static void FN(open_slots)(const FN(look) *looks, int64_t count, int64_t column, int64_t n) {
+    for (int64_t k = 0; k < count; k++)
+        if (looks[k].opens) memset(looks[k].slot + column, 0, (size_t)n * sizeof(double));
+}
+
 /* After how many periods the last of the lasting looks follows, or of the others; 0: there is none. */
 static int64_t FN(reach_of_looks)(const FN(look) *looks, int64_t count, int lasting) {
     int64_t reach = 0;
@@ -241,6 +252,10 @@ static void FN(take_years)(const look_set *set, int32_t factor, int64_t reach, i
 
 /* The path values of a batch of `count` assets from `first` on, into their slots. */
 static void FN(add_worths)(const look_set *set, int64_t first, int64_t count, const REAL *values, int64_t room, int64_t n) {
-    for (int64_t b = 0; b < count; b++)
-        if (set->worth[first + b] >= 0) FN(add_weighted)(set->share[first + b], values + b * room, n, set->slots + set->worth[first + b] * set->stride);
+    for (int64_t a = first; a < first + count; a++) {
+        if (set->worth[a] < 0) continue;
+        double *slot = set->slots + set->worth[a] * set->stride;
+        if (set->worth_opens[a]) memset(slot, 0, (size_t)n * sizeof *slot);
+        FN(add_weighted)(set->share[a], values + (a - first) * room, n, slot);
+    }
 }

@@ -45,6 +45,7 @@ typedef struct {
     const double *entered, *open, *owed; /* (k) A where the rival has entered and where it has not, B */
     const uint8_t *lasting;       /* (k) 1: it lives whatever its survival, as levels rise on past its own periods */
     const int64_t *slot;          /* (k) */
+    const uint8_t *opens;         /* (k) 1: the slot is cleared before the looks at the asset */
     const double *weight;         /* (k) */
     const uint8_t *floored;       /* (k) 1: max(v, 0) is added, in place of weight times v */
     const int32_t *curve_entered, *curve_open; /* (k) in place of A and B, -1: none */
@@ -53,6 +54,7 @@ typedef struct {
     const double *slope, *level0; /* (cells) the line in each */
     const int64_t *worth;         /* (a) slot that takes the path values times `share`, -1: none */
     const double *share;          /* (a) */
+    const uint8_t *worth_opens;   /* (a) 1: that slot is cleared before */
     double *slots;                /* (s, p) are added to in the order of assets */
     int64_t stride;               /* numbers from a slot to the next */
     const void *years;            /* (s, y, p) of REAL: factors over whole years, with which lasting looks move; NULL: over periods */
@@ -170,6 +172,7 @@ typedef struct {
     int (*borrowers_f32)(const borrowing *);
     int (*borrowers_f64)(const borrowing *);
     void (*statistics)(const double *values, int64_t n, const double *quantiles, int64_t count, double tail, double *out, int64_t *scratch);
+    void (*quantiles)(const double *values, int64_t n, const double *quantiles, int64_t count, double *out, int64_t *scratch);
     void (*difference)(const double *values, const double *first, int64_t n, double out[2], double *scratch);
     void (*elementary_f32)(int function, const float *x, int64_t n, float *out);
     void (*elementary_f64)(int function, const double *x, int64_t n, double *out);

@@ -193,6 +193,26 @@ def statistics(values, quantiles, double tail):
     return out
 
 
+def quantiles_of(values, quantiles):
+    """(m, q) the quantiles of each row of values (m, n) float64: as `statistics` has them. numerics.md §7."""
+    cdef const double[:, ::1] rows = np.ascontiguousarray(values, dtype=np.float64)
+    levels = np.ascontiguousarray(quantiles, dtype=np.float64)
+    if len(levels) > MAX_QUANTILES or not rows.shape[1]:
+        raise ValueError(f"expected values and at most {MAX_QUANTILES} quantiles, got {rows.shape[1]} and {len(levels)}")
+    out = np.empty((rows.shape[0], len(levels)))
+    if not out.size:
+        return out
+    cdef int64_t[::1] scratch = np.empty(2 * (rows.shape[1] + 64), np.int64)
+    cdef const double *levels_at = doubles(levels, 0)
+    cdef double *out_at = <double *>doubles(out.reshape(-1), 0)
+    cdef int64_t count = len(levels), m
+    with DefaultArithmetic():
+        with nogil:
+            for m in range(rows.shape[0]):
+                table.quantiles(&rows[m, 0], rows.shape[1], levels_at, count, out_at + m * count, &scratch[0])
+    return out
+
+
 def difference(values, first):
     """(2,) mean and standard deviation of what values (n,) float64 of a version differ by from those of the first, path by path. numerics.md §16."""
     cdef const double[::1] of = np.ascontiguousarray(values, dtype=np.float64), one = np.ascontiguousarray(first, dtype=np.float64)

@@ -225,9 +225,10 @@ static void FN(look_at_family)(const simulation *job, const FN(family) *family, 
     const int yearly = job->looks->years && family->reach && family->laying.moves == WITH_FACTOR;
     int years_laid = 0;
     if (yearly) FN(take_years)(job->looks, family->laying.factor, family->reach, column, n, watch->years);
-    for (int64_t b = family->first; b < family->first + family->count; b++)
+    for (int64_t b = family->first; b < family->first + family->count; b++) {
+        const FN(look) *looks = watch->looks + b * watch->most;
+        FN(open_slots)(looks, watch->count[b], column, n);
         for (int lasting = 0; lasting < 2; lasting++) {
-            const FN(look) *looks = watch->looks + b * watch->most;
             const int64_t reach = FN(reach_of_looks)(looks, watch->count[b], lasting);
             if (!reach) continue;
             if (yearly && years_laid != lasting)
@@ -235,6 +236,7 @@ static void FN(look_at_family)(const simulation *job, const FN(family) *family, 
             if (yearly) years_laid = lasting;
             FN(look_at)(assets + b, looks, watch->count[b], lasting, reach, laid, path, column, n);
         }
+    }
 }
 
 /* The asset of a family that is kept, on n paths from `path`; common as above. V: of these paths. */

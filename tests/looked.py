@@ -18,10 +18,16 @@ def looks_of(start: Array, paths: int, rows: int, **columns: Any) -> Looks:
     """Looks with A = 1 and B = 0 into rows of zeros, with other columns."""
     k, a = int(start[-1]), len(start) - 1
     made: dict[str, Any] = {name: np.ones(k) for name in ("entered", "open", "weight")}
-    made |= {"owed": np.zeros(k), "lasting": np.zeros(k, np.uint8), "floored": np.zeros(k, np.uint8), "slot": np.arange(k)}
+    made |= {
+        "owed": np.zeros(k),
+        "lasting": np.zeros(k, np.uint8),
+        "floored": np.zeros(k, np.uint8),
+        "slot": np.arange(k),
+        "opens": np.zeros(k, np.uint8),
+    }
     made |= {name: np.full(k, -1, np.int32) for name in ("curve_entered", "curve_open")}
     made |= {"cell_start": np.zeros(1, np.int64), "first_cell": np.zeros(0, np.int64), "slope": np.zeros(0), "level0": np.zeros(0)}
-    made |= {"worth": np.full(a, -1), "share": np.ones(a), "slots": np.zeros((rows, paths))}
+    made |= {"worth": np.full(a, -1), "share": np.ones(a), "worth_opens": np.zeros(a, np.uint8), "slots": np.zeros((rows, paths))}
     return Looks(start=np.asarray(start, np.int64), **(made | columns))
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ipvalue.backend import Backend, kernels
 from ipvalue.constants import BLOCK_PATHS, MONEY_SCALE, REPLICATES
 from ipvalue.lending.amortisation import Schedules, discounts
 from ipvalue.lending.exact import add_whole, as_double
@@ -22,13 +23,14 @@ from ipvalue.lending.units import CALLED, NO_PARTS, Bytes, Floats, Units, defaul
 from ipvalue.numba_kernel import DefaultArithmetic
 from ipvalue.numba_kernel.arithmetic import sqrt
 from ipvalue.numba_kernel.compiler import Array, Kernel, Whole, device
-from ipvalue.numba_kernel.describe import Wanted, greatest_size, quantiles_of, striped_squares, striped_sum, wanted_of
-from ipvalue.numba_kernel.select import Work, new_work, order_statistics
+from ipvalue.numba_kernel.describe import striped_squares, striped_sum
 from ipvalue.replicates import standard_error
 
 f8, u8 = np.float64, np.uint64
 
 _SCALE = float(MONEY_SCALE)
+_AT_ONCE = 32
+"""Loans whose values on the paths stay in the cache until their quantiles are found."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,14 @@ class _Found(NamedTuple):
     present: Floats
     deviation: Floats
     replicate: Floats  # (l, 16) sums of losses
-    value: Floats  # (l, q)
-    coverage: Floats
     breach: Floats  # (t) numbers of paths
     standing: Floats
 
 
 class _Room(NamedTuple):
     losses: Floats  # (p) of one loan
-    least: Floats  # (p) coverage
-    pool: Floats  # (p)
+    least: Floats  # (some loans, p) coverage
+    pool: Floats  # (some loans, p) value
     behind: Floats  # (paths of a block)
     chain: Floats
     sums: npt.NDArray[np.uint64]  # (most years, 2)
@@ -81,45 +81,38 @@ def loan_figures(
     rate: Floats,
     cap: Floats,
     quantiles: Sequence[float],
+    backend: Backend,
     replicates: bool = False,
     parts: Floats = NO_PARTS,
 ) -> LoanFigures:
     """The figures of loans whose `events` `settle` found on these slots, defaults and parts.
 
-    rate, cap (l): annual rate; cap on loan to value, NaN: no cap. replicates: paths are those of the sampler `sobol`.
+    rate, cap (l): annual rate; cap on loan to value, NaN: no cap. backend: whose kernels find the quantiles. replicates: paths are those of
+    the sampler `sobol`.
     """
     paths, loans, years = default.shape[1], len(rate), len(plan.ends)
     by_year = np.diff(plan.offset)
     discount = discounts(np.repeat(rate, by_year), plan.ends)
-    wanted, work = wanted_of(paths, quantiles, 1.0), new_work(paths, f8)
-    q = len(wanted.part)
-    shapes: list[Any] = [loans, loans, loans, loans, (loans, REPLICATES), (loans, q), (loans, q), years, years]
+    value, coverage = (np.empty((loans, len(quantiles))) for _ in range(2))
+    shapes: list[Any] = [loans, loans, loans, loans, (loans, REPLICATES), years, years]
     found = _Found(*(np.zeros(shape) for shape in shapes))
     sums = [np.zeros((size, 2), u8) for size in (int(by_year.max(initial=0)), REPLICATES)]
-    room = _Room(*(np.zeros(paths) for _ in range(3)), *(np.zeros(BLOCK_PATHS) for _ in range(2)), *sums)  # type: ignore[arg-type]
-    with DefaultArithmetic():
-        _describe(
-            units,
-            slots,
-            default,
-            parts,
-            cap,
-            recovers_alike(units),
-            discount,
-            (events.start, events.path, events.year, events.loss, events.exposure),
-            replicates,
-            wanted,
-            work,
-            found,
-            room,
-        )
+    rows = (np.empty(shape) for shape in ((_AT_ONCE, paths), (_AT_ONCE, paths), BLOCK_PATHS, BLOCK_PATHS))
+    room, stripes, alike = _Room(np.zeros(paths), *rows, *sums), np.empty(16), recovers_alike(units)  # type: ignore[arg-type]
+    of_events = (events.start, events.path, events.year, events.loss, events.exposure)
+    for first in range(0, loans, _AT_ONCE):
+        last = min(first + _AT_ONCE, loans)
+        with DefaultArithmetic():
+            _describe(units, slots, default, parts, cap, alike, discount, of_events, replicates, stripes, found, room, first, last)
+        for row, out in ((room.pool, value), (room.least, coverage)):
+            out[first:last] = kernels(backend).quantiles_of(row[: last - first], quantiles)
     count = np.diff(events.start)
     principal = plan.owed[plan.offset[:-1]]
     error = found.deviation / np.sqrt(f8(paths))
     if replicates:
         error = standard_error(found.replicate / (paths // REPLICATES * _SCALE))
     none = np.full(loans, np.nan)
-    ltv = np.divide(principal[:, None], found.value, out=np.full_like(found.value, np.nan), where=found.value > 0.0)
+    ltv = np.divide(principal[:, None], value, out=np.full_like(value, np.nan), where=value > 0.0)
     return LoanFigures(
         pd=count / paths,
         ead=np.divide(found.exposure, count, out=none.copy(), where=count > 0),
@@ -128,9 +121,9 @@ def loan_figures(
         standard_deviation=found.deviation,
         standard_error=error,
         expected_loss_present=found.present / (paths * _SCALE),
-        value=found.value,
+        value=value,
         loan_to_value=ltv,
-        coverage=found.coverage,
+        coverage=coverage,
         breach=np.where(np.isnan(np.repeat(cap, by_year)), np.nan, found.breach / paths),
         standing=found.standing / paths,
     )
@@ -179,19 +172,20 @@ def _describe(
     discount: Array,
     events: Any,
     replicates: bool,
-    wanted: Wanted,
-    work: Work,
+    stripes: Array,
     found: Any,
     room: Any,
+    first: Whole,
+    last: Whole,
 ) -> None:
-    for i in range(len(cap)):
-        _describe_losses(units, i, events, discount, replicates, wanted.stripes, found, room)
+    for i in range(first, last):
+        _describe_losses(units, i, events, discount, replicates, stripes, found, room)
         _count_standing(units, default, parts, i, events, found)
-        stand(units, slots, parts, i, cap[i], alike[i], room.behind, room.chain, found.breach, room.least)
-        _find_quantiles(room.least, wanted, work, found.coverage[i])
-        single = units.pledge[i + 1] == units.pledge[i] + 1 and units.shared[i] == units.pledge[i + 1]
-        values = slots[units.worth[units.pledge[i]]] if single else pool(units, slots, i, room.pool)
-        _find_quantiles(values, wanted, work, found.value[i])
+        stand(units, slots, parts, i, cap[i], alike[i], room.behind, room.chain, found.breach, room.least[i - first])
+        if units.pledge[i + 1] == units.pledge[i] + 1 and units.shared[i] == units.pledge[i + 1]:
+            room.pool[i - first] = slots[units.worth[units.pledge[i]]]
+        else:
+            pool(units, slots, i, room.pool[i - first])
 
 
 @device
@@ -247,9 +241,3 @@ def _count_standing(units: Any, default: Array, parts: Array, i: Whole, events: 
             if when == 0 or when > y + 1:
                 owed += parts[units.tested[i] + y, p]
         found.standing[at + y] = owed
-
-
-@device
-def _find_quantiles(values: Array, wanted: Wanted, work: Work, out: Array) -> None:
-    order_statistics(values, np.isfinite(greatest_size(values)), wanted.ranks, 63, work, wanted.found)
-    quantiles_of(wanted, out)

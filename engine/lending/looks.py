@@ -16,6 +16,8 @@ Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.uint8]
 
+_OF_LOOKS = ("period", "entered", "open", "owed", "lasting", "slot", "opens", "weight", "floored", "curve_entered", "curve_open")
+
 
 @dataclass(frozen=True)
 class Looks:
@@ -30,7 +32,9 @@ class Looks:
     curve_entered, curve_open (k) value curves that stand in place of A and B, −1: none. Cells of curve i are cell_start[i] … cell_start[i + 1] − 1,
     in each v = fma(slope, L, level0). Number 64k + i is the level 2^k·(1 + i/64): the first cell begins with number first_cell[i] and takes all
     levels below it, the last one those above.
-    worth (a) the row of `slots`, one without looks, that takes share (a) times double(V), the asset's value on each path; −1: none.
+    opens (k) 1 of a look at the first asset that adds to its slot: this is cleared before, so that nobody has to clear what is written to at once.
+    worth (a) the row of `slots`, one without looks, that takes share (a) times double(V), the asset's value on each path; −1: none;
+    worth_opens (a) 1: it is cleared before.
     slots (s, p) are added to; rows may lie apart, paths not. years (f, y, p), of the run's precision: the factors over whole years, which lasting
     looks move with where a year has several periods.
     """
@@ -42,6 +46,7 @@ class Looks:
     owed: Floats
     lasting: Flags
     slot: Longs
+    opens: Flags
     weight: Floats
     floored: Flags
     curve_entered: Ints
@@ -52,16 +57,14 @@ class Looks:
     level0: Floats
     worth: Longs
     share: Floats
+    worth_opens: Flags
     slots: Floats
     years: Any = None
 
     def __post_init__(self) -> None:
         k, rows, curves = len(self.period), len(self.slots), len(self.first_cell)
         starts, sizes = np.diff(self.start), np.diff(self.cell_start)
-        named = {
-            name: getattr(self, name) for name in ("entered", "open", "owed", "lasting", "slot", "weight", "floored", "curve_entered", "curve_open")
-        }
-        if self.start[0] != 0 or self.start[-1] != k or (starts < 0).any() or any(len(array) != k for array in named.values()):
+        if self.start[0] != 0 or self.start[-1] != k or (starts < 0).any() or any(len(getattr(self, name)) != k for name in _OF_LOOKS):
             raise ValueError(f"{k} looks, of which assets have {self.start[-1] - self.start[0]}")
         first = np.zeros(k + 1, np.bool_)
         first[self.start[:-1]] = True
@@ -84,9 +87,9 @@ class Looks:
     def of_asset(self, a: int) -> Looks:
         """The looks at one asset."""
         here = slice(int(self.start[a]), int(self.start[a + 1]))
-        names = ("period", "entered", "open", "owed", "lasting", "slot", "weight", "floored", "curve_entered", "curve_open")
-        some = {name: getattr(self, name)[here] for name in names}
-        return replace(self, start=np.array([0, here.stop - here.start]), worth=self.worth[a : a + 1], share=self.share[a : a + 1], **some)
+        some = {name: getattr(self, name)[here] for name in _OF_LOOKS}
+        of_asset = {name: getattr(self, name)[a : a + 1] for name in ("worth", "share", "worth_opens")}
+        return replace(self, start=np.array([0, here.stop - here.start]), **some, **of_asset)
 
     def of_paths(self, first: int, count: int) -> Looks:
         """The same on some of the paths, with their columns of the slots."""

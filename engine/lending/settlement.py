@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ipvalue.constants import MONEY_SCALE
 from ipvalue.lending.records import Records, alike_of, loan_records, own_collateral
-from ipvalue.lending.units import CALLED, NO_PARTS, Bytes, Floats, Longs, Units
+from ipvalue.lending.units import CALLED, NO_PARTS, Bytes, Floats, Longs, Mask, Units
 from ipvalue.numba_kernel import DefaultArithmetic
 from ipvalue.numba_kernel.arithmetic import fma, rint
 from ipvalue.numba_kernel.arrays import records
@@ -39,6 +39,14 @@ class Events:
     interest: Longs  # of the year, unpaid
     exposure: Floats
     room: Floats  # what the loan could have taken
+
+    def on(self, paths: Mask) -> Events:
+        """Those on some of the paths (p,), of which only what is lost and used is told."""
+        here = paths[self.path]
+        start = np.concatenate([[0], np.cumsum(here)])[self.start]
+        none, nothing = np.zeros(0), np.zeros(0, np.int64)
+        columns = (getattr(self, name)[here] for name in ("loan", "path", "year", "loss", "used"))
+        return Events(start, *columns, nothing, none, none)
 
 
 class _Work(NamedTuple):

@@ -27,6 +27,13 @@ def stand(units: Any, slots: Array, parts: Array, i: Whole, cap: Real, alike: bo
         lowest = least[here]
         k, r = behind[: lowest.size], chain[: lowest.size]
         lowest[:] = np.inf
+        if alike and tested < 0 and units.pledge[i + 1] == units.pledge[i] + 1:
+            j = units.pledge[i]
+            for y in range(years):
+                at, before = units.year[i] + y, owed_before(units, j, y)
+                collateral = slots[units.slot[units.look[j] + y]][here]
+                breach[at] += _look_at_one(units.owed[at], units.exposure[at], cap, collateral, before, units.kept[j], lowest)
+            continue
         for y in range(years):
             k[:] = 0.0
             r[:] = 0.0
@@ -44,7 +51,7 @@ def stand(units: Any, slots: Array, parts: Array, i: Whole, cap: Real, alike: bo
 
 
 @device
-def pool(units: Any, slots: Array, i: Whole, out: Array) -> Array:
+def pool(units: Any, slots: Array, i: Whole, out: Array) -> None:
     """out (p): the value of what is pledged to loan i, less the principal of the loans that precede it on an asset."""
     out[:] = 0.0
     for j in range(units.pledge[i], units.pledge[i + 1]):
@@ -53,7 +60,6 @@ def pool(units: Any, slots: Array, i: Whole, out: Array) -> Array:
             _add_values(values, out)
         else:
             _add_rest(values, owed_before(units, j, 0), out)
-    return out
 
 
 @inlined
@@ -80,6 +86,18 @@ def _look(owed: Real, exposure: Real, cap: Real, behind: Array, kept: Real, brin
     for p in range(least.size):
         found = i4(found + (owed > cap * behind[p]))
         cover = (kept * brings[p]) / exposure
+        least[p] = cover if cover < least[p] else least[p]
+    return found
+
+
+@loop
+def _look_at_one(owed: Real, exposure: Real, cap: Real, collateral: Array, before: Real, kept: Real, least: Array) -> Whole:
+    """`_look` at what one pledge leaves."""
+    found = i4(0)
+    for p in range(least.size):
+        behind = _rest(collateral[p], before)
+        found = i4(found + (owed > cap * behind))
+        cover = (kept * behind) / exposure
         least[p] = cover if cover < least[p] else least[p]
     return found
 

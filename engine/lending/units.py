@@ -17,6 +17,7 @@ from ipvalue.numba_kernel.compiler import Array, Real, Whole, inlined
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 
 CALLED = 128
 """Added to a borrower's year of default where it is a margin call that was not met."""

@@ -13,7 +13,7 @@ from ipvalue.numba_kernel.by_rule import RuleFailed, compiled_rule
 from ipvalue.numba_kernel.cholesky import cholesky
 from ipvalue.numba_kernel.closed_form import closed_form
 from ipvalue.numba_kernel.compiler import instruction_sets, isa, isa_fault, select_isa
-from ipvalue.numba_kernel.describe import statistics
+from ipvalue.numba_kernel.describe import quantiles_of, statistics
 from ipvalue.numba_kernel.elementary import elementary
 from ipvalue.numba_kernel.exact import add_exact, exact_as_float, merge_exact
 from ipvalue.numba_kernel.hash import hash_strings
@@ -52,6 +52,7 @@ __all__ = [
     "isa_fault",
     "merge_exact",
     "periods",
+    "quantiles_of",
     "request_stop",
     "select_isa",
     "simulate",

@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 os.environ.setdefault("NUMBA_DISABLE_INTEL_SVML", "1")
 
 import numba
+import numpy as np
 from llvmlite.binding import get_host_cpu_name
 from numba.core.codegen import get_host_cpu_features
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -87,14 +88,20 @@ class Kernel:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self._ready: dict[tuple[Any, ...], Any] = {}
+        self._known: dict[tuple[Any, ...], Any] = {}
 
     def __call__(self, *arguments: Any) -> Any:
-        types = tuple(numba.typeof(argument) for argument in arguments)
+        kinds = tuple(map(_kind, arguments))
+        if kinds not in self._known:
+            self._known[kinds] = self._of_types(tuple(map(numba.typeof, arguments)))
+        return self._known[kinds](*arguments)
+
+    def _of_types(self, types: tuple[Any, ...]) -> Any:
         if types not in self._ready:
             with COMPILING, install_listener("numba:compile", _Announcer()):
                 if types not in self._ready:  # another thread may have been first
                     self._ready[types] = self._compiled(types)
-        return self._ready[types](*arguments)
+        return self._ready[types]
 
     def _compiled(self, types: tuple[Any, ...]) -> Any:
         """A dispatcher that has compiled it for arguments of these types, or found it compiled."""
@@ -104,6 +111,21 @@ class Kernel:
             with suppress(Exception):
                 return _compile(self._function, types, folder)
         return _compile(self._function, types, None)
+
+
+def _kind(argument: Any) -> Any:
+    """What Numba's type of an argument follows from, in microseconds: it takes milliseconds to tell those of a call."""
+    kind = type(argument)
+    if kind is np.ndarray:
+        return argument.dtype, argument.ndim, argument.flags.num
+    if isinstance(argument, tuple):
+        return (kind, *map(_kind, argument))
+    if kind is int:
+        return kind, -(2**63) <= argument < 2**63
+    return kind if kind in _SCALARS else numba.typeof(argument)
+
+
+_SCALARS = frozenset({bool, float, type(None), *(np.dtype(code).type for code in "?bBhHiIlLqQfd")})
 
 
 def _compile(function: Callable[..., Any], types: tuple[Any, ...], folder: str | None) -> Any:

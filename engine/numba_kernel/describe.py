@@ -94,11 +94,11 @@ def _describe(values: Array, wanted: Wanted, work: Work, top: Whole, bare: bool,
         rest = f8(wanted.tail_count - _count_below(one, one.dtype.type(c))) * c
         row[_SHORTFALL] = (_sum_below(one, c, wanted.stripes) + rest) / f8(wanted.tail_count)
         row[_LOSS] = f8(_count_below(one, one.dtype.type(0.0))) / f8(n)
-        quantiles_of(wanted, row[_LIFE + 1 :])
+        quantiles_of_found(wanted, row[_LIFE + 1 :])
 
 
 @device
-def quantiles_of(wanted: Wanted, out: Array) -> None:
+def quantiles_of_found(wanted: Wanted, out: Array) -> None:
     """out (q,) the quantiles, from the order statistics that were found."""
     for q in range(wanted.part.size):
         low, high, g = wanted.found[wanted.below[q]], wanted.found[wanted.above[q]], wanted.part[q]
@@ -197,3 +197,21 @@ def statistics(values: Floats, quantiles: Sequence[float], tail: float) -> Float
     with DefaultArithmetic():
         found: Floats = describe(values[None], wanted_of(len(values), quantiles, tail), new_work(len(values), f8), False)[0][0]
     return found
+
+
+def quantiles_of(values: Floats, quantiles: Sequence[float]) -> Floats:
+    """(m, q) the quantiles of each row of values (m, n) float64: as `statistics` has them. numerics.md §7."""
+    values = np.ascontiguousarray(values, f8)
+    if values.ndim != 2 or not values.shape[1]:
+        raise ValueError(f"expected rows of values, got shape {values.shape}")
+    n, out = values.shape[1], np.empty((len(values), len(quantiles)))
+    with DefaultArithmetic():
+        _quantiles_of(values, wanted_of(n, quantiles, 1.0), new_work(n, f8), out)
+    return out
+
+
+@Kernel
+def _quantiles_of(values: Array, wanted: Wanted, work: Work, out: Array) -> None:
+    for i in range(len(values)):
+        order_statistics(values[i], np.isfinite(greatest_size(values[i])), wanted.ranks, 63, work, wanted.found)
+        quantiles_of_found(wanted, out[i])

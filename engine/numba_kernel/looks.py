@@ -53,7 +53,8 @@ class Looks(NamedTuple):
 
 
 def looks_of(looks: Any, n: int, paths: int, real: Any, factors: int) -> Looks | None:
-    """The looks at n assets on so many paths, None of None; slots are a copy where they do not lie together. looks: ipvalue.lending.looks.Looks."""
+    """The looks at n assets on so many paths, None of None; slots that looks open are cleared, and are a copy where they do not lie together.
+    looks: ipvalue.lending.looks.Looks."""
     if looks is None:
         return None
     k, curves = len(looks.period), len(looks.first_cell)
@@ -65,6 +66,8 @@ def looks_of(looks: Any, n: int, paths: int, real: Any, factors: int) -> Looks |
     with np.errstate(over="ignore"):  # beyond single precision is infinite, as in the records
         reals = {name: row(getattr(looks, name), f8, k).astype(real) for name in ("entered", "open", "owed")}
         reals |= {name: row(getattr(looks, name), f8, 0).astype(real) for name in ("slope", "level0")}
+    slots, slot = np.ascontiguousarray(looks.slots), row(looks.slot, i8, k)
+    slots[slot[row(looks.opens, u1, k) != 0]] = 0.0
     until = np.where(looks.lasting != 0, looks.period + 1, 0)
     reach = np.zeros(n, i8)
     np.maximum.at(reach, np.repeat(np.arange(n), np.diff(looks.start)), until)
@@ -74,7 +77,7 @@ def looks_of(looks: Any, n: int, paths: int, real: Any, factors: int) -> Looks |
         reach=reach,
         period=row(looks.period, i4, k),
         lasting=row(looks.lasting, u1, k) != 0,
-        slot=row(looks.slot, i8, k),
+        slot=slot,
         weight=row(looks.weight, f8, k),
         floored=row(looks.floored, u1, k) != 0,
         curve_entered=row(looks.curve_entered, i4, k),
@@ -83,7 +86,7 @@ def looks_of(looks: Any, n: int, paths: int, real: Any, factors: int) -> Looks |
         first_cell=row(looks.first_cell, i8, curves),
         shift=mantissa - CURVE_BITS,
         one=bias << CURVE_BITS,
-        slots=np.ascontiguousarray(looks.slots),
+        slots=slots,
         years=_years_of(looks.years, int(reach.max(initial=0)), paths, real, factors),
         lines=np.zeros((4, BLOCK_PATHS), real),
     )
@@ -103,10 +106,13 @@ def part_of(looks: Looks, assets: slice) -> Looks:
 
 
 def add_worths(looks: Any, slots: npt.NDArray[np.float64], start: int, values: npt.NDArray[Any]) -> None:
-    """Adds the path values (a, p) of the assets from `start` on to their slots."""
+    """Adds the path values (a, p) of the assets from `start` on to their slots, which are cleared where an asset opens them."""
     for a, value in enumerate(values, start):
         if looks.worth[a] >= 0:
-            slots[looks.worth[a]] += looks.share[a] * value.astype(f8)
+            of = slots[looks.worth[a]]
+            if looks.worth_opens[a]:
+                of[:] = 0.0
+            of += looks.share[a] * value.astype(f8)
 
 
 @inlined

@@ -23,6 +23,7 @@ from versions import answer, some_of, versions
 
 import oracle
 from ipvalue import numba_kernel, sobol
+from ipvalue.backend import Backend, kernels
 from ipvalue.constants import RANGE_PATHS
 from ipvalue.ext import kernel
 from ipvalue.lending.looks import Looks
@@ -37,9 +38,10 @@ BESIDE = ("statistics", "status", "values", "sums", "totals")
 def part_of(looks: Looks, start: int, stop: int) -> Looks:
     """The looks at the assets from start to stop alone."""
     here = slice(int(looks.start[start]), int(looks.start[stop]))
-    names = ("period", "entered", "open", "owed", "lasting", "slot", "weight", "floored", "curve_entered", "curve_open")
+    names = ("period", "entered", "open", "owed", "lasting", "slot", "opens", "weight", "floored", "curve_entered", "curve_open")
     columns: dict[str, Any] = {name: getattr(looks, name)[here] for name in names}
-    return replaced(looks, start=looks.start[start : stop + 1] - here.start, worth=looks.worth[start:stop], share=looks.share[start:stop], **columns)
+    columns |= {name: getattr(looks, name)[start:stop] for name in ("worth", "share", "worth_opens")}
+    return replaced(looks, start=looks.start[start : stop + 1] - here.start, **columns)
 
 
 # ------------------------------------------------------------------------------------------------------- the definition
@@ -175,6 +177,25 @@ def test_slots_are_added_to_in_the_order_of_assets(
     for a in range(len(vectors.hash)):
         slots = looked(kernel, some_of(vectors, a, a + 1), part_of(replaced(looks, slots=slots), a, a + 1), paths, single, sobol)["slots"]
     same_bits(slots, whole["slots"], "one by one")
+
+
+@pytest.mark.parametrize("backend", ["native", "numba"])
+@given(SIZES, st.integers(0, 2**32), PATHS, st.booleans(), st.booleans())
+def test_what_stands_in_slots_that_are_opened_counts_for_nothing(
+    isa: str, backend: Backend, sizes: list[int], seed: int, paths: int, single: bool, sobol: bool
+) -> None:
+    """The other slots keep it."""
+    vectors = versions(sizes, seed)
+    looks = random_looks(vectors, seed, paths)
+    before = np.random.default_rng(seed).normal(size=looks.slots.shape)
+    opens, worth_opens = np.zeros(len(looks.slot), np.uint8), np.zeros(len(looks.worth), np.uint8)
+    opened = np.unique(looks.slot, return_index=True)[1], np.unique(looks.worth, return_index=True)[1]
+    opens[opened[0]] = worth_opens[opened[1]] = 1
+    here = np.isin(np.arange(len(before)), np.concatenate([looks.slot, looks.worth]))
+    clear = looked(kernels(backend), vectors, looks, paths, single, sobol)["slots"]
+    asked = replaced(looks, opens=opens, worth_opens=worth_opens, slots=before)
+    found = looked(kernels(backend), vectors, asked, paths, single, sobol)["slots"]
+    same_bits(found, np.where(here[:, None], clear, before), "opened")
 
 
 @pytest.mark.parametrize("single", [True, False])

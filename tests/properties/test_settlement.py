@@ -17,6 +17,7 @@ from oracle_tranches import pool as define_pool
 from settled import Arrays, books, on_paths
 
 import oracle
+from ipvalue.backend import BACKENDS, Backend
 from ipvalue.constants import REPLICATES
 from ipvalue.lending import bearing, principal
 from ipvalue.lending.bearing import SUMMED, Terms
@@ -48,13 +49,21 @@ def test_every_default_is_settled_as_defined(book: Book, whole: bool, pool: bool
     assert np.array_equal(events.loan, np.repeat(np.arange(len(arrays.order)), np.diff(events.start)))
 
 
-@given(books(), st.booleans())
-def test_loans_are_described_as_defined(book: Book, pool: bool) -> None:
+@given(books(), st.booleans(), st.sampled_from(BACKENDS))
+def test_loans_are_described_as_defined(book: Book, pool: bool, backend: Backend) -> None:
     arrays = Arrays(book, False, pool)
     events, lent = arrays.settled(), lend(book)
     parts, cap = share(book, lent), 0.75
     found = loan_figures(
-        arrays.units, events, arrays.slots, arrays.asked, plan=arrays.plan, rate=arrays.rate, cap=np.full(len(lent), cap), quantiles=QUANTILES
+        arrays.units,
+        events,
+        arrays.slots,
+        arrays.asked,
+        plan=arrays.plan,
+        rate=arrays.rate,
+        cap=np.full(len(lent), cap),
+        quantiles=QUANTILES,
+        backend=backend,
     )
     bank = np.zeros(len(arrays.plan.ends))
     np.add.at(bank, arrays.plan.offset[events.loan] + events.year - 1, events.loss)
@@ -238,7 +247,16 @@ def test_under_sobol_the_error_is_that_of_the_replicates(book: Book) -> None:
     events = arrays.settled()
     none = np.full(len(book.loans), np.nan)
     found = loan_figures(
-        arrays.units, events, arrays.slots, arrays.asked, plan=arrays.plan, rate=arrays.rate, cap=none, quantiles=(), replicates=True
+        arrays.units,
+        events,
+        arrays.slots,
+        arrays.asked,
+        plan=arrays.plan,
+        rate=arrays.rate,
+        cap=none,
+        quantiles=(),
+        backend="native",
+        replicates=True,
     )
     for at in range(len(book.loans)):
         means = on_paths(events, at, events.loss, book.paths).reshape(-1, REPLICATES).mean(axis=0) / 1e6

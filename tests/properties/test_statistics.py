@@ -83,6 +83,8 @@ def test_statistics_are_the_definitions(shape: str, n: int, levels: list[float],
         for name in kernel.instruction_sets():
             kernel.select_isa(name)
             assert kernel.statistics(x, levels, tail).tolist() == expected, name
+            assert kernel.quantiles_of(np.stack([x, x[::-1]]), levels).tolist() == [expected[5:]] * 2, name
     finally:
         kernel.select_isa(used)
     assert numba_kernel.statistics(x, levels, tail).tolist() == expected
+    assert numba_kernel.quantiles_of(np.stack([x, x[::-1]]), levels).tolist() == [expected[5:]] * 2

@@ -12,7 +12,7 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipvalue.backend import kernels
+from ipvalue.backend import BACKENDS, Backend, kernels
 from ipvalue.ext import kernel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +82,17 @@ def test_quantiles_of_many_values_of_every_shape(size: int, shape: str) -> None:
     assert found[1] == pytest.approx(x.std(ddof=1), rel=1e-10)
     assert found[2] == pytest.approx(np.sort(x)[: int(np.ceil(0.01 * size))].mean(), rel=1e-11, abs=1e-300)
     assert found[3] == np.mean(x < 0)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_quantiles_of_rows_may_be_infinite(backend: Backend) -> None:
+    """As those of coverage where nothing is owed; what lies between an infinity and anything is no number."""
+    rows = np.array([[1.0, 2.0, np.inf, np.inf, np.inf], [np.inf] * 5, [2.0, 0.0, 4.0, 1.0, 3.0]])
+    found = kernels(backend).quantiles_of(rows, (0.125, 0.375, 0.875))
+    np.testing.assert_array_equal(found, [[1.5, np.nan, np.nan], [np.nan] * 3, [0.5, 1.5, 3.5]])
+    assert kernels(backend).quantiles_of(rows, ()).shape == (3, 0)
+    with pytest.raises(ValueError):
+        kernels(backend).quantiles_of(np.zeros((2, 0)), (0.5,))
 
 
 def test_exact_sums_do_not_round_and_do_not_care_for_order() -> None:

@@ -23,7 +23,6 @@ from versions import answer, some_of, versions
 
 import oracle
 from ipvalue import numba_kernel, sobol
-from ipvalue.backend import Backend, kernels
 from ipvalue.constants import RANGE_PATHS
 from ipvalue.ext import kernel
 from ipvalue.lending.looks import Looks
@@ -179,23 +178,26 @@ def test_slots_are_added_to_in_the_order_of_assets(
     same_bits(slots, whole["slots"], "one by one")
 
 
-@pytest.mark.parametrize("backend", ["native", "numba"])
+def opening(looks: Looks, seed: int) -> Looks:
+    """The same looks, which open their slots; something stands in all of them."""
+    opens, worth_opens = np.zeros(len(looks.slot), np.uint8), np.zeros(len(looks.worth), np.uint8)
+    opens[np.unique(looks.slot, return_index=True)[1]] = 1
+    worth_opens[np.unique(looks.worth, return_index=True)[1]] = 1
+    return replaced(looks, opens=opens, worth_opens=worth_opens, slots=np.random.default_rng(seed).normal(size=looks.slots.shape))
+
+
 @given(SIZES, st.integers(0, 2**32), PATHS, st.booleans(), st.booleans())
 def test_what_stands_in_slots_that_are_opened_counts_for_nothing(
-    isa: str, backend: Backend, sizes: list[int], seed: int, paths: int, single: bool, sobol: bool
+    isa: str, sizes: list[int], seed: int, paths: int, single: bool, sobol: bool
 ) -> None:
     """The other slots keep it."""
     vectors = versions(sizes, seed)
     looks = random_looks(vectors, seed, paths)
-    before = np.random.default_rng(seed).normal(size=looks.slots.shape)
-    opens, worth_opens = np.zeros(len(looks.slot), np.uint8), np.zeros(len(looks.worth), np.uint8)
-    opened = np.unique(looks.slot, return_index=True)[1], np.unique(looks.worth, return_index=True)[1]
-    opens[opened[0]] = worth_opens[opened[1]] = 1
-    here = np.isin(np.arange(len(before)), np.concatenate([looks.slot, looks.worth]))
-    clear = looked(kernels(backend), vectors, looks, paths, single, sobol)["slots"]
-    asked = replaced(looks, opens=opens, worth_opens=worth_opens, slots=before)
-    found = looked(kernels(backend), vectors, asked, paths, single, sobol)["slots"]
-    same_bits(found, np.where(here[:, None], clear, before), "opened")
+    asked = opening(looks, seed)
+    here = np.isin(np.arange(len(looks.slots)), np.concatenate([looks.slot, looks.worth]))
+    clear = looked(kernel, vectors, looks, paths, single, sobol)["slots"]
+    found = looked(kernel, vectors, asked, paths, single, sobol)["slots"]
+    same_bits(found, np.where(here[:, None], clear, asked.slots), "opened")
 
 
 @pytest.mark.parametrize("single", [True, False])
@@ -205,6 +207,7 @@ def test_numba_and_every_instruction_set_give_the_same(single: bool, sobol: bool
     for seed, paths in ((1, 16), (2, 704), (3, 1488)):
         vectors = versions([1, 7, 1, 1, 2, 20, 1, 1], seed)
         looks = random_looks(vectors, seed, paths)
+        looks = opening(looks, seed) if seed == 2 else looks
         numba = looked(numba_kernel, vectors, looks, paths, single, sobol)
         for name in kernel.instruction_sets():
             kernel.select_isa(name)

@@ -31,6 +31,7 @@ from ipvalue.simulate import Sampling, simulate
 SIZES = st.lists(st.one_of(st.just(1), st.integers(1, 9)), min_size=1, max_size=6)
 PATHS = st.sampled_from([16, 32, 112, 128, 144, 704, 1488])
 SEED = 2**63 + 77
+SLOW = pytest.mark.slow
 BESIDE = ("statistics", "status", "values", "sums", "totals")
 
 
@@ -69,8 +70,9 @@ def found_and_defined(here: Compiled, single: bool, sampler: str, paths: int) ->
         yield pair.asset, looks.slots[first : first + len(defined)], defined, float(np.abs(defined).max(initial=0.0)) + 3.0
 
 
-@pytest.mark.parametrize("sampler", ["random", "sobol"])
-@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize(
+    ("steps", "sampler"), [(1, "random"), (4, "sobol"), *(pytest.param(*one, marks=SLOW) for one in ((1, "sobol"), (4, "random")))]
+)
 @pytest.mark.parametrize("make", [portfolios.random_methods, uncertain_rows.portfolio])
 def test_levels_and_lives_are_the_definitions(make: Any, steps: int, sampler: str, assumptions: Path, tmp_path: Path) -> None:
     """Of every method and feature: rivals, ranges, drawn inputs, premiums, bounds, renewals."""
@@ -112,8 +114,7 @@ def lines_of(here: Compiled, dates: Any, paths: int) -> Looks:
     return looks_of(start, paths, len(columns), entered=entered, open=outside, owed=owed, **flags)
 
 
-@pytest.mark.parametrize("steps", [1, 4])
-@pytest.mark.parametrize("single", [True, False])
+@pytest.mark.parametrize(("steps", "single"), [(1, False), (4, True), *(pytest.param(*one, marks=SLOW) for one in ((1, True), (4, False)))])
 def test_collateral_of_linear_assets_is_the_definitions(steps: int, single: bool, assumptions: Path, tmp_path: Path) -> None:
     """Cost and market are looked at past their own period, over whole years."""
     table, dates, paths = linear_rows(40), np.array([1.0, 2.0, 3.0, 3.5]), 96
@@ -240,7 +241,7 @@ def test_paths_in_parts(sizes: list[int], seed: int, single: bool, by_sobol: boo
     options |= {"sobol": sobol.plan(SEED, paths, 1)} if by_sobol else {}
     whole = looks.slots.copy()
     kernel.simulate(vectors, FACTOR, paths=paths, looks=replaced(looks, slots=whole), **options)
-    for one in (kernel, numba_kernel):
+    for one in (kernel, numba_kernel) if years else (kernel,):
         slots, lived = looks.slots.copy(), np.zeros(int(vectors.offset[-1]), np.int64)
         for first, count in ((0, 320), (320, 384)):
             here = replaced(looks, slots=slots).of_paths(first, count)

@@ -29,7 +29,7 @@ def with_cells(table: pa.Table, **cells: Any) -> pa.Table:
     return table
 
 
-@pytest.mark.parametrize(("steps", "mid_period"), MARKETS)
+@pytest.mark.parametrize(("steps", "mid_period"), [*MARKETS[:2], *(pytest.param(*one, marks=pytest.mark.slow) for one in MARKETS[2:])])
 @pytest.mark.parametrize("make", [portfolios.random_portfolio, portfolios.random_methods])
 def test_every_path_is_the_definitions(make: Make, steps: int, mid_period: bool, assumptions: Path, tmp_path: Path) -> None:
     """Any method and feature; 28 points, so blocks of 7, 7 and 14."""

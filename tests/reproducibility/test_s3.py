@@ -258,7 +258,7 @@ def since(folder: Path, portfolio: str, out: str, **options: Any) -> dict[str, b
     return {name: content for name, content in objects(out).items() if name != "manifest.json"}
 
 
-@pytest.mark.parametrize("scheduler", ["threads", pytest.param("processes", marks=pytest.mark.slow), "cluster"])
+@pytest.mark.parametrize("scheduler", ["threads", pytest.param("processes", marks=pytest.mark.slow), pytest.param("cluster", marks=pytest.mark.slow)])
 def test_since_an_earlier_result(store: str, tmp_path: Path, scheduler: str) -> None:
     """Both results and both portfolios in the bucket."""
     portfolio, old = editions(store, tmp_path, f"since-{scheduler}")
@@ -290,6 +290,7 @@ def test_an_earlier_result_is_not_removed_before_it_is_read(store: str, tmp_path
     assert objects(old) == before
 
 
+@pytest.mark.slow
 def test_jobs_since_the_latest(store: str, tmp_path: Path) -> None:
     """Their root in the bucket; the second night finds the first's result whole, the third the second's damaged."""
     editions(store, tmp_path, "jobs")

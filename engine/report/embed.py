@@ -1,0 +1,78 @@
+"""Charts and tables as pages hold them: a chart beside its figures as a table, a table that can be searched and sorted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bokeh.plotting import figure
+
+Cell = str | tuple[str, float | None]
+"""A text, or a number as it is shown and as it is sorted (None: a blank, after all others)."""
+
+FIRST_ROWS = 20
+"""Rows of a table that are shown at first, and in print."""
+SEARCHED = 8
+"""A table of more rows can be searched."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its head, and whether it holds numbers."""
+
+    head: str
+    number: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of a page. `name` is its own on the page; note: a sentence under it."""
+
+    name: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+
+    @property
+    def first(self) -> Sequence[Sequence[Cell]]:
+        """The rows that the page holds as HTML; the script has all."""
+        return self.rows[:FIRST_ROWS]
+
+    @property
+    def searched(self) -> bool:
+        return len(self.rows) > SEARCHED
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """For the script: all rows, each a list of [text] or [text, number]."""
+        rows = [[[cell] if isinstance(cell, str) else list(cell) for cell in row] for row in self.rows]
+        return {"rows": rows, "first": FIRST_ROWS}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart of a page: what it says in a sentence (`alt`, for those who do not see it), a caption, and its figures as a table."""
+
+    name: str
+    title: str
+    alt: str
+    caption: str
+    item: dict[str, Any] = field(repr=False)
+    data: Grid | None = None
+
+
+def embedded(name: str, drawn: figure, title: str, alt: str, caption: str, data: Grid | None = None) -> Chart:
+    """A figure of Bokeh's, taken apart for a page: it fills its place's width, and the page says its title."""
+    from bokeh.embed import json_item
+
+    drawn.title.visible = False
+    drawn.sizing_mode = "stretch_width"
+    return Chart(name, title, alt, caption, dict(json_item(drawn, name)), data)
+
+
+def number(value: float | None, said: Callable[[float], str]) -> Cell:
+    """A number's cell, blank for none."""
+    return ("", None) if value is None else (said(value), float(value))

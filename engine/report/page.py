@@ -52,4 +52,4 @@ def _bokeh() -> list[str]:
     """Bokeh's script, without widgets and tables."""
     from bokeh.resources import Resources
 
-    return list(Resources(mode="inline", components=["bokeh"], log_level="warn").js_raw)
+    return list(Resources(mode="inline", components=["bokeh"], log_level="error").js_raw)

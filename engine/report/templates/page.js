@@ -8,14 +8,13 @@
 
   const INK = "#7a7a7a"; // of charts' texts (plots/style.py): a grey that the page's own ink takes the place of
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const print = matchMedia("print");
   const inked = []; // [model, property]: what has the ink's colour
+  const drawn = [];
 
-  const ink = () => (dark.matches && !print.matches ? "#d3d8de" : "#3b424b");
-
-  const paint = () => {
-    for (const [model, name] of inked) model[name] = ink();
+  const paint = (ink) => {
+    for (const [model, name] of inked) model[name] = ink;
   };
+  const follow = () => paint(dark.matches ? "#d3d8de" : "#3b424b");
 
   const find = (view) => {
     for (const model of view.model.document.all_models) {
@@ -35,14 +34,22 @@
   const draw = async () => {
     for (const place of document.querySelectorAll("[data-chart]")) {
       const manager = await Bokeh.embed.embed_item(content(place.dataset.chart), place);
-      for (const view of manager) find(view);
+      for (const view of manager) {
+        find(view);
+        drawn.push(view);
+      }
     }
-    paint();
+    follow();
     document.documentElement.dataset.drawn = "all";
   };
 
-  dark.addEventListener("change", paint);
-  print.addEventListener("change", paint);
+  dark.addEventListener("change", follow);
+  // paper is white, and does not wait until charts are painted at their own time
+  addEventListener("beforeprint", () => {
+    paint("#26303a");
+    for (const view of drawn) view.paint?.();
+  });
+  addEventListener("afterprint", follow);
   if (globalThis.Bokeh) draw();
 
   // ---------------------------------------------------------------------------------------------- tables

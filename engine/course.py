@@ -1,4 +1,4 @@
-"""One right of a result drawn again, to be looked at from nearer by: what it brings by year, and how the average of its paths settles.
+"""One right of a result drawn again, to be looked at from nearer by: what it brings by year, for how long it is held, and how its average settles.
 
 y = years, q = quantiles, n = numbers of paths looked at
 """
@@ -48,6 +48,16 @@ class ByYear:
 
 
 @dataclass(frozen=True)
+class Held:
+    """For which part of each year (y,) from the valuation date a right is in force, on the average of its paths: `held` as it is, `by_law` (y,) with an
+    owner who never gives it up."""
+
+    years: npt.NDArray[np.int64]
+    held: Floats
+    by_law: Floats
+
+
+@dataclass(frozen=True)
 class Settling:
     """The plain average of the first paths (n,) of a right and its standard error (n,); closed_form where there is one, `row` its row of results."""
 
@@ -67,21 +77,34 @@ def by_year(result: Result, asset: str, *, cumulative: bool) -> ByYear:
     """Draws a right again with all income and costs but those of each year (or of those up to it) left out, on the same paths; when it is given up
     stays what it was. Raises InputError where there is no such right or it cannot be drawn again, RunError where it comes out otherwise."""
     with _drawn_again(result, asset) as right:
-        years = np.arange(1, int(right.year.max()) + 1)
-        compiled = right.compiled
-        size, periods = len(compiled.weight), len(right.year)
-        kept = right.year <= years[:, None] if cumulative else right.year == years[:, None]
-        many = replace(
-            compiled,
-            vectors=_only(take(compiled.vectors, np.tile(np.arange(size), len(years))), kept.reshape(len(years) * periods)),
-            start=np.arange(len(years) + 1) * size,
-            several=np.tile(compiled.several, len(years)),
-            weight=np.tile(compiled.weight, len(years)),
-            earns=np.tile(compiled.earns, len(years)),
-        )
-        figures = right.valued(many)
-        levels = right.sampling.quantiles
-        return ByYear(years, figures.mean, figures.statistics[:, len(STATISTICS) :], levels, right.endless)
+        return _by_year(right, cumulative)
+
+
+def course(result: Result, asset: str) -> tuple[ByYear, Held]:
+    """What a right has brought by the end of each year, and for how long it is in force in each; it is drawn again once. Raises as `by_year` does."""
+    with _drawn_again(result, asset) as right:
+        return _by_year(right, cumulative=True), _held(right)
+
+
+def _by_year(right: _Again, cumulative: bool) -> ByYear:
+    years = right.years
+    kept = right.year <= years[:, None] if cumulative else right.year == years[:, None]
+    many = right.over(years)
+    figures = right.valued(replace(many, vectors=_only(many.vectors, kept.ravel())))
+    return ByYear(years, figures.mean, figures.statistics[:, len(STATISTICS) :], right.sampling.quantiles, right.endless)
+
+
+def _held(right: _Again) -> Held:
+    """A right that ends with a year is in force for as long as the right itself up to that year's end."""
+    years, lengths = right.years, right.lengths
+    kept = (right.year <= years[:, None]).ravel()
+    many = right.over(years)
+    lives = right.valued(replace(many, vectors=replace(many.vectors, survival=np.where(kept, many.vectors.survival, 0.0)))).expected_life
+    first = slice(0, int(right.compiled.vectors.offset[1]))  # what the others of its methods, if any, share with it
+    whole, lasting = (
+        np.bincount(right.year[first], lengths[first] * weights, len(years) + 1)[1:] for weights in (1.0, right.compiled.vectors.survival[first])
+    )
+    return Held(years, np.diff(lives, prepend=0.0) / whole, lasting / whole)
 
 
 def settling(result: Result, asset: str) -> Settling:
@@ -121,6 +144,31 @@ class _Again:
     year: Longs
     appraiser: Appraiser
     sampling: Sampling
+
+    @property
+    def years(self) -> npt.NDArray[np.int64]:
+        """(y,) those that it lies in."""
+        return np.arange(1, int(self.year.max()) + 1)
+
+    @property
+    def lengths(self) -> Floats:
+        """(offset[a],) the years that each period lasts."""
+        vectors = self.compiled.vectors
+        found: Floats = np.repeat(vectors.step, np.diff(vectors.offset))
+        found[vectors.offset[1:] - 1] = vectors.last_delta
+        return found
+
+    def over(self, years: npt.NDArray[np.int64]) -> Compiled:
+        """Its components as often as there are years, each time as a right."""
+        compiled, size = self.compiled, len(self.compiled.weight)
+        return replace(
+            compiled,
+            vectors=take(compiled.vectors, np.tile(np.arange(size), len(years))),
+            start=np.arange(len(years) + 1) * size,
+            several=np.tile(compiled.several, len(years)),
+            weight=np.tile(compiled.weight, len(years)),
+            earns=np.tile(compiled.earns, len(years)),
+        )
 
     @property
     def endless(self) -> bool:

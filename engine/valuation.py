@@ -78,12 +78,12 @@ class Result(Shown):
         """One row a right that could be valued."""
         return self._store.assets()
 
-    def asset_parts(self) -> Iterator[pa.Table]:
-        """The same a part at a time, for results that are larger than memory."""
+    def asset_parts(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The same a part at a time, for results that are larger than memory; or some of its columns."""
         if "assets" in self.__dict__:
-            yield self.assets
+            yield self.assets if columns is None else self.assets.select(list(columns))
         else:
-            yield from map(self._store.read_parquet, self._store.parts("assets/"))
+            yield from map(partial(self._store.read_parquet, columns=columns), self._store.parts("assets/"))
 
     @cached_property
     def groups(self) -> pa.Table:

@@ -122,10 +122,10 @@ class Readable(Place):
             raise InputError(f"{self.location}/{file.name}: is not what was written there: the command that made the result mends it with --resume")
         return content
 
-    def read_parquet(self, name: str) -> pa.Table:
-        """One Parquet table of the result. Raises InputError where it is damaged."""
+    def read_parquet(self, name: str, columns: Collection[str] | None = None) -> pa.Table:
+        """One Parquet table of the result, or some of its columns. Raises InputError where it is damaged."""
         with reading(f"{self.location}/{name}"):
-            return table_of(self.fs.cat_file(self._path(name)))
+            return table_of(self.fs.cat_file(self._path(name)), columns=columns)
 
     def read_ipc(self, name: str) -> pa.Table:
         """One Arrow IPC table of the result. Raises InputError where it is damaged."""
@@ -176,8 +176,9 @@ def _is_manifest(content: object) -> bool:
     return False
 
 
-def table_of(content: bytes, repeated: Collection[str] = ()) -> pa.Table:
-    """The table that the bytes of a Parquet file hold; columns of `repeated` texts come as dictionaries, in a third of the time."""
+def table_of(content: bytes, repeated: Collection[str] = (), columns: Collection[str] | None = None) -> pa.Table:
+    """The table that the bytes of a Parquet file hold, or some of its columns; those of `repeated` texts come as dictionaries, in a third of the time."""
     # on this thread: pq.read_table scans on threads of Arrow's, and one that lets go of Python's bytes while Python ends takes the
     # process with it ("terminate called without an active exception")
-    return pq.ParquetFile(pa.BufferReader(content), pre_buffer=False, read_dictionary=list(repeated)).read(use_threads=False)
+    file = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False, read_dictionary=list(repeated))
+    return file.read(columns=None if columns is None else list(columns), use_threads=False)

@@ -57,7 +57,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("overnight", "calibration", "reverse"),
     ("planning",),
     ("sensitivities", "explain", "speed", "verify", "calibrate"),
-    ("evidence", "course", "indices"),
+    ("evidence", "course", "composition", "indices"),
     ("report",),
     ("public",),
     ("__init__",),

@@ -11,9 +11,11 @@ import numpy.typing as npt
 from bokeh.models import HoverTool
 from bokeh.plotting import figure
 
-from ipvalue.amounts import money
+from ipvalue.report.labels import SIZES, Labels, labels
 
 Floats = npt.NDArray[np.float64]
+
+ENGLISH = labels("en")
 
 BLUE, SKY, ORANGE, VERMILLION, GREY = "#1B82C4", "#56B4E9", "#E69F00", "#D55E00", "#808080"
 """After the palette of Okabe and Ito, which people who see few colours can tell apart; each stands out from white and from black,
@@ -42,18 +44,18 @@ class Unit:
         return np.asarray(amounts, np.float64) / self.size
 
 
-def unit_of(amounts: Floats | Sequence[float], currency: str) -> Unit:
-    """The unit in which the largest of some amounts has one to three digits before the point."""
+def unit_of(amounts: Floats | Sequence[float], currency: str, say: Labels = ENGLISH) -> Unit:
+    """The unit of a language in which the largest of some amounts has few digits before the point."""
     largest = float(np.max(np.abs(amounts), initial=0.0))
-    for size, word in ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k")):
+    for size, word in SIZES[say.language]:
         if largest >= size:
             return Unit(size, f"{word} {currency}")
     return Unit(1.0, currency)
 
 
-def words(amounts: Floats | Sequence[float]) -> list[str]:
+def words(amounts: Floats | Sequence[float], say: Labels = ENGLISH) -> list[str]:
     """Amounts as tooltips say them."""
-    return [money(float(amount)) for amount in amounts]
+    return [say.amount(float(amount)) for amount in amounts]
 
 
 def frame(title: str, x: str, y: str | None, **more: Any) -> figure:

@@ -9,14 +9,14 @@ import pyarrow as pa
 from bokeh.models import ColumnDataSource, Span
 from bokeh.plotting import figure
 
-from ipvalue.amounts import money
-from ipvalue.report.plots.style import BLUE, INK, ORANGE, Floats, bars_frame, hover, legend_below, unit_of, words
+from ipvalue.report.labels import Labels
+from ipvalue.report.plots.style import BLUE, ENGLISH, INK, ORANGE, Floats, bars_frame, hover, legend_below, unit_of, words
 from ipvalue.schema import InputError
 
 _ENDS, _SLOPE = ("low", "high"), ("derivative", "bump")
 
 
-def tornado(name: str, sensitivities: object, base: float, currency: str, top: int) -> figure:
+def tornado(name: str, sensitivities: object, base: float, currency: str, top: int, say: Labels = ENGLISH) -> figure:
     """Bars from the value with a driver at its low end to that with it at its high end, the `top` widest. sensitivities: a table with the texts
     `driver` and either the values `low` and `high`, or `derivative` and `bump`, where low and high are base ∓ derivative·bump.
 
@@ -25,29 +25,30 @@ def tornado(name: str, sensitivities: object, base: float, currency: str, top: i
     drivers, low, high = _read(sensitivities, base)
     widest = np.argsort(-np.abs(high - low), kind="stable")[:top]
     drivers, low, high = [drivers[i] for i in widest], low[widest], high[widest]
-    unit = unit_of([*low, *high, base], currency)
+    shown = [say.or_as_is("driver", one) for one in drivers] if say.language != "en" else drivers
+    unit = unit_of([*low, *high, base], currency, say)
     bars = ColumnDataSource({
-        "driver": drivers,
+        "driver": shown,
         "base": unit(np.full(len(low), base)),
         "low": unit(low),
         "high": unit(high),
-        "at_low": words(low),
-        "at_high": words(high),
-        "down": [_signed(amount - base) for amount in low],
-        "up": [_signed(amount - base) for amount in high],
+        "at_low": words(low, say),
+        "at_high": words(high, say),
+        "down": [_signed(amount - base, say) for amount in low],
+        "up": [_signed(amount - base, say) for amount in high],
     })  # fmt: skip
-    chart = bars_frame(f"{name}: {money(base)} {currency}, and by driver", f"value, {unit.name}", drivers)
+    chart = bars_frame(say("chart.tornado", name=name, base=say.amount(base), currency=currency), say("chart.value_in", unit=unit.name), shown)
     chart.add_layout(Span(location=float(unit([base])[0]), dimension="height", line_color=INK, line_width=2))
-    lower = chart.hbar(y="driver", left="base", right="low", height=0.7, color=ORANGE, alpha=0.85, legend_label="driver at its low end", source=bars)
-    upper = chart.hbar(y="driver", left="base", right="high", height=0.7, color=BLUE, alpha=0.85, legend_label="driver at its high end", source=bars)
-    hover(chart, [lower], ("driver", "@driver"), ("at its low end", f"@at_low {currency} (@down)"))
-    hover(chart, [upper], ("driver", "@driver"), ("at its high end", f"@at_high {currency} (@up)"))
+    lower = chart.hbar(y="driver", left="base", right="low", height=0.7, color=ORANGE, alpha=0.85, legend_label=say("chart.at_low"), source=bars)
+    upper = chart.hbar(y="driver", left="base", right="high", height=0.7, color=BLUE, alpha=0.85, legend_label=say("chart.at_high"), source=bars)
+    hover(chart, [lower], (say("chart.driver"), "@driver"), (say("chart.at_low"), f"@at_low {currency} (@down)"))
+    hover(chart, [upper], (say("chart.driver"), "@driver"), (say("chart.at_high"), f"@at_high {currency} (@up)"))
     legend_below(chart)
     return chart
 
 
-def _signed(change: float) -> str:
-    return ("+" if change > 0.0 else "") + money(change)
+def _signed(change: float, say: Labels) -> str:
+    return ("+" if change > 0.0 else "") + say.amount(change)
 
 
 def _read(sensitivities: object, base: float) -> tuple[list[str], Floats, Floats]:

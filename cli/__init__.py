@@ -24,6 +24,7 @@ COMMANDS = (
     "assumptions",
     "synthesize",
     "show",
+    "report",
     "explain",
     "verify",
     "bench",

@@ -35,6 +35,7 @@ __all__ = [
     "indices",
     "lend",
     "load_market",
+    "open_explanation",
     "open_indices",
     "open_loans",
     "open_result",

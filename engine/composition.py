@@ -7,7 +7,7 @@ r = rights that are valued, k = classes of a histogram
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class Agreement:
     those, the shares within one, two and three of them; the same of normal errors."""
 
     rights: npt.NDArray[np.int64]
-    within: tuple[float, float, float]
+    within: tuple[float, ...]
 
     @property
     def compared(self) -> int:
@@ -73,10 +73,35 @@ class Concentration:
 
 
 @dataclass(frozen=True)
-class Composition:
-    """by: a table (name, rights, value) a column of BY, those of most value first; `untold` says in a sentence why there is none."""
+class ByColumn:
+    """The rights by one column of their portfolio: a table (name, rights, value), those of most value first; None: blank in the portfolio."""
 
-    by: Mapping[str, pa.Table]
+    table: pa.Table
+
+    @property
+    def value(self) -> float:
+        """What all are worth together."""
+        return float(pc.sum(self.table["value"]).as_py())
+
+    def first(self, most: int) -> list[dict[str, Any]]:
+        """The first rows, each with its `share` of the whole (None where the whole is worth nothing)."""
+        whole = self.value
+        rows: list[dict[str, Any]] = self.table.slice(0, most).to_pylist()
+        return [{**row, "share": row["value"] / whole if whole > 0.0 else None} for row in rows]
+
+    def others(self, shown: int) -> dict[str, Any] | None:
+        """What comes after the first rows, together: how many `names`, `rights` and `value`; None where nothing does."""
+        left = self.table.slice(shown)
+        if not left.num_rows:
+            return None
+        return {"names": left.num_rows, "rights": pc.sum(left["rights"]).as_py(), "value": pc.sum(left["value"]).as_py()}
+
+
+@dataclass(frozen=True)
+class Composition:
+    """by: the columns of BY that are told; `untold` says in a sentence why others are not."""
+
+    by: Mapping[str, ByColumn]
     untold: str
     concentration: Concentration | None
     lives: Lives
@@ -124,9 +149,9 @@ def _looked_through(result: Result, portfolio: Portfolio | None, untold: str) ->
             beside = cells.of(part[_ID])
             for name, tables in sums.items():
                 tables.append(_summed(pa.table({"name": beside[name], "rights": np.ones(len(value), np.int64), "value": value})))
-    by = {} if cells is None else {name: _largest_first(_summed(pa.concat_tables(tables))) for name, tables in sums.items()}
+    by = _of_groups(result) if cells is None else {name: _by(pa.concat_tables(tables)) for name, tables in sums.items()}
     compared = int(differences.sum())
-    agreement = Agreement(differences, tuple(within / compared)) if compared else None
+    agreement = Agreement(differences, tuple(float(count) / compared for count in within)) if compared else None
     return Composition(by, untold, _concentration(np.concatenate(values)), Lives(lives[0].astype(np.int64), lives[1]), agreement)
 
 
@@ -149,8 +174,16 @@ def _summed(table: pa.Table) -> pa.Table:
     return found.select(["name", "rights_sum", "value_sum"]).rename_columns(["name", "rights", "value"])
 
 
-def _largest_first(table: pa.Table) -> pa.Table:
-    return table.take(pc.sort_indices(table, sort_keys=[("value", "descending"), ("name", "ascending")]))
+def _by(pieces: pa.Table) -> ByColumn:
+    table = _summed(pieces)
+    return ByColumn(table.take(pc.sort_indices(table, sort_keys=[("value", "descending"), ("name", "ascending")])))
+
+
+def _of_groups(result: Result) -> dict[str, ByColumn]:
+    """Those columns that the run itself was grouped by."""
+    groups = result.groups.slice(1)
+    named = [name for name in result.manifest["options"]["group_by"] if name in BY]
+    return {name: _by(pa.table({"name": groups[name], "rights": groups["assets"], "value": groups["value"]})) for name in named}
 
 
 def _concentration(values: Floats) -> Concentration | None:
@@ -196,14 +229,3 @@ class _Cells:
         if not found[_ID].combine_chunks().equals(ids.combine_chunks()):
             raise InputError("the rows of the result are not those of its portfolio: ipvalue verify says more")
         return found
-
-
-def terms(composed: Composition, name: str, most: int) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """The first rows of a column's table, and what the others are together (None: there are none)."""
-    table = composed.by[name]
-    shown, others = table.slice(0, most), table.slice(most)
-    rest = {"names": others.num_rows, "rights": pc.sum(others["rights"]).as_py(), "value": pc.sum(others["value"]).as_py()}
-    return shown.to_pylist(), rest if others.num_rows else None
-
-
-__all__: Sequence[str] = ("BY", "DEVIATIONS", "LIFE_CLASSES", "Agreement", "Composition", "Concentration", "Lives", "composition", "terms")

@@ -10,6 +10,7 @@ from ipvalue.evidence import evidence as evidence
 from ipvalue.execute import Outcome as Outcome
 from ipvalue.explain import Explanation as Explanation
 from ipvalue.explain import explain as explain
+from ipvalue.explain import open_explanation as open_explanation
 from ipvalue.indices import IndexResult as IndexResult
 from ipvalue.indices import indices as indices
 from ipvalue.indices import open_indices as open_indices

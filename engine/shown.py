@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -61,6 +62,12 @@ def plots_of(shown: object) -> Any:
     raise TypeError(f"there are no charts of a {type(shown).__name__}")
 
 
+@singledispatch
+def report_of(shown: object, path: str | Path, language: str = "en") -> None:
+    """Writes the report of an object as a page."""
+    raise TypeError(f"there is no report of a {type(shown).__name__}")
+
+
 class Shown:
     """Shown as tables: short in a terminal, longer in a notebook."""
 
@@ -69,3 +76,14 @@ class Shown:
 
     def _repr_html_(self) -> str:
         return view_of(self).html
+
+
+class Reported(Shown):
+    """Told in a page as well (docs/report.md)."""
+
+    def report(self, path: str | Path, language: str = "en") -> None:
+        """Writes one page that needs nothing beside it: charts, tables and what they mean. language: "en" or "zh". A file that is there is replaced.
+
+        Raises InputError for another language, where the extra `plot` is not installed, or where the page cannot be written there.
+        """
+        report_of(self, path, language)

@@ -16,7 +16,7 @@ from ipvalue.execute import Outcome, Progress, check_portfolio, value_portfolio
 from ipvalue.inputs import opened
 from ipvalue.job import Job, make_job
 from ipvalue.schema import InputError, did_you_mean
-from ipvalue.shown import ResultPlots, Shown, plots_of
+from ipvalue.shown import Reported, ResultPlots, plots_of
 from ipvalue.since import refuse_to_remove, work_beside
 from ipvalue.store import Store
 
@@ -24,7 +24,7 @@ ROWS_A_CHECK = 65_536
 """Rows of a task that only checks: some seconds of work."""
 
 
-class Result(Shown):
+class Result(Reported):
     """A results directory, read when asked. Tables are pyarrow's, so pandas, polars and duckdb take them as they are.
 
     `location` is the directory, or "in memory"; `given` the portfolio, where it was a table in memory and can be read again from nowhere else.
@@ -106,6 +106,11 @@ class Result(Shown):
     def rejects(self) -> pa.Table:
         """Every problem of the rows that could not be valued."""
         return self._store.read_parquet("rejects.parquet")
+
+    def other_table(self, name: str) -> pa.Table | None:
+        """A Parquet table of the result by its file's name; None where it has none of that name, or is held in memory without it."""
+        there = any(file["name"] == name for file in self.manifest["files"])
+        return self._store.read_parquet(name) if there and self.location != "in memory" else None
 
     @cached_property
     def paths(self) -> pa.Table:

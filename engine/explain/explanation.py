@@ -28,7 +28,7 @@ from ipvalue.job import Job, make_job
 from ipvalue.likeness import common_ground
 from ipvalue.memory import available_memory, parse_memory
 from ipvalue.schema import InputError, did_you_mean
-from ipvalue.shown import ExplanationPlots, Shown, plots_of
+from ipvalue.shown import ExplanationPlots, Reported, plots_of
 from ipvalue.spread import Spread, opened
 from ipvalue.storage import Written
 from ipvalue.store import LOCK, MANIFEST, Store
@@ -39,7 +39,7 @@ _OPTIONS = ("group_by", "workers", "scheduler", "memory")
 _GIB = 1 << 30
 
 
-class Explanation(Shown):
+class Explanation(Reported):
     """Why a value moved. Tables are pyarrow's."""
 
     def __init__(self, steps: pa.Table, record: dict[str, Any], store: Store | None) -> None:
@@ -86,6 +86,17 @@ def explain(old: str | Path, new: str | Path, *, out: str | Path | None = None, 
         found = explain_into(str(old), str(new), folder, options, progress)
         _ = found.assets
         return found
+
+
+def open_explanation(location: str | Path) -> Explanation:
+    """An explanation that was written to a directory. Raises InputError where it holds none, or is damaged."""
+    store = Store(str(location))
+    if not store.has(RECORD):
+        raise InputError(f"{location}: holds no explanation (it has no {RECORD}): ipvalue explain writes one with --out")
+    record = store.read_json(RECORD)
+    if record.get("command") != "explain" or not {"old", "new", "currency", "group_by", "differences", "steps", "files"} <= record.keys():
+        raise InputError(f"{location}/{RECORD}: was not written by ipvalue explain")
+    return Explanation(store.read_parquet(STEPS_FILE), record, store)
 
 
 def explain_into(old: str, new: str, out: str | None, options: Mapping[str, Any], progress: Progress | None) -> Explanation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure
@@ -16,6 +16,8 @@ FIRST_ROWS = 20
 """Rows of a table that are shown at first, and in print."""
 SEARCHED = 8
 """A table of more rows can be searched."""
+WIDE = 5
+"""A table of more columns takes the page's whole width."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Column:
 class Grid:
     """A table of a page. `name` is its own on the page; note: a sentence under it."""
 
+    kind: ClassVar[str] = "grid"
+
     name: str
     caption: str
     columns: Sequence[Column]
@@ -43,7 +47,13 @@ class Grid:
 
     @property
     def searched(self) -> bool:
+        """Whether there is a field to search it."""
         return len(self.rows) > SEARCHED
+
+    @property
+    def wide(self) -> bool:
+        """Whether it needs the page's whole width."""
+        return len(self.columns) > WIDE
 
     @property
     def content(self) -> dict[str, Any]:
@@ -56,12 +66,58 @@ class Grid:
 class Chart:
     """A chart of a page: what it says in a sentence (`alt`, for those who do not see it), a caption, and its figures as a table."""
 
+    kind: ClassVar[str] = "chart"
+    wide: ClassVar[bool] = False
+
     name: str
     title: str
     alt: str
     caption: str
     item: dict[str, Any] = field(repr=False)
     data: Grid | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and what is said of them, a line each."""
+
+    kind: ClassVar[str] = "facts"
+    wide: ClassVar[bool] = False
+
+    title: str
+    lines: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence in the place of what cannot be shown."""
+
+    kind: ClassVar[str] = "note"
+    wide: ClassVar[bool] = True
+
+    text: str
+
+
+Part = Chart | Grid | Facts | Note
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page with a heading: `name` is its own on the page, lead a sentence or two on what it shows."""
+
+    name: str
+    title: str
+    lead: str
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One of the figures at the head of a page, and what to know beside."""
+
+    name: str
+    figure: str
+    aside: str = ""
 
 
 def embedded(name: str, drawn: figure, title: str, alt: str, caption: str, data: Grid | None = None) -> Chart:

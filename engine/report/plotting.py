@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from bokeh.plotting import figure
 
 
-def _charts() -> Any:
+def charts() -> Any:
+    """The drawing functions (plots/). Raises InputError where Bokeh is not installed."""
     try:
         from ipvalue.report import plots
     except ModuleNotFoundError as error:
@@ -43,23 +44,23 @@ class ChartsOfResult:
         place = 0 if group is None else group_place(result, group)
         row = result.groups.slice(place, 1).to_pylist()[0]
         levels = tuple(options["quantiles"])
-        return _charts().distribution(group or "All rights", floats(result.sums(place)), row, levels, options["tail"], self._currency)
+        return charts().distribution(group or "All rights", floats(result.sums(place)), row, levels, options["tail"], self._currency)
 
     def tornado(self, sensitivities: object, *, base: float | None = None, top: int = 15) -> figure:
         """How far each driver moves the value."""
         value = self._result.groups["value"][0].as_py() if base is None else base
-        return _charts().tornado("Value", sensitivities, value, self._currency, top)
+        return charts().tornado("Value", sensitivities, value, self._currency, top)
 
     def fan(self, asset: str, *, cumulative: bool = True) -> figure:
         """What one right brings by year."""
-        charts = _charts()
+        drawing = charts()
         found = by_year(self._result, asset, cumulative=cumulative)
-        return charts.fan(asset, found, self._currency, self._market["valuation_date"], cumulative=cumulative)
+        return drawing.fan(asset, found, self._currency, self._market["valuation_date"], cumulative=cumulative)
 
     def convergence(self, asset: str) -> figure:
         """The average of one right's paths."""
-        charts = _charts()
-        return charts.convergence(asset, settling(self._result, asset), self._currency)
+        drawing = charts()
+        return drawing.convergence(asset, settling(self._result, asset), self._currency)
 
 
 class ChartsOfSensitivities:
@@ -73,7 +74,7 @@ class ChartsOfSensitivities:
         bars, currency = self._result.bars(*group), self._result.manifest["inputs"]["market"]["content"]["currency"]
         if not bars.num_rows:
             raise InputError(f"there is no group {', '.join(group)}")
-        return _charts().tornado(", ".join(group) or "All rights", bars, bars["base"][0].as_py(), currency, top)
+        return charts().tornado(", ".join(group) or "All rights", bars, bars["base"][0].as_py(), currency, top)
 
 
 class ChartsOfIndices:
@@ -86,7 +87,7 @@ class ChartsOfIndices:
         """How much of the variance of a right's value each input brings."""
         if not (rows := inputs_of(self._result.of(asset).to_pylist())):
             raise InputError(f"{asset}: nothing about its value is uncertain")
-        return _charts().indices(asset, rows)
+        return charts().indices(asset, rows)
 
 
 class ChartsOfExplanation:
@@ -100,7 +101,7 @@ class ChartsOfExplanation:
         found = self._explanation
         dates = [found.record[end]["valuation_date"] for end in ("old", "new")]
         title = f"{group or 'All rights'}: value from {dates[0]} to {dates[1]}"
-        return _charts().waterfall(title, lines(steps_of(found, group)), found.currency)
+        return charts().waterfall(title, lines(steps_of(found, group)), found.currency)
 
 
 plots_of.register(Result, ChartsOfResult)

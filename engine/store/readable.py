@@ -127,6 +127,17 @@ class Readable(Place):
         with reading(f"{self.location}/{name}"):
             return table_of(self.fs.cat_file(self._path(name)), columns=columns)
 
+    def has(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        with reading(self.location):
+            return bool(self.fs.exists(self._path(name)))
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """What `write_json` wrote. Raises InputError where it is damaged."""
+        with reading(f"{self.location}/{name}"):
+            content: dict[str, Any] = json.loads(self.fs.cat_file(self._path(name)))
+        return content if isinstance(content, dict) else {}
+
     def read_ipc(self, name: str) -> pa.Table:
         """One Arrow IPC table of the result. Raises InputError where it is damaged."""
         with reading(f"{self.location}/{name}"), self.fs.open(self._path(name), "rb") as file:

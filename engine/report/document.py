@@ -1,0 +1,105 @@
+"""The report of a result: one page that needs nothing beside it. `Result.report` and `ipvalue report` write it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ipvalue.composition import composition
+from ipvalue.explain import RECORD, Explanation, open_explanation
+from ipvalue.indices import IndexResult
+from ipvalue.lent import LendResult
+from ipvalue.report.embed import Section, Tile
+from ipvalue.report.labels import Labels, labels
+from ipvalue.report.page import page
+from ipvalue.report.plotting import charts
+from ipvalue.report.sections import loans, moves, rights, run, scenarios, value
+from ipvalue.report.sections.tables import currency_of, date_of
+from ipvalue.report.terminal import overview
+from ipvalue.scenario_run import ScenarioResult
+from ipvalue.schema import InputError
+from ipvalue.sensitivities import SensitivityResult
+from ipvalue.storage import atomic, writing
+from ipvalue.store import Store, made_by
+from ipvalue.valuation import Result
+
+Content = tuple[list[Tile], list[Section]]
+KINDS: dict[str, type[Result]] = {one.command: one for one in (Result, ScenarioResult, SensitivityResult, IndexResult, LendResult)}
+"""Of results, by the command that makes them."""
+
+
+def open_any(location: str) -> Result | Explanation:
+    """A results directory of any command. Raises InputError where it is none."""
+    store = Store(location)
+    if store.has(RECORD):
+        return open_explanation(location)
+    made = made_by(store.manifest())
+    if made not in KINDS:
+        raise InputError(f"{location}: is a result of ipvalue {made}, which no report tells of: give one of {', '.join(KINDS)} or explain")
+    return KINDS[made].open(location)
+
+
+def report_page(shown: Result | Explanation, language: str = "en") -> str:
+    """The page itself, as text. Raises InputError for another language, where Bokeh is missing, or where the result is damaged."""
+    say = labels(language)
+    charts()
+    tiles, sections = _explained(shown, say) if isinstance(shown, Explanation) else _content(shown, say)
+    return page("report.html.j2", language, title=_title(shown, say), subtitle=_subtitle(shown, say), tiles=tiles, sections=sections)
+
+
+def write_report(shown: Result | Explanation, path: str | Path, language: str = "en") -> None:
+    """Writes the page to a file, which is replaced as a whole."""
+    text = report_page(shown, language)
+    place = Path(path)
+    with writing(str(path), InputError), atomic(place, lasting=False) as file:
+        file.write(text.encode())
+
+
+def _explained(explanation: Explanation, say: Labels) -> Content:
+    return moves.step_tiles(explanation, say), moves.steps(explanation, say)
+
+
+def _content(result: Result, say: Labels) -> Content:
+    of: dict[type[Result], Callable[[Any, Labels], Content]] = {
+        Result: _of_values,
+        ScenarioResult: lambda one, words: (scenarios.tiles(one, words), scenarios.sections(one, words)),
+        SensitivityResult: lambda one, words: (moves.tornado_tiles(one, words), moves.sensitivities(one, words)),
+        IndexResult: lambda one, words: (moves.index_tiles(one, words), moves.indices(one, words)),
+        LendResult: lambda one, words: (loans.tiles(one, words), loans.sections(one, words)),
+    }
+    tiles, sections = of[type(result)](result, say)
+    manifest = result.manifest
+    return tiles, [*sections, run.rejected(result.rejects, manifest, say), run.facts(manifest, result.location, say)]
+
+
+def _of_values(result: Result, say: Labels) -> Content:
+    found, composed = overview(result, value.TOP), composition(result)
+    courses = rights.Courses(result, found.top["asset_id"].to_pylist())
+    sections = [
+        value.distribution(result, say),
+        value.made_of(result, composed, say),
+        value.top_rights(result, found.top, say),
+        rights.cash(result, courses, say),
+        rights.lasting(result, composed, courses, say),
+        *([rights.concentrated(composed.concentration, say)] if composed.concentration else []),
+        rights.agreement(result, composed.agreement, say),
+        run.assumed(found, currency_of(result.manifest), say),
+    ]
+    return value.tiles(result, say), sections
+
+
+def _title(shown: Result | Explanation, say: Labels) -> str:
+    made = "explain" if isinstance(shown, Explanation) else made_by(shown.manifest)
+    return say(f"report.{made.replace(' --', '_')}")
+
+
+def _subtitle(shown: Result | Explanation, say: Labels) -> str:
+    if isinstance(shown, Explanation):
+        dates = {end: say.day(shown.record[end]["valuation_date"]) for end in ("old", "new")}
+        return say("report.between", **dates, currency=shown.currency)
+    premise = say.or_as_is("option", str(shown.manifest["options"]["premise"]))
+    paths = say.count(shown.manifest["options"]["paths"])
+    return say("report.as_of", date=say.day(date_of(shown.manifest)), currency=currency_of(shown.manifest), premise=premise, paths=paths)
+
+

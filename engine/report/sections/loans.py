@@ -1,0 +1,143 @@
+"""A book of loans: what is lost and who bears it, how much is lent against what, by loan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from ipvalue.lent import LendResult
+from ipvalue.report.embed import Chart, Grid, Part, Section, Tile, embedded
+from ipvalue.report.labels import Labels
+from ipvalue.report.plotting import charts
+from ipvalue.report.sections.tables import currency_of, table
+from ipvalue.report.terminal import floats
+
+TOP, BARS = 500, 12
+"""Loans of the table; sectors of a chart."""
+TRANCHES = "tranches.parquet"
+
+_STEP, _LAST = 0.1, 1.5
+"""Width of the classes of loan to value, and where the last one begins."""
+_BOOK = ("bearer", "mean", "standard_deviation", "var_95", "es_95", "var_99", "es_99", "var_99_9", "es_99_9", "unexpected_loss")
+_LOANS = (
+    "loan_id", "borrower_id", "principal", "collateral_value", "loan_to_value", "loan_to_value_q05", "pd", "lgd", "expected_loss", "bank_expected_loss",
+    "break_even_spread", "largest_principal", "binding_limit",
+)  # fmt: skip
+
+
+def tiles(result: LendResult, say: Labels) -> list[Tile]:
+    """What is lent, and what may be lost of it."""
+    exposures = {row["by"]: row for row in result.exposures.to_pylist() if row["name"] is None}
+    book = {row["bearer"]: row for row in result.book.to_pylist()}
+    whole, gone, currency = exposures["all"], exposures["left out"], currency_of(result.manifest)
+    share = whole["principal"]
+    found = [
+        Tile(say("tile.lent"), say.amount(whole["principal"]), say("tile.loans", currency=currency, loans=say.count(whole["loans"]))),
+        Tile(say("tile.expected_loss"), say.amount(book["all"]["mean"]), say("tile.of_lent", share=say.percent(book["all"]["mean"] / share, 2))),
+        Tile(say("tile.bank_loss"), say.amount(book["bank"]["mean"]), say("tile.of_lent", share=say.percent(book["bank"]["mean"] / share, 2))),
+        Tile(say("tile.bank_es"), say.amount(book["bank"]["es_99"]), say("tile.worst", tail="1 %")),
+        Tile(say("tile.capital"), say.amount(book["bank"]["unexpected_loss"]), say("tile.capital_is")),
+    ]  # fmt: skip
+    return [*found, Tile(say("tile.left_out"), say.count(gone["loans"]), say("tile.see_rejects"))] if gone["loans"] else found
+
+
+def sections(result: LendResult, say: Labels) -> list[Section]:
+    """Losses and who bears them, collateral, and the loans with the greatest expected losses."""
+    currency = currency_of(result.manifest)
+    book = [row for row in result.book.to_pylist() if row["bearer"] in ("all", "bank") or row["var_99_9"] or row["mean"]]
+    losses: list[Part] = [_exceedance(result, [row["bearer"] for row in book], currency, say), _bearers(book, currency, say)]
+    losses.append(table(say, "book", say("losses.table", currency=currency), book, _BOOK, {"bearer": "bearer"}, say("losses.note")))
+    return [
+        Section("losses", say("losses.title"), say("losses.lead"), [*losses, *_tranches(result, say)]),
+        Section("collateral", say("collateral.title"), say("collateral.lead"), [_loan_to_value(result, currency, say), *_exposures(result, currency, say)]),
+        Section("loans", say("loans.title"), say("loans.lead"), [_loans(result, currency, say)]),
+    ]
+
+
+def _exceedance(result: LendResult, bearers: list[str], currency: str, say: Labels) -> Chart:
+    names = [name for name in bearers if name != "borrower"][:5]
+    found = {say.or_as_is("bearer", name): floats(result.losses.filter(pc.equal(result.losses["bearer"], name))["loss"].combine_chunks()) for name in names}
+    book = {row["bearer"]: row for row in result.book.to_pylist()}
+    title = say("losses.chart")
+    drawn = charts().exceedance(title, found, currency, say)
+    alt = say("losses.alt", at_risk=say.amount(book["all"]["var_99"]), bank=say.amount(book["bank"]["var_99"]), currency=currency)
+    return embedded("losses-chart", drawn, title, alt, say("losses.caption"))
+
+
+def _bearers(book: list[dict[str, Any]], currency: str, say: Labels) -> Chart:
+    names = [say.or_as_is("bearer", row["bearer"]) for row in book]
+    title = say("losses.bearers")
+    said = say("column.expected_loss"), say("column.es_99")
+    drawn = charts().pairs(title, names, [row["mean"] for row in book], [row["es_99"] for row in book], said, currency, say)
+    alt = say("losses.bearers_alt", who=", ".join(f"{name} {say.amount(row['mean'])}" for name, row in zip(names, book, strict=True)), currency=currency)
+    return embedded("bearers", drawn, title, alt, say("losses.bearers_caption"))
+
+
+def _tranches(result: LendResult, say: Labels) -> Iterator[Grid]:
+    """Tranches of the book, where the result has any, whatever their columns."""
+    found = result.other_table(TRANCHES)
+    if found is None:
+        return
+    texts = {field.name: None for field in found.schema if not (pt.is_floating(field.type) or pt.is_integer(field.type))}
+    yield table(say, "tranches", say("losses.tranches"), found.slice(0, TOP).to_pylist(), found.column_names, texts, say("losses.tranches_note"))
+
+
+def _loan_to_value(result: LendResult, currency: str, say: Labels) -> Chart:
+    """The principal by loan to value."""
+    edges = np.arange(0.0, _LAST + 1.5 * _STEP, _STEP)
+    sums, counts = np.zeros(len(edges) - 1), np.zeros(len(edges) - 1, np.int64)
+    unsecured = 0.0
+    for part in result.loan_parts():
+        share, principal = part["loan_to_value"].to_numpy(), part["principal"].to_numpy()
+        told = ~np.isnan(share)
+        place = np.minimum((share[told] / _STEP).astype(np.int64), len(sums) - 1)
+        sums += np.bincount(place, principal[told], len(sums))
+        counts += np.bincount(place, minlength=len(sums))
+        unsecured += float(principal[~told].sum())
+    whole = sums.sum() + unsecured
+    names = [f"{100 * a:.0f} – {100 * b:.0f} %" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    names[-1] = say("collateral.beyond", share=f"{100 * edges[-2]:.0f} %")
+    said = [f"{say('word.loans', number=say.count(int(n)))}, {say.amount(s)} {currency}" for n, s in zip(counts, sums, strict=True)]
+    title = say("collateral.chart")
+    shares = 100.0 * sums / whole if whole else sums
+    drawn = charts().by_class(title, 100.0 * edges, shares, say("collateral.x"), say("collateral.y"), (names, said), say=say)
+    rows = [{"loan_to_value_class": names[k], "loans": int(counts[k]), "principal": float(sums[k])} for k in np.flatnonzero(counts).tolist()]
+    grid = table(say, "collateral-rows", title, rows, ("loan_to_value_class", "loans", "principal"), {"loan_to_value_class": None})
+    above = float(sums[edges[:-1] > 1.0 - 1e-9].sum()) + unsecured
+    alt = say("collateral.alt", share=say.percent(above / whole if whole else 0.0))
+    return embedded("collateral-chart", drawn, title, alt, say("collateral.caption"), grid)
+
+
+def _exposures(result: LendResult, currency: str, say: Labels) -> Iterator[Part]:
+    """What is lent by sector and by right type, and how concentrated it is."""
+    rows = result.exposures.to_pylist()
+    for by in ("sector", "right_type"):
+        found = sorted((row for row in rows if row["by"] == by and row["name"] is not None), key=lambda row: -row["principal"])
+        if not found:
+            continue
+        shown = [{**row, "name": say.or_as_is("right_type", row["name"]) if by == "right_type" else row["name"]} for row in found]
+        title = say(f"collateral.by_{by}")
+        names, principals = [row["name"] for row in shown[:BARS]], [row["principal"] for row in shown[:BARS]]
+        aside = [say("word.loans", number=say.count(row["loans"])) for row in shown[:BARS]]
+        drawn = charts().by_name(title, names, principals, aside, currency, say)
+        alt = say("collateral.by_alt", number=len(shown), first=names[0], value=say.amount(principals[0]), currency=currency)
+        index = next((row["concentration"] for row in rows if row["by"] == by and row["name"] is None), None)
+        caption = say("collateral.by_caption") if index is None else say("collateral.index", index=f"{index:.3f}")
+        yield embedded(f"collateral-{by}", drawn, title, alt, caption, table(say, f"collateral-{by}-rows", title, shown, ("name", "loans", "principal"), {"name": None}))
+
+
+def _loans(result: LendResult, currency: str, say: Labels) -> Grid:
+    """The loans with the greatest expected losses, the best of each part at a time."""
+    best: pa.Table | None = None
+    keys = [("expected_loss", "descending"), ("loan_id", "ascending")]
+    for part in result.loan_parts():
+        both = part.select(list(_LOANS)) if best is None else pa.concat_tables([best, part.select(list(_LOANS))])
+        best = both.take(pc.sort_indices(both, sort_keys=keys)[:TOP])
+    rows = [] if best is None else best.to_pylist()
+    note = say("loans.note", shown=say.count(len(rows)), all=say.count(result.manifest["counts"]["valued"]))
+    return table(say, "loans-rows", say("loans.table", currency=currency), rows, _LOANS, {"loan_id": None, "borrower_id": None, "binding_limit": "limit"}, note)

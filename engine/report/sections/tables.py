@@ -1,0 +1,65 @@
+"""Tables of a report from rows of results: which columns, and how each is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ipvalue.report.embed import Cell, Column, Grid, number
+from ipvalue.report.labels import Labels
+from ipvalue.report.terminal import quantile_columns as quantile_columns
+
+SHARES = frozenset({
+    "share", "probability_of_loss", "loan_to_value", "loan_to_value_q50", "loan_to_value_q05", "loan_to_value_forced", "pd", "lgd", "percent",
+    "attachment", "detachment", "probability_of_default", "concentration", "break_even_spread",
+})  # fmt: skip
+"""Columns of shares of one, shown in percent."""
+COUNTS = frozenset({"assets", "rights", "paths", "loans", "row", "rows", "number"})
+YEARS = frozenset({"expected_life", "weighted_average_life"})
+PLAIN = frozenset({"elasticity", "elasticity_error", "first_order", "first_order_error", "total", "total_error", "swing"})
+
+
+def head(say: Labels, name: str) -> str:
+    """A column's name as people call it."""
+    if name.startswith("q") and name[1:3].isdigit():
+        return f"P{float(name[1:].replace('_', '.')):g}"
+    return say.or_as_is("column", name)
+
+
+def cell(say: Labels, name: str, value: float | None) -> Cell:
+    """A number's cell, written as the column's name asks for."""
+    if name in SHARES:
+        return number(value, lambda share: say.percent(share, 2))
+    if name in COUNTS:
+        return number(value, lambda found: f"{found:,.0f}")
+    if name in YEARS:
+        return number(value, lambda found: f"{found:.1f}")
+    if name in PLAIN:
+        return number(value, lambda found: f"{found:.4g}")
+    return number(value, say.amount)
+
+
+def table(
+    say: Labels, name: str, caption: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], texts: Mapping[str, str | None], note: str = ""
+) -> Grid:
+    """A table of `columns` of some rows, in order; texts: those columns that hold texts, each with the section that translates them, or None."""
+    heads = [Column(head(say, one), one not in texts) for one in columns]
+    cells = [[_text(say, row[one], texts[one]) if one in texts else cell(say, one, row[one]) for one in columns] for row in rows]
+    return Grid(name, caption, heads, cells, note)
+
+
+def _text(say: Labels, value: Any, named: str | None) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    text = "" if value is None else str(value)
+    return say.or_as_is(named, text) if named and text else text
+
+
+def currency_of(manifest: Mapping[str, Any]) -> str:
+    """What a result's amounts are in."""
+    return str(manifest["inputs"]["market"]["content"]["currency"])
+
+
+def date_of(manifest: Mapping[str, Any]) -> str:
+    """The valuation date of a result."""
+    return str(manifest["inputs"]["market"]["content"]["valuation_date"])

@@ -32,7 +32,7 @@ LIFE_CLASSES = 40
 """Years that have a class of their own; what lasts longer counts in the last."""
 
 _ID, _VALUE = "asset_id", "value"
-_READ = (_ID, _VALUE, "mean_raw", "standard_error", "closed_form", "expected_life")
+_READ = (_ID, _VALUE, "status", "mean_raw", "standard_error", "closed_form", "expected_life")
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class Composition:
 
     by: Mapping[str, ByColumn]
     untold: str
+    statuses: ByColumn
     concentration: Concentration | None
     lives: Lives
     agreement: Agreement | None
@@ -132,6 +133,7 @@ def _portfolio(result: Result, spool: Path) -> Portfolio:
 
 def _looked_through(result: Result, portfolio: Portfolio | None, untold: str) -> Composition:
     sums: dict[str, list[pa.Table]] = {name: [] for name in BY}
+    statuses: list[pa.Table] = []
     values: list[Floats] = []
     lives = np.zeros((2, LIFE_CLASSES))
     differences = np.zeros(len(DEVIATIONS) - 1, np.int64)
@@ -140,6 +142,7 @@ def _looked_through(result: Result, portfolio: Portfolio | None, untold: str) ->
     for part in result.asset_parts(_READ):
         value = _numbers(part, _VALUE)
         values.append(value[value > 0.0])
+        statuses.append(_summed(pa.table({"name": part["status"], "rights": np.ones(len(value), np.int64), "value": value})))
         years = np.minimum(np.nan_to_num(_numbers(part, "expected_life")), LIFE_CLASSES - 1).astype(np.int64)
         lives += [np.bincount(years, minlength=LIFE_CLASSES), np.bincount(years, value, LIFE_CLASSES)]
         apart = _apart(part)
@@ -152,7 +155,9 @@ def _looked_through(result: Result, portfolio: Portfolio | None, untold: str) ->
     by = _of_groups(result) if cells is None else {name: _by(pa.concat_tables(tables)) for name, tables in sums.items()}
     compared = int(differences.sum())
     agreement = Agreement(differences, tuple(float(count) / compared for count in within)) if compared else None
-    return Composition(by, untold, _concentration(np.concatenate(values)), Lives(lives[0].astype(np.int64), lives[1]), agreement)
+    return Composition(
+        by, untold, _by(pa.concat_tables(statuses)), _concentration(np.concatenate(values)), Lives(lives[0].astype(np.int64), lives[1]), agreement
+    )
 
 
 def _numbers(part: pa.Table, name: str) -> Floats:

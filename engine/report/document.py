@@ -79,7 +79,7 @@ def _of_values(result: Result, say: Labels) -> Content:
     sections = [
         value.distribution(result, say),
         value.made_of(result, composed, say),
-        value.top_rights(result, found.top, say),
+        value.top_rights(result, composed, found.top, say),
         rights.cash(result, courses, say),
         rights.lasting(result, composed, courses, say),
         *([rights.concentrated(composed.concentration, say)] if composed.concentration else []),
@@ -101,5 +101,3 @@ def _subtitle(shown: Result | Explanation, say: Labels) -> str:
     premise = say.or_as_is("option", str(shown.manifest["options"]["premise"]))
     paths = say.count(shown.manifest["options"]["paths"])
     return say("report.as_of", date=say.day(date_of(shown.manifest)), currency=currency_of(shown.manifest), premise=premise, paths=paths)
-
-

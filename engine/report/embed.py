@@ -13,9 +13,7 @@ Cell = str | tuple[str, float | None]
 """A text, or a number as it is shown and as it is sorted (None: a blank, after all others)."""
 
 FIRST_ROWS = 20
-"""Rows of a table that are shown at first, and in print."""
-SEARCHED = 8
-"""A table of more rows can be searched."""
+"""Rows of a table that are shown at first, and in print; one of more can be searched."""
 WIDE = 5
 """A table of more columns takes the page's whole width."""
 
@@ -46,9 +44,9 @@ class Grid:
         return self.rows[:FIRST_ROWS]
 
     @property
-    def searched(self) -> bool:
-        """Whether there is a field to search it."""
-        return len(self.rows) > SEARCHED
+    def long(self) -> bool:
+        """Whether it has more rows than are shown at first."""
+        return len(self.rows) > FIRST_ROWS
 
     @property
     def wide(self) -> bool:
@@ -82,20 +80,21 @@ class Facts:
     """Names and what is said of them, a line each."""
 
     kind: ClassVar[str] = "facts"
-    wide: ClassVar[bool] = False
 
     title: str
     lines: Sequence[tuple[str, str]]
+    wide: bool = False
 
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence in the place of what cannot be shown."""
+    """A sentence; a warning is one in the place of what cannot be shown, or that the run itself said."""
 
     kind: ClassVar[str] = "note"
     wide: ClassVar[bool] = True
 
     text: str
+    warning: bool = True
 
 
 Part = Chart | Grid | Facts | Note
@@ -124,7 +123,7 @@ def embedded(name: str, drawn: figure, title: str, alt: str, caption: str, data:
     """A figure of Bokeh's, taken apart for a page: it fills its place's width, and the page says its title."""
     from bokeh.embed import json_item
 
-    drawn.title.visible = False
+    drawn.title = None
     drawn.sizing_mode = "stretch_width"
     return Chart(name, title, alt, caption, dict(json_item(drawn, name)), data)
 

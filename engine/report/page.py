@@ -19,8 +19,10 @@ TEMPLATES = Path(__file__).with_name("templates")
 def page(template: str, language: str, charts: bool = True, **content: Any) -> str:
     """A template of templates/ filled in. charts: whether it holds any, which bring Bokeh's script of 1.3 MB. Raises InputError for another language."""
     scripts = [*(_bokeh() if charts else ()), _text("page.js")]
-    return _environment(labels(language)).get_template(template).render(
-        scripts=[Markup(one) for one in scripts], policy=_policy(scripts), style=Markup(_text("page.css")), **content
+    return (
+        _environment(labels(language))
+        .get_template(template)
+        .render(scripts=[Markup(one) for one in scripts], policy=_policy(scripts), style=Markup(_text("page.css")), **content)
     )
 
 
@@ -28,7 +30,12 @@ def page(template: str, language: str, charts: bool = True, **content: Any) -> s
 def _environment(words: Labels) -> Environment:
     """Templates with the texts (`say`) and the filters of a language."""
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     made.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}  # in the order given: Bokeh's refers to what came before
     made.filters |= {"amount": words.amount, "percent": words.percent, "count": words.count, "day": words.day}

@@ -9,26 +9,38 @@ from bokeh.models import ColumnDataSource, FactorRange
 from bokeh.plotting import figure
 
 from ipvalue.report.labels import Labels
-from ipvalue.report.plots.style import BLUE, ENGLISH, GREY, INK, ORANGE, SKY, VERMILLION, Floats, bars_frame, frame, hover, legend_below, unit_of, words
-
-_LONGEST = 26
-"""Characters of a name beside a bar; longer ones are cut, and whole in the tooltip."""
+from ipvalue.report.plots.style import (
+    BLUE,
+    ENGLISH,
+    GREY,
+    INK,
+    ORANGE,
+    SKY,
+    VERMILLION,
+    Floats,
+    frame,
+    hover,
+    legend_below,
+    named_rows,
+    unit_of,
+    words,
+)
 
 
 def by_name(title: str, names: Sequence[str], values: Sequence[float], aside: Sequence[str], currency: str, say: Labels = ENGLISH) -> figure:
     """A horizontal bar a name, in the order given; aside: what its tooltip says beside the value. Values below 0 stand out."""
     unit = unit_of(values, currency, say)
-    places = [str(number) for number in range(len(names))]
     source = ColumnDataSource({
-        "place": places,
+        "place": list(range(len(names))),
         "name": list(names),
         "value": unit(values),
         "said": words(values, say),
         "aside": list(aside),
         "color": [BLUE if value >= 0.0 else VERMILLION for value in values],
     })  # fmt: skip
-    chart = bars_frame(title, say("chart.value_in", unit=unit.name), places)
-    chart.yaxis.major_label_overrides = dict(zip(places, map(_short, names), strict=True))
+    chart = named_rows(title, say("chart.value_in", unit=unit.name), names)
+    if min(values, default=0.0) >= 0.0:
+        chart.x_range.start = 0
     drawn = chart.hbar(y="place", right="value", height=0.7, color="color", alpha=0.85, source=source)
     hover(chart, [drawn], ("", "@name"), (say("chart.value"), f"@said {currency}"), ("", "@aside"))
     return chart
@@ -59,13 +71,20 @@ def by_class(
 
 
 def intervals(
-    title: str, names: Sequence[str], mean: Floats, error: Floats, low: Floats, high: Floats, ends: tuple[str, str], currency: str, say: Labels = ENGLISH
+    title: str,
+    names: Sequence[str],
+    mean: Floats,
+    error: Floats,
+    low: Floats,
+    high: Floats,
+    ends: tuple[str, str],
+    currency: str,
+    say: Labels = ENGLISH,
 ) -> figure:
     """A line a name from its lowest to its highest quantile (named by `ends`), and its mean with two standard errors to either side."""
     unit = unit_of([*low, *high], currency, say)
-    places = [str(number) for number in range(len(names))]
     source = ColumnDataSource({
-        "place": places,
+        "place": list(range(len(names))),
         "name": list(names),
         "mean": unit(mean),
         "low": unit(low),
@@ -75,10 +94,16 @@ def intervals(
         "said": [f"{a} ± {b}" for a, b in zip(words(mean, say), words(error, say), strict=True)],
         "range": [f"{a} – {b}" for a, b in zip(words(low, say), words(high, say), strict=True)],
     })  # fmt: skip
-    chart = bars_frame(title, say("chart.before_tab", unit=unit.name), places)
-    chart.yaxis.major_label_overrides = dict(zip(places, map(_short, names), strict=True))
+    chart = named_rows(title, say("chart.before_tab", unit=unit.name), names)
     wide = chart.hbar(
-        y="place", left="low", right="high", height=0.35, color=SKY, alpha=0.55, legend_label=say("chart.band", low=ends[0], high=ends[1]), source=source
+        y="place",
+        left="low",
+        right="high",
+        height=0.35,
+        color=SKY,
+        alpha=0.55,
+        legend_label=say("chart.band", low=ends[0], high=ends[1]),
+        source=source,
     )
     chart.segment(x0="left", x1="right", y0="place", y1="place", color=INK, line_width=2, legend_label=say("chart.two_errors"), source=source)
     dots = chart.scatter(x="mean", y="place", color=VERMILLION, size=7, legend_label=say("chart.mean"), source=source)
@@ -93,19 +118,17 @@ def pairs(
     """Two bars a name, one within the other: the second reaches from the first's end."""
     unit = unit_of([*first, *second], currency, say)
     source = ColumnDataSource({
-        "name": list(names), "first": unit(first), "second": unit(second), "one": words(first, say), "other": words(second, say)
+        "place": list(range(len(names))), "name": list(names), "first": unit(first), "second": unit(second), "one": words(first, say), "other": words(second, say)
     })  # fmt: skip
-    chart = bars_frame(title, unit.name, list(names))
-    outer = chart.hbar(y="name", right="second", height=0.7, color=ORANGE, alpha=0.85, legend_label=said[1], source=source)
-    inner = chart.hbar(y="name", right="first", height=0.4, color=BLUE, legend_label=said[0], source=source)
+    chart = named_rows(title, unit.name, names)
+    outer = chart.hbar(y="place", right="second", height=0.7, color=ORANGE, alpha=0.85, legend_label=said[1], source=source)
+    inner = chart.hbar(y="place", right="first", height=0.4, color=BLUE, legend_label=said[0], source=source)
     hover(chart, [outer, inner], ("", "@name"), (said[0], f"@one {currency}"), (said[1], f"@other {currency}"))
     legend_below(chart)
     return chart
 
 
-def heat(
-    title: str, rows: Sequence[str], columns: Sequence[str], shares: Floats, tips: Sequence[Sequence[str]], say: Labels = ENGLISH
-) -> figure:
+def heat(title: str, rows: Sequence[str], columns: Sequence[str], shares: Floats, tips: Sequence[Sequence[str]], say: Labels = ENGLISH) -> figure:
     """A cell a row and column, by its share (r, c) of change: down is vermillion, up is blue, each the stronger the further; NaN is left blank."""
     most = max(float(np.nanmax(np.abs(shares), initial=0.0)), 1e-12)
     cells = [(i, j) for i in range(len(rows)) for j in range(len(columns)) if np.isfinite(shares[i, j])]
@@ -117,7 +140,9 @@ def heat(
         "said": [f"{100.0 * shares[i, j]:+.1f}" for i, j in cells],
         "tip": [tips[i][j] for i, j in cells],
     })  # fmt: skip
-    chart = frame(title, "", None, x_range=FactorRange(*columns), y_range=FactorRange(*reversed(rows)), x_axis_location="above", height=90 + 30 * len(rows))
+    chart = frame(
+        title, "", None, x_range=FactorRange(*columns), y_range=FactorRange(*reversed(rows)), x_axis_location="above", height=90 + 30 * len(rows)
+    )
     chart.grid.grid_line_color = None
     chart.axis.major_tick_line_color = None
     chart.axis.axis_line_color = None
@@ -126,7 +151,3 @@ def heat(
     chart.text(x="column", y="row", text="said", text_align="center", text_baseline="middle", color=GREY, text_font_size="9pt", source=source)
     hover(chart, [drawn], (say("chart.scenario"), "@row"), ("", "@column"), (say("chart.change"), "@said %"), ("", "@tip"))
     return chart
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"

@@ -35,7 +35,9 @@ def held(title: str, date: str, found: Mapping[str, Held], say: Labels = ENGLISH
     lines = []
     for place, (name, one) in enumerate(found.items()):
         look = {"color": COLOURS[place % len(COLOURS)], "line_dash": _DASHES[place % len(_DASHES)]}
-        source = ColumnDataSource({"year": one.years - 0.5, "in": one.years, "held": 100.0 * one.held, "law": 100.0 * one.by_law, "name": [name] * len(one.years)})
+        source = ColumnDataSource(
+            {"year": one.years - 0.5, "in": one.years, "held": 100.0 * one.held, "law": 100.0 * one.by_law, "name": [name] * len(one.years)}
+        )
         lines.append(chart.line(x="year", y="held", line_width=2.5, legend_label=name, source=source, **look))
         if np.max(np.abs(one.by_law - one.held)) > 0.02:
             chart.line(x="year", y="law", line_width=1.2, alpha=0.6, source=source, **look)

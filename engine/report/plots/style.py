@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from bokeh.models import HoverTool
+from bokeh.models import FixedTicker, HoverTool, Range1d
 from bokeh.plotting import figure
 
 from ipvalue.report.labels import SIZES, Labels, labels
@@ -30,6 +30,8 @@ ROW = 26
 """Pixels of a horizontal bar."""
 _AROUND = 110
 """Pixels above and below such bars."""
+_LONGEST = 24
+"""Characters of a name beside a bar; longer ones are cut, and whole in the tooltip."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,16 @@ def bars_frame(title: str, x: str, labels: Sequence[str], **more: Any) -> figure
     return made
 
 
+def named_rows(title: str, x: str, names: Sequence[str]) -> figure:
+    """The same for names that may be long or the same: bars lie at 0, 1, 2, … from the top."""
+    made = frame(title, x, None, y_range=Range1d(len(names) - 0.5, -0.5), height=_AROUND + ROW * len(names))
+    made.yaxis.ticker = FixedTicker(ticks=list(range(len(names))))
+    made.yaxis.major_label_overrides = {place: name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for place, name in enumerate(names)}
+    made.ygrid.grid_line_color = None
+    made.yaxis.major_tick_line_color = None
+    return made
+
+
 def hover(chart: figure, renderers: Sequence[Any], *lines: tuple[str, str], mode: str = "mouse") -> None:
     """Tooltips over some of a chart's glyphs."""
     chart.add_tools(HoverTool(renderers=list(renderers), tooltips=list(lines), mode=mode))
@@ -99,5 +111,8 @@ def legend_below(chart: figure) -> None:
     legend.orientation, legend.location = "horizontal", "center"
     legend.background_fill_color = legend.border_line_color = None
     legend.label_text_color = INK
+    legend.spacing = 14
+    if len(legend.items) > 2:  # in one row they would not fit a telephone
+        legend.ncols = 2
     legend.click_policy = "hide"
     chart.add_layout(legend, "below")

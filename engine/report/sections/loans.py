@@ -54,14 +54,18 @@ def sections(result: LendResult, say: Labels) -> list[Section]:
     losses.append(table(say, "book", say("losses.table", currency=currency), book, _BOOK, {"bearer": "bearer"}, say("losses.note")))
     return [
         Section("losses", say("losses.title"), say("losses.lead"), [*losses, *_tranches(result, say)]),
-        Section("collateral", say("collateral.title"), say("collateral.lead"), [_loan_to_value(result, currency, say), *_exposures(result, currency, say)]),
+        Section(
+            "collateral", say("collateral.title"), say("collateral.lead"), [_loan_to_value(result, currency, say), *_exposures(result, currency, say)]
+        ),
         Section("loans", say("loans.title"), say("loans.lead"), [_loans(result, currency, say)]),
     ]
 
 
 def _exceedance(result: LendResult, bearers: list[str], currency: str, say: Labels) -> Chart:
     names = [name for name in bearers if name != "borrower"][:5]
-    found = {say.or_as_is("bearer", name): floats(result.losses.filter(pc.equal(result.losses["bearer"], name))["loss"].combine_chunks()) for name in names}
+    found = {
+        say.or_as_is("bearer", name): floats(result.losses.filter(pc.equal(result.losses["bearer"], name))["loss"].combine_chunks()) for name in names
+    }
     book = {row["bearer"]: row for row in result.book.to_pylist()}
     title = say("losses.chart")
     drawn = charts().exceedance(title, found, currency, say)
@@ -74,7 +78,9 @@ def _bearers(book: list[dict[str, Any]], currency: str, say: Labels) -> Chart:
     title = say("losses.bearers")
     said = say("column.expected_loss"), say("column.es_99")
     drawn = charts().pairs(title, names, [row["mean"] for row in book], [row["es_99"] for row in book], said, currency, say)
-    alt = say("losses.bearers_alt", who=", ".join(f"{name} {say.amount(row['mean'])}" for name, row in zip(names, book, strict=True)), currency=currency)
+    alt = say(
+        "losses.bearers_alt", who=", ".join(f"{name} {say.amount(row['mean'])}" for name, row in zip(names, book, strict=True)), currency=currency
+    )
     return embedded("bearers", drawn, title, alt, say("losses.bearers_caption"))
 
 
@@ -128,7 +134,14 @@ def _exposures(result: LendResult, currency: str, say: Labels) -> Iterator[Part]
         alt = say("collateral.by_alt", number=len(shown), first=names[0], value=say.amount(principals[0]), currency=currency)
         index = next((row["concentration"] for row in rows if row["by"] == by and row["name"] is None), None)
         caption = say("collateral.by_caption") if index is None else say("collateral.index", index=f"{index:.3f}")
-        yield embedded(f"collateral-{by}", drawn, title, alt, caption, table(say, f"collateral-{by}-rows", title, shown, ("name", "loans", "principal"), {"name": None}))
+        yield embedded(
+            f"collateral-{by}",
+            drawn,
+            title,
+            alt,
+            caption,
+            table(say, f"collateral-{by}-rows", title, shown, ("name", "loans", "principal"), {"name": None}),
+        )
 
 
 def _loans(result: LendResult, currency: str, say: Labels) -> Grid:
@@ -140,4 +153,6 @@ def _loans(result: LendResult, currency: str, say: Labels) -> Grid:
         best = both.take(pc.sort_indices(both, sort_keys=keys)[:TOP])
     rows = [] if best is None else best.to_pylist()
     note = say("loans.note", shown=say.count(len(rows)), all=say.count(result.manifest["counts"]["valued"]))
-    return table(say, "loans-rows", say("loans.table", currency=currency), rows, _LOANS, {"loan_id": None, "borrower_id": None, "binding_limit": "limit"}, note)
+    return table(
+        say, "loans-rows", say("loans.table", currency=currency), rows, _LOANS, {"loan_id": None, "borrower_id": None, "binding_limit": "limit"}, note
+    )

@@ -63,7 +63,10 @@ def _slopes(result: SensitivityResult, say: Labels) -> Grid:
 
 def index_tiles(result: IndexResult, say: Labels) -> list[Tile]:
     """How many rights were looked at, on how many paths."""
-    return [Tile(say("tile.rights"), say.count(result.manifest["counts"]["valued"])), Tile(say("run.paths"), say.count(result.manifest["options"]["paths"]))]
+    return [
+        Tile(say("tile.rights"), say.count(result.manifest["counts"]["valued"])),
+        Tile(say("run.paths"), say.count(result.manifest["options"]["paths"])),
+    ]
 
 
 def indices(result: IndexResult, say: Labels) -> list[Section]:
@@ -75,7 +78,9 @@ def indices(result: IndexResult, say: Labels) -> list[Section]:
     parts: list[Part] = [_index_chart(place, name, rows, say) for place, (name, rows) in enumerate([*told.items()][:RIGHTS])]
     rows = [row for found in told.values() for row in found]
     names = ("asset_id", "input", "first_order", "first_order_error", "total", "total_error", "paths", "status")
-    parts.append(table(say, "indices-rows", say("indices.table"), rows, names, {"asset_id": None, "input": "driver", "status": "status"}, say("indices.note")))
+    parts.append(
+        table(say, "indices-rows", say("indices.table"), rows, names, {"asset_id": None, "input": "driver", "status": "status"}, say("indices.note"))
+    )
     return [Section("indices", say("indices.title"), say("indices.lead"), parts)]
 
 
@@ -108,7 +113,9 @@ def steps(explanation: Explanation, say: Labels) -> list[Section]:
     title = say("steps.chart", **{end: explanation.record[end]["valuation_date"] for end in ENDS})
     drawn = charts().waterfall(title, whole, explanation.currency, say)
     most = max(whole[1:-1], key=lambda line: abs(line.amount), default=whole[-1])
-    alt = say("steps.alt", old=say.amount(whole[0].amount), new=say.amount(whole[-1].amount), step=_step(most, say), amount=charts().signed(most, say))
+    alt = say(
+        "steps.alt", old=say.amount(whole[0].amount), new=say.amount(whole[-1].amount), step=_step(most, say), amount=charts().signed(most, say)
+    )
     parts: list[Part] = [embedded("steps-chart", drawn, title, alt, say("steps.caption")), _listed(whole, explanation.currency, say)]
     parts += [*_moved(explanation, say), _differences(explanation, say)]
     return [Section("steps", say("steps.title"), say("steps.lead"), parts)]

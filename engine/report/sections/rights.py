@@ -16,7 +16,7 @@ from ipvalue.report.sections.tables import currency_of, date_of
 from ipvalue.schema import IpvalueError
 from ipvalue.valuation import Result
 
-DRAWN = 3
+DRAWN = 4
 """Rights whose cash flows are drawn."""
 _FIRST = (1, 10, 100, 1000)
 _NORMAL_WITHIN = (0.6827, 0.9545, 0.9973)
@@ -55,10 +55,11 @@ def _fan(place: int, name: str, found: ByYear, currency: str, date: str, say: La
         [str(year), *(number(float(amount), say.amount) for amount in (mean, *quantiles))]
         for year, mean, quantiles in zip(found.years, found.mean, found.quantiles, strict=True)
     ]
+    drawn.xaxis.axis_label = say("chart.years_from", date=date)  # what is said of an endless right's last year stands in the caption
     title = drawn.title.text
     grid = Grid(f"cash-{place}-rows", f"{title}, {currency}", heads, rows)
     alt = say("cash.alt", name=name, years=len(found.years), mean=say.amount(float(found.mean[-1])), currency=currency)
-    return embedded(f"cash-{place}", drawn, title, alt, say("cash.caption"), grid)
+    return embedded(f"cash-{place}", drawn, title, alt, say("cash.caption") + (say("cash.endless") if found.endless else ""), grid)
 
 
 def lasting(result: Result, composed: Composition, courses: Courses, say: Labels) -> Section:
@@ -99,7 +100,9 @@ def _in_force(courses: Courses, date: str, say: Labels) -> Chart:
 
     rows = [[str(year + 1), *(number(share, say.percent) for share in cells(year))] for year in range(years)]
     name, first = next(iter(found.items()))
-    alt = say("lasting.in_force_alt", name=name, first=say.percent(float(first.held[0])), last=say.percent(float(first.held[-1])), years=len(first.years))
+    alt = say(
+        "lasting.in_force_alt", name=name, first=say.percent(float(first.held[0])), last=say.percent(float(first.held[-1])), years=len(first.years)
+    )
     return embedded("in-force", drawn, title, alt, say("lasting.in_force_caption"), Grid("in-force-rows", title, heads, rows))
 
 
@@ -112,7 +115,12 @@ def concentrated(found: Concentration, say: Labels) -> Section:
     lines += [(say("concentration.tenth"), say.percent(found.of_first(max(found.positive // 10, 1))))] if found.positive >= 10 else []
     lines += [(say("concentration.effective"), f"{found.effective:,.1f}")]
     alt = say("concentration.alt", share=say.percent(found.of_first(1)), effective=f"{found.effective:,.1f}")
-    grid = Grid("concentration-rows", say("concentration.figures"), [Column(""), Column("")], [[name, (text, None)] for name, text in lines])
+    grid = Grid(
+        "concentration-rows",
+        say("concentration.figures"),
+        [Column(say("word.figure")), Column(say("column.share"), True)],
+        [[name, (text, None)] for name, text in lines],
+    )
     chart = embedded("concentration-chart", drawn, title, alt, say("concentration.caption"))
     return Section("concentration", say("concentration.title"), say("concentration.lead"), [chart, grid])
 

@@ -21,7 +21,9 @@ PROBLEMS = 200
 def assumed(found: Overview, currency: str, say: Labels) -> Section:
     """By which methods rights were valued, and what the assumptions filled."""
     methods = [{"method": one.name, "rights": one.rights, "value": one.value} for one in found.methods]
-    parts: list[Part] = [table(say, "methods", say("assumed.methods", currency=currency), methods, ("method", "rights", "value"), {"method": "method"})]
+    parts: list[Part] = [
+        table(say, "methods", say("assumed.methods", currency=currency), methods, ("method", "rights", "value"), {"method": "method"})
+    ]
     if found.filled:
         rows = [{"filled": name, "rights": rights} for name, rights in found.filled]
         parts.append(table(say, "filled", say("assumed.filled"), rows, ("filled", "rights"), {"filled": "portfolio"}, say("assumed.note")))
@@ -35,7 +37,8 @@ def rejected(rejects: pa.Table, manifest: Mapping[str, Any], say: Labels) -> Sec
     counts = rejects.group_by(["column", "rule"], use_threads=False).aggregate([("row", "count")])
     counts = counts.take(pc.sort_indices(counts, sort_keys=[("row_count", "descending"), ("rule", "ascending")]))
     by_rule = [
-        [row["column"] or "", row["rule"] or "", number(row["row_count"], lambda n: say.count(int(n)))] for row in counts.slice(0, PROBLEMS).to_pylist()
+        [row["column"] or "", row["rule"] or "", number(row["row_count"], lambda n: say.count(int(n)))]
+        for row in counts.slice(0, PROBLEMS).to_pylist()
     ]
     heads = [Column(say("column.column")), Column(say("column.rule")), Column(say("column.problems"), True)]
     texts = dict.fromkeys(("asset_id", "file", "column", "value", "message"), None)
@@ -43,7 +46,13 @@ def rejected(rejects: pa.Table, manifest: Mapping[str, Any], say: Labels) -> Sec
     parts = [
         Grid("rejects-rules", say("rejects.by_rule"), heads, by_rule),
         table(
-            say, "rejects-rows", say("rejects.rows"), rejects.slice(0, PROBLEMS).to_pylist(), ("asset_id", "file", "row", "column", "message"), texts, note
+            say,
+            "rejects-rows",
+            say("rejects.rows"),
+            rejects.slice(0, PROBLEMS).to_pylist(),
+            ("asset_id", "file", "row", "column", "message"),
+            texts,
+            note,
         ),
     ]
     lead = say("rejects.lead", rejected=say.count(manifest["counts"]["rejected"]), rows=say.count(manifest["counts"]["rows"]))
@@ -81,7 +90,12 @@ def facts(manifest: Mapping[str, Any], location: str, say: Labels) -> Section:
         (say("run.market"), inputs["market"]["sha256"]),
         (say("run.assumptions"), inputs["assumptions"]["sha256"]),
     ]
-    parts: list[Part] = [Facts(say("run.how"), how), Facts(say("run.made"), made), Facts(say("run.hashes"), hashed), *_warnings(manifest, say)]
+    parts: list[Part] = [
+        Facts(say("run.how"), how),
+        Facts(say("run.made"), made),
+        Facts(say("run.hashes"), hashed, wide=True),
+        *_warnings(manifest, say),
+    ]
     return Section("run", say("run.title"), say("run.lead"), parts)
 
 

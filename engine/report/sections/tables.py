@@ -42,7 +42,9 @@ def cell(say: Labels, name: str, value: float | None) -> Cell:
 def table(
     say: Labels, name: str, caption: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], texts: Mapping[str, str | None], note: str = ""
 ) -> Grid:
-    """A table of `columns` of some rows, in order; texts: those columns that hold texts, each with the section that translates them, or None."""
+    """A table of `columns` of some rows, in order, without those of numbers that are all blank; texts: those columns that hold texts, each with the section that translates them, or None."""
+    rows = list(rows)
+    columns = [one for one in columns if one in texts or not rows or any(row[one] is not None for row in rows)]
     heads = [Column(head(say, one), one not in texts) for one in columns]
     cells = [[_text(say, row[one], texts[one]) if one in texts else cell(say, one, row[one]) for one in columns] for row in rows]
     return Grid(name, caption, heads, cells, note)

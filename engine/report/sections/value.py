@@ -62,8 +62,11 @@ def distribution(result: Result, say: Labels) -> Section:
 
 
 def made_of(result: Result, composed: Composition, say: Labels) -> Section:
-    """The value by columns of the portfolio, and the groups of the run."""
-    parts: list[Part] = [part for name in BY if name in composed.by for part in _by(composed.by[name], name, result, say)]
+    """The value by columns of the portfolio, and the groups of the run; of columns with one value that value."""
+    told = {name: composed.by[name] for name in BY if name in composed.by}
+    parts: list[Part] = [part for name, found in told.items() if found.table.num_rows > 1 for part in _by(found, name, result, say)]
+    same = [f"{head(say, name)}: {_name(found.first(1)[0]['name'], name, say)}" for name, found in told.items() if found.table.num_rows == 1]
+    parts += [Note(say("made_of.same", columns="; ".join(same)), warning=False)] if same else []
     if composed.untold:
         parts.append(Note(say("made_of.untold", reason=composed.untold)))
     parts += _groups(result, say)
@@ -71,23 +74,21 @@ def made_of(result: Result, composed: Composition, say: Labels) -> Section:
 
 
 def _by(found: ByColumn, name: str, result: Result, say: Labels) -> Iterator[Part]:
-    """A chart and a table of one column; a sentence where all rights have the same there."""
+    """A chart and a table of one column."""
     currency, what = currency_of(result.manifest), head(say, name)
     rows = [{**row, "name": _name(row["name"], name, say)} for row in found.first(TOP)]
     names = found.table.num_rows
-    if names == 1:
-        yield Note(say("made_of.one", column=what, name=rows[0]["name"]))
-        return
     bars, rest = rows[:BARS], found.others(BARS)
-    if rest:
-        bars = [*bars, {**rest, "name": say("made_of.others", number=say.count(rest["names"]))}]
+    beside = say("made_of.others", number=say.count(rest["names"]), value=say.amount(rest["value"]), currency=currency) if rest else ""
     title = say("made_of.by", column=what)
     aside = [say("word.rights", number=say.count(row["rights"])) for row in bars]
     drawn = charts().by_name(title, [row["name"] for row in bars], [row["value"] for row in bars], aside, currency, say)
     alt = say("made_of.alt", column=what, number=say.count(names), first=rows[0]["name"], value=say.amount(rows[0]["value"]), currency=currency)
     left = say("made_of.left_out", shown=say.count(TOP), all=say.count(names)) if names > TOP else ""
-    grid = table(say, f"by-{name}-rows", title, rows, ("name", "rights", "value", "share"), {"name": None}, left)
-    yield embedded(f"by-{name}", drawn, title, alt, say("made_of.caption"), grid)
+    rows = [{**row, name: row["name"]} for row in rows]
+    grid = table(say, f"by-{name}-rows", f"{title}, {currency}", rows, (name, "rights", "value", "share"), {name: None}, left)
+    yield embedded(f"by-{name}", drawn, title, alt, say("made_of.caption") + beside)
+    yield grid
 
 
 def _name(value: str | None, column: str, say: Labels) -> str:
@@ -103,21 +104,47 @@ def _groups(result: Result, say: Labels) -> Iterator[Grid]:
         return
     found = largest_groups(result)
     quantiles = quantile_columns(found)
-    names = [*columns, "assets", "value", "mean", "standard_error", *_ends(quantiles), "expected_shortfall", *(["diversification"] if quantiles else [])]
+    names = [
+        *columns,
+        "assets",
+        "value",
+        "mean",
+        "standard_error",
+        *_ends(quantiles),
+        "expected_shortfall",
+        *(["diversification"] if quantiles else []),
+    ]
     left = say("made_of.left_out", shown=say.count(TOP), all=say.count(found.num_rows)) if found.num_rows > TOP else ""
     texts = {name: "right_type" if name == "right_type" else None for name in columns}
     caption = say("made_of.groups", columns=", ".join(head(say, name) for name in columns), currency=currency_of(result.manifest))
     yield table(say, "groups", caption, found.slice(0, TOP).to_pylist(), names, texts, left)
 
 
-def top_rights(result: Result, top: pa.Table, say: Labels) -> Section:
+def top_rights(result: Result, composed: Composition, top: pa.Table, say: Labels) -> Section:
     """The most valuable rights, with how far each value may be off, and how far the simulation may be."""
     currency, quantiles = currency_of(result.manifest), quantile_columns(top)
     rows = top.to_pylist()
-    columns = ["asset_id", "method", "value", "mean", "standard_error", *_ends(quantiles), "probability_of_loss", "expected_life", "closed_form", "status"]
+    columns = [
+        "asset_id",
+        "method",
+        "value",
+        "mean",
+        "standard_error",
+        *_ends(quantiles),
+        "probability_of_loss",
+        "expected_life",
+        "closed_form",
+        "status",
+    ]
     note = say("top.note", shown=say.count(len(rows)), all=say.count(result.manifest["counts"]["valued"]))
     grid = table(say, "top-rows", say("top.table", currency=currency), rows, columns, _TEXTS, note)
-    return Section("top", say("top.title"), say("top.lead"), [*_intervals(rows[:IN_CHART], quantiles, currency, say), grid])
+    return Section("top", say("top.title"), say("top.lead"), [*_intervals(rows[:IN_CHART], quantiles, currency, say), _statuses(composed, say), grid])
+
+
+def _statuses(composed: Composition, say: Labels) -> Grid:
+    """How many rights there is something to be careful about."""
+    rows = [{**row, "status": row["name"]} for row in composed.statuses.first(TOP)]
+    return table(say, "statuses", say("top.statuses"), rows, ("status", "rights", "value", "share"), {"status": "status"}, say("top.statuses_note"))
 
 
 def _intervals(rows: list[dict[str, Any]], quantiles: list[str], currency: str, say: Labels) -> Iterator[Chart]:

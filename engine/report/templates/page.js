@@ -25,8 +25,8 @@
         } catch {
           continue; // not set
         }
-        const plain = value !== null && typeof value === "object" && "value" in value ? value.value : value;
-        if (typeof plain === "string" && plain.toLowerCase() === INK) inked.push([model, property.attr]);
+        // glyphs, whose colours are {value: …}, keep it: they are not painted anew at once
+        if (typeof value === "string" && value.toLowerCase() === INK) inked.push([model, property.attr]);
       }
     }
   };

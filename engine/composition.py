@@ -59,8 +59,8 @@ class Lives:
 
 @dataclass(frozen=True)
 class Concentration:
-    """Which share of the value the most valuable rights hold: of the first n each (counts (n,), shares (n,)); `effective` is the number of equal rights
-    that would be as concentrated, 1 / Σ share². Rights of no value, or less, are left out."""
+    """Which share of the value the most valuable rights hold: of the first n each (counts (n,), shares (n,)); `effective` is the number of equal
+    rights that would be as concentrated, 1 / Σ share². Rights of no value, or less, are left out; the others are `positive`."""
 
     counts: npt.NDArray[np.int64]
     shares: Floats

@@ -49,8 +49,8 @@ class ByYear:
 
 @dataclass(frozen=True)
 class Held:
-    """For which part of each year (y,) from the valuation date a right is in force, on the average of its paths: `held` as it is, `by_law` (y,) with an
-    owner who never gives it up."""
+    """For which part of each year (y,) from the valuation date a right is in force, on the average of its paths: `held` as it is, `by_law` (y,) with
+    an owner who never gives it up."""
 
     years: npt.NDArray[np.int64]
     held: Floats

@@ -37,6 +37,8 @@ class Grid:
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     note: str = ""
+    spread: bool = False
+    """Whether its texts need the page's whole width."""
 
     @property
     def first(self) -> Sequence[Sequence[Cell]]:
@@ -51,7 +53,7 @@ class Grid:
     @property
     def wide(self) -> bool:
         """Whether it needs the page's whole width."""
-        return len(self.columns) > WIDE
+        return self.spread or len(self.columns) > WIDE
 
     @property
     def content(self) -> dict[str, Any]:

@@ -26,6 +26,10 @@ SIZES: dict[str, tuple[tuple[float, str], ...]] = {
 """What large amounts are counted in, and how that is called."""
 
 
+LEAST = 1e-6
+"""What amounts are exact to: one that is less is nothing."""
+
+
 @dataclass(frozen=True, eq=False)
 class Labels:
     """The texts of one language: called with a key, and with what stands in the text's braces."""
@@ -45,7 +49,9 @@ class Labels:
         """An amount with four digits and a word: 2.710 bn, 27.10 亿; nothing for a blank."""
         if amount is None:
             return ""
-        if self.language == "en" or amount == 0.0:
+        if abs(amount) < LEAST:
+            return "0"
+        if self.language == "en":
             return money(amount)
         for size, word in SIZES[self.language]:
             if abs(amount) >= 0.99995 * size:
@@ -54,7 +60,7 @@ class Labels:
 
     def percent(self, share: float | None, digits: int = 1) -> str:
         """A share of one in percent."""
-        return "" if share is None else f"{100.0 * share:.{digits}f} %"
+        return "" if share is None else f"{100.0 * share:,.{digits}f} %"
 
     def count(self, number: int | None) -> str:
         """A whole number."""

@@ -188,7 +188,8 @@ def _is_manifest(content: object) -> bool:
 
 
 def table_of(content: bytes, repeated: Collection[str] = (), columns: Collection[str] | None = None) -> pa.Table:
-    """The table that the bytes of a Parquet file hold, or some of its columns; those of `repeated` texts come as dictionaries, in a third of the time."""
+    """The table that the bytes of a Parquet file hold, or some of its columns; those of `repeated` texts come as dictionaries, in a third of the
+    time."""
     # on this thread: pq.read_table scans on threads of Arrow's, and one that lets go of Python's bytes while Python ends takes the
     # process with it ("terminate called without an active exception")
     file = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False, read_dictionary=list(repeated))

@@ -26,6 +26,9 @@ from ipvalue.report.plots.style import (
     words,
 )
 
+_STRONG = 0.55
+"""Cells with so much of the strongest colour bear white letters."""
+
 
 def by_name(title: str, names: Sequence[str], values: Sequence[float], aside: Sequence[str], currency: str, say: Labels = ENGLISH) -> figure:
     """A horizontal bar a name, in the order given; aside: what its tooltip says beside the value. Values below 0 stand out."""
@@ -118,7 +121,12 @@ def pairs(
     """Two bars a name, one within the other: the second reaches from the first's end."""
     unit = unit_of([*first, *second], currency, say)
     source = ColumnDataSource({
-        "place": list(range(len(names))), "name": list(names), "first": unit(first), "second": unit(second), "one": words(first, say), "other": words(second, say)
+        "place": list(range(len(names))),
+        "name": list(names),
+        "first": unit(first),
+        "second": unit(second),
+        "one": words(first, say),
+        "other": words(second, say),
     })  # fmt: skip
     chart = named_rows(title, unit.name, names)
     outer = chart.hbar(y="place", right="second", height=0.7, color=ORANGE, alpha=0.85, legend_label=said[1], source=source)
@@ -132,22 +140,22 @@ def heat(title: str, rows: Sequence[str], columns: Sequence[str], shares: Floats
     """A cell a row and column, by its share (r, c) of change: down is vermillion, up is blue, each the stronger the further; NaN is left blank."""
     most = max(float(np.nanmax(np.abs(shares), initial=0.0)), 1e-12)
     cells = [(i, j) for i in range(len(rows)) for j in range(len(columns)) if np.isfinite(shares[i, j])]
+    strength = [abs(float(shares[i, j])) / most for i, j in cells]
     source = ColumnDataSource({
-        "row": [rows[i] for i, _ in cells],
+        "row": [i for i, _ in cells],
         "column": [columns[j] for _, j in cells],
-        "alpha": [0.08 + 0.82 * abs(float(shares[i, j])) / most for i, j in cells],
-        "color": [BLUE if shares[i, j] >= 0.0 else VERMILLION for i, j in cells],
-        "said": [f"{100.0 * shares[i, j]:+.1f}" for i, j in cells],
+        "alpha": [0.05 + 0.85 * one for one in strength],
+        "color": [BLUE if shares[i, j] > 0.0 else VERMILLION if shares[i, j] < 0.0 else GREY for i, j in cells],
+        "ink": ["#ffffff" if one > _STRONG else INK for one in strength],
+        "said": [f"{100.0 * shares[i, j]:+.1f}" if shares[i, j] else "0" for i, j in cells],
+        "name": [rows[i] for i, _ in cells],
         "tip": [tips[i][j] for i, j in cells],
     })  # fmt: skip
-    chart = frame(
-        title, "", None, x_range=FactorRange(*columns), y_range=FactorRange(*reversed(rows)), x_axis_location="above", height=90 + 30 * len(rows)
-    )
-    chart.grid.grid_line_color = None
-    chart.axis.major_tick_line_color = None
-    chart.axis.axis_line_color = None
-    chart.xaxis.major_label_orientation = 0.6 if max(map(len, columns)) > 6 else 0.0
+    chart = named_rows(title, "", rows, x_range=FactorRange(*columns), x_axis_location="above")
+    chart.xgrid.grid_line_color = None
+    chart.axis.major_tick_line_color = chart.axis.axis_line_color = None
+    chart.xaxis.major_label_orientation = 0.6
     drawn = chart.rect(x="column", y="row", width=0.96, height=0.92, fill_color="color", fill_alpha="alpha", line_color=None, source=source)
-    chart.text(x="column", y="row", text="said", text_align="center", text_baseline="middle", color=GREY, text_font_size="9pt", source=source)
-    hover(chart, [drawn], (say("chart.scenario"), "@row"), ("", "@column"), (say("chart.change"), "@said %"), ("", "@tip"))
+    chart.text(x="column", y="row", text="said", text_align="center", text_baseline="middle", color="ink", text_font_size="9pt", source=source)
+    hover(chart, [drawn], (say("chart.scenario"), "@name"), ("", "@column"), (say("chart.change"), "@said %"), ("", "@tip"))
     return chart

@@ -50,7 +50,7 @@ def held(title: str, date: str, found: Mapping[str, Held], say: Labels = ENGLISH
 def exceedance(title: str, losses: Mapping[str, Floats], currency: str, say: Labels = ENGLISH) -> figure:
     """How likely it is that a loss is exceeded: a line a bearer, from its losses on the paths (p,)."""
     unit = unit_of(np.concatenate([*losses.values(), np.zeros(1)]), currency, say)
-    chart = frame(title, say("chart.loss_in", unit=unit.name), say("chart.exceeded"), y_axis_type="log", height=340)
+    chart = frame(title, say("chart.loss_in", unit=unit.name), say("chart.exceeded"), y_axis_type="log", height=420)
     chart.yaxis.formatter = NumeralTickFormatter(format="0.[000]")
     lines = []
     for place, (name, paths) in enumerate(losses.items()):

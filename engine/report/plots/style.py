@@ -90,9 +90,9 @@ def bars_frame(title: str, x: str, labels: Sequence[str], **more: Any) -> figure
     return made
 
 
-def named_rows(title: str, x: str, names: Sequence[str]) -> figure:
+def named_rows(title: str, x: str, names: Sequence[str], **more: Any) -> figure:
     """The same for names that may be long or the same: bars lie at 0, 1, 2, … from the top."""
-    made = frame(title, x, None, y_range=Range1d(len(names) - 0.5, -0.5), height=_AROUND + ROW * len(names))
+    made = frame(title, x, None, y_range=Range1d(len(names) - 0.5, -0.5), height=_AROUND + ROW * len(names), **more)
     made.yaxis.ticker = FixedTicker(ticks=list(range(len(names))))
     made.yaxis.major_label_overrides = {place: name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for place, name in enumerate(names)}
     made.ygrid.grid_line_color = None
@@ -111,7 +111,7 @@ def legend_below(chart: figure) -> None:
     legend.orientation, legend.location = "horizontal", "center"
     legend.background_fill_color = legend.border_line_color = None
     legend.label_text_color = INK
-    legend.spacing = 14
+    legend.spacing = 8
     if len(legend.items) > 2:  # in one row they would not fit a telephone
         legend.ncols = 2
     legend.click_policy = "hide"

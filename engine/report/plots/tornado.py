@@ -25,10 +25,9 @@ def tornado(name: str, sensitivities: object, base: float, currency: str, top: i
     drivers, low, high = _read(sensitivities, base)
     widest = np.argsort(-np.abs(high - low), kind="stable")[:top]
     drivers, low, high = [drivers[i] for i in widest], low[widest], high[widest]
-    shown = [say.or_as_is("driver", one) for one in drivers] if say.language != "en" else drivers
     unit = unit_of([*low, *high, base], currency, say)
     bars = ColumnDataSource({
-        "driver": shown,
+        "driver": drivers,
         "base": unit(np.full(len(low), base)),
         "low": unit(low),
         "high": unit(high),
@@ -37,7 +36,7 @@ def tornado(name: str, sensitivities: object, base: float, currency: str, top: i
         "down": [_signed(amount - base, say) for amount in low],
         "up": [_signed(amount - base, say) for amount in high],
     })  # fmt: skip
-    chart = bars_frame(say("chart.tornado", name=name, base=say.amount(base), currency=currency), say("chart.value_in", unit=unit.name), shown)
+    chart = bars_frame(say("chart.tornado", name=name, base=say.amount(base), currency=currency), say("chart.value_in", unit=unit.name), drivers)
     chart.add_layout(Span(location=float(unit([base])[0]), dimension="height", line_color=INK, line_width=2))
     lower = chart.hbar(y="driver", left="base", right="low", height=0.7, color=ORANGE, alpha=0.85, legend_label=say("chart.at_low"), source=bars)
     upper = chart.hbar(y="driver", left="base", right="high", height=0.7, color=BLUE, alpha=0.85, legend_label=say("chart.at_high"), source=bars)

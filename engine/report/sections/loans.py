@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from ipvalue.lent import LendResult
-from ipvalue.report.embed import Chart, Grid, Part, Section, Tile, embedded
+from ipvalue.report.embed import Chart, Column, Grid, Part, Section, Tile, embedded, number
 from ipvalue.report.labels import Labels
 from ipvalue.report.plotting import charts
-from ipvalue.report.sections.tables import currency_of, table
+from ipvalue.report.sections.tables import currency_of, head, table
 from ipvalue.report.terminal import floats
 
 TOP, BARS = 500, 12
@@ -25,8 +26,8 @@ _STEP, _LAST = 0.1, 1.5
 """Width of the classes of loan to value, and where the last one begins."""
 _BOOK = ("bearer", "mean", "standard_deviation", "var_95", "es_95", "var_99", "es_99", "var_99_9", "es_99_9", "unexpected_loss")
 _LOANS = (
-    "loan_id", "borrower_id", "principal", "collateral_value", "loan_to_value", "loan_to_value_q05", "pd", "lgd", "expected_loss", "bank_expected_loss",
-    "break_even_spread", "largest_principal", "binding_limit",
+    "loan_id", "borrower_id", "principal", "collateral_value", "loan_to_value", "loan_to_value_q05", "pd", "lgd", "expected_loss",
+    "bank_expected_loss", "break_even_spread", "largest_principal", "binding_limit",
 )  # fmt: skip
 
 
@@ -35,11 +36,15 @@ def tiles(result: LendResult, say: Labels) -> list[Tile]:
     exposures = {row["by"]: row for row in result.exposures.to_pylist() if row["name"] is None}
     book = {row["bearer"]: row for row in result.book.to_pylist()}
     whole, gone, currency = exposures["all"], exposures["left out"], currency_of(result.manifest)
-    share = whole["principal"]
+    lent = whole["principal"]
+
+    def of_lent(loss: float) -> str:
+        return say("tile.of_lent", share=say.percent(loss / lent, 2)) if lent else ""
+
     found = [
         Tile(say("tile.lent"), say.amount(whole["principal"]), say("tile.loans", currency=currency, loans=say.count(whole["loans"]))),
-        Tile(say("tile.expected_loss"), say.amount(book["all"]["mean"]), say("tile.of_lent", share=say.percent(book["all"]["mean"] / share, 2))),
-        Tile(say("tile.bank_loss"), say.amount(book["bank"]["mean"]), say("tile.of_lent", share=say.percent(book["bank"]["mean"] / share, 2))),
+        Tile(say("tile.expected_loss"), say.amount(book["all"]["mean"]), of_lent(book["all"]["mean"])),
+        Tile(say("tile.bank_loss"), say.amount(book["bank"]["mean"]), of_lent(book["bank"]["mean"])),
         Tile(say("tile.bank_es"), say.amount(book["bank"]["es_99"]), say("tile.worst", tail="1 %")),
         Tile(say("tile.capital"), say.amount(book["bank"]["unexpected_loss"]), say("tile.capital_is")),
     ]  # fmt: skip
@@ -55,7 +60,10 @@ def sections(result: LendResult, say: Labels) -> list[Section]:
     return [
         Section("losses", say("losses.title"), say("losses.lead"), [*losses, *_tranches(result, say)]),
         Section(
-            "collateral", say("collateral.title"), say("collateral.lead"), [_loan_to_value(result, currency, say), *_exposures(result, currency, say)]
+            "collateral",
+            say("collateral.title"),
+            say("collateral.lead"),
+            [_loan_to_value(result, currency, say), *_exposures(result, currency, say), _concentrated(result, say)],
         ),
         Section("loans", say("loans.title"), say("loans.lead"), [_loans(result, currency, say)]),
     ]
@@ -95,7 +103,7 @@ def _tranches(result: LendResult, say: Labels) -> Iterator[Grid]:
 
 def _loan_to_value(result: LendResult, currency: str, say: Labels) -> Chart:
     """The principal by loan to value."""
-    edges = np.arange(0.0, _LAST + 1.5 * _STEP, _STEP)
+    edges = _STEP * np.arange(round(_LAST / _STEP) + 2)
     sums, counts = np.zeros(len(edges) - 1), np.zeros(len(edges) - 1, np.int64)
     unsecured = 0.0
     for part in result.loan_parts():
@@ -106,12 +114,15 @@ def _loan_to_value(result: LendResult, currency: str, say: Labels) -> Chart:
         counts += np.bincount(place, minlength=len(sums))
         unsecured += float(principal[~told].sum())
     whole = sums.sum() + unsecured
-    names = [f"{100 * a:.0f} – {100 * b:.0f} %" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    names = [f"{100 * a:.0f} – {100 * b:.0f} %" for a, b in pairwise(edges)]
     names[-1] = say("collateral.beyond", share=f"{100 * edges[-2]:.0f} %")
+    shown = max(int(np.flatnonzero(counts)[-1]) + 1 if counts.any() else 0, round(1.0 / _STEP))
     said = [f"{say('word.loans', number=say.count(int(n)))}, {say.amount(s)} {currency}" for n, s in zip(counts, sums, strict=True)]
     title = say("collateral.chart")
     shares = 100.0 * sums / whole if whole else sums
-    drawn = charts().by_class(title, 100.0 * edges, shares, say("collateral.x"), say("collateral.y"), (names, said), say=say)
+    drawn = charts().by_class(
+        title, 100.0 * edges[: shown + 1], shares[:shown], say("collateral.x"), say("collateral.y"), (names[:shown], said[:shown]), say=say
+    )
     rows = [{"loan_to_value_class": names[k], "loans": int(counts[k]), "principal": float(sums[k])} for k in np.flatnonzero(counts).tolist()]
     grid = table(say, "collateral-rows", title, rows, ("loan_to_value_class", "loans", "principal"), {"loan_to_value_class": None})
     above = float(sums[edges[:-1] > 1.0 - 1e-9].sum()) + unsecured
@@ -132,16 +143,30 @@ def _exposures(result: LendResult, currency: str, say: Labels) -> Iterator[Part]
         aside = [say("word.loans", number=say.count(row["loans"])) for row in shown[:BARS]]
         drawn = charts().by_name(title, names, principals, aside, currency, say)
         alt = say("collateral.by_alt", number=len(shown), first=names[0], value=say.amount(principals[0]), currency=currency)
-        index = next((row["concentration"] for row in rows if row["by"] == by and row["name"] is None), None)
-        caption = say("collateral.by_caption") if index is None else say("collateral.index", index=f"{index:.3f}")
         yield embedded(
             f"collateral-{by}",
             drawn,
             title,
             alt,
-            caption,
+            say("collateral.by_caption"),
             table(say, f"collateral-{by}-rows", title, shown, ("name", "loans", "principal"), {"name": None}),
         )
+
+
+def _concentrated(result: LendResult, say: Labels) -> Grid:
+    """How concentrated the principal is, by each of what it is told by."""
+    found = [row for row in result.exposures.to_pylist() if row["name"] is None and row["concentration"] is not None]
+    heads = [Column(say("collateral.told_by")), Column(say("column.concentration"), True), Column(say("collateral.equal"), True)]
+    rows = [
+        [
+            head(say, "borrower_id" if row["by"] == "borrower" else row["by"]),
+            number(row["concentration"], "{:.4f}".format),
+            number(1.0 / row["concentration"], "{:,.1f}".format),
+        ]
+        for row in found
+        if row["concentration"]
+    ]
+    return Grid("collateral-concentration", say("collateral.concentration"), heads, rows, say("collateral.concentration_note"))
 
 
 def _loans(result: LendResult, currency: str, say: Labels) -> Grid:

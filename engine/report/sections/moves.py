@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pyarrow as pa
+
 from ipvalue.explain import Explanation
 from ipvalue.indices import IndexResult
 from ipvalue.report.embed import Chart, Column, Facts, Grid, Note, Part, Section, Tile, embedded, number
@@ -35,13 +37,14 @@ def tornado_tiles(result: SensitivityResult, say: Labels) -> list[Tile]:
 def sensitivities(result: SensitivityResult, say: Labels) -> list[Section]:
     """The tornado, and every driver's derivative."""
     bars, currency = result.bars(), currency_of(result.manifest)
-    drawn = charts().tornado(say("word.all"), bars, bars["base"][0].as_py(), currency, WIDEST, say)
+    named = bars.set_column(0, "driver", pa.array([_driver(name, say) for name in bars["driver"].to_pylist()]))
+    drawn = charts().tornado(say("word.all"), named, bars["base"][0].as_py(), currency, WIDEST, say)
     title, first = drawn.title.text, bars.slice(0, 1).to_pylist()[0]
     rows = [{**row, "driver": _driver(row["driver"], say)} for row in bars.to_pylist()]
     grid = table(say, "tornado-rows", title, rows, ("driver", "swing", "low", "base", "high"), {"driver": None})
     alt = say("tornado.alt", driver=_driver(first["driver"], say), low=say.amount(first["low"]), high=say.amount(first["high"]), currency=currency)
-    chart = embedded("tornado-chart", drawn, title, alt, say("tornado.caption"), grid)
-    return [Section("tornado", say("tornado.title"), say("tornado.lead"), [chart, _slopes(result, say)])]
+    chart = embedded("tornado-chart", drawn, title, alt, say("tornado.caption"))
+    return [Section("tornado", say("tornado.title"), say("tornado.lead"), [chart, grid, _slopes(result, say)])]
 
 
 def _driver(name: str, say: Labels) -> str:
@@ -103,7 +106,7 @@ def step_tiles(explanation: Explanation, say: Labels) -> list[Tile]:
     return [
         Tile(say("step.old"), say.amount(old.amount), explanation.currency),
         Tile(say("step.new"), say.amount(new.amount), explanation.currency),
-        Tile(say("chart.change"), f"{sign}{say.amount(new.amount - old.amount)}", share),
+        Tile(say("tile.change"), f"{sign}{say.amount(new.amount - old.amount)}", share),
     ]
 
 
@@ -118,7 +121,14 @@ def steps(explanation: Explanation, say: Labels) -> list[Section]:
     )
     parts: list[Part] = [embedded("steps-chart", drawn, title, alt, say("steps.caption")), _listed(whole, explanation.currency, say)]
     parts += [*_moved(explanation, say), _differences(explanation, say)]
-    return [Section("steps", say("steps.title"), say("steps.lead"), parts)]
+    return [Section("steps", say("steps.title"), say("steps.lead"), parts), _results(explanation, say)]
+
+
+def _results(explanation: Explanation, say: Labels) -> Section:
+    """Which two results were compared."""
+    named = (("location", "run.location"), ("valuation_date", "run.date"), ("ipvalue", "run.version"), ("fingerprint", "run.fingerprint"))
+    parts = [Facts(say(f"step.{end}"), [(say(key), str(explanation.record[end][name])) for name, key in named]) for end in ENDS]
+    return Section("results", say("steps.results"), say("run.lead"), parts)
 
 
 def _step(line: Line, say: Labels) -> str:
@@ -145,7 +155,10 @@ def _moved(explanation: Explanation, say: Labels) -> Iterator[Grid]:
     if not found:
         return
     heads = [Column(say("steps.group")), *(Column(say(key), True) for key in ("step.old", "step.new", "chart.change")), Column(say("steps.mostly"))]
-    rows = [[one.name, *(number(amount, say.amount) for amount in (one.old, one.new, one.change)), _most(one.most, say)] for one in found[:ROWS]]
+    rows = [
+        [one.name.replace(",", ", "), *(number(amount, say.amount) for amount in (one.old, one.new, one.change)), _most(one.most, say)]
+        for one in found[:ROWS]
+    ]
     yield Grid("steps-groups", say("steps.groups", currency=explanation.currency), heads, rows)
 
 

@@ -4,6 +4,7 @@ closed form are apart."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -137,7 +138,7 @@ def _differences(found: Agreement, say: Labels) -> Iterator[Part]:
     shares = 100.0 * found.rights / compared
     at = np.linspace(edges[0], edges[-1], 121)
     normal = 100.0 * np.exp(-0.5 * at * at) / np.sqrt(2.0 * np.pi) * (edges[1] - edges[0])
-    names = [f"{a:+g} – {b:+g}" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    names = [f"{a:+g} – {b:+g}" for a, b in pairwise(edges)]
     said = [say("word.rights", number=say.count(int(n))) for n in found.rights]
     title = say("agreement.chart", rights=say.count(compared))
     curve = (at, normal, say("chart.normal"))

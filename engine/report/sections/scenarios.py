@@ -91,14 +91,15 @@ def _whole(result: ScenarioResult, say: Labels) -> Grid:
 
 
 def _groups(result: ScenarioResult, say: Labels) -> Iterator[Grid]:
-    """Every scenario and group, as far as a page has room."""
+    """Every scenario and group, those that moved most first, as far as a page has room."""
     columns = result.manifest["options"]["group_by"]
     if not columns:
         return
-    rows = [row for row in result.scenarios.slice(0, ROWS).to_pylist() if row[columns[0]] is not None]
+    moved = [row for row in result.scenarios.slice(result.groups_each).to_pylist() if row[columns[0]] is not None]
+    rows = sorted(moved, key=lambda row: -abs(row["difference"]))[:ROWS]
     names = ["scenario", *columns, "assets", "mean", "difference", "difference_error"]
     texts = {"scenario": None, **{name: "right_type" if name == "right_type" else None for name in columns}}
-    left = say("made_of.left_out", shown=say.count(len(rows)), all=say.count(result.scenarios.num_rows)) if result.scenarios.num_rows > ROWS else ""
+    left = say("made_of.left_out", shown=say.count(len(rows)), all=say.count(len(moved))) if len(moved) > ROWS else ""
     yield table(say, "scenarios-groups", say("scenarios.groups", currency=currency_of(result.manifest)), rows, names, texts, left)
 
 
@@ -109,7 +110,7 @@ def _terms(result: ScenarioResult, say: Labels) -> Grid:
         [one["name"], "; ".join(_shock(shock) for shock in one["shock"]), str(one.get("reasoning") or ""), str(one.get("source") or "")]
         for one in result.manifest["inputs"]["scenarios"]
     ]
-    return Grid("scenarios-terms", say("scenarios.terms"), heads, rows)
+    return Grid("scenarios-terms", say("scenarios.terms"), heads, rows, spread=True)
 
 
 def _shock(shock: dict[str, object]) -> str:

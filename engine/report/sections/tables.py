@@ -14,7 +14,7 @@ SHARES = frozenset({
     "attachment", "detachment", "probability_of_default", "concentration", "break_even_spread",
 })  # fmt: skip
 """Columns of shares of one, shown in percent."""
-COUNTS = frozenset({"assets", "rights", "paths", "loans", "row", "rows", "number"})
+COUNTS = frozenset({"assets", "rights", "paths", "loans", "row", "moved"})
 YEARS = frozenset({"expected_life", "weighted_average_life"})
 PLAIN = frozenset({"elasticity", "elasticity_error", "first_order", "first_order_error", "total", "total_error", "swing"})
 
@@ -42,7 +42,8 @@ def cell(say: Labels, name: str, value: float | None) -> Cell:
 def table(
     say: Labels, name: str, caption: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], texts: Mapping[str, str | None], note: str = ""
 ) -> Grid:
-    """A table of `columns` of some rows, in order, without those of numbers that are all blank; texts: those columns that hold texts, each with the section that translates them, or None."""
+    """A table of `columns` of some rows, in order, without those of numbers that are all blank; texts: those columns that hold texts, each with the
+    section of the labels that translates them, or None."""
     rows = list(rows)
     columns = [one for one in columns if one in texts or not rows or any(row[one] is not None for row in rows)]
     heads = [Column(head(say, one), one not in texts) for one in columns]

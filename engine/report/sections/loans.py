@@ -124,7 +124,7 @@ def _loan_to_value(result: LendResult, currency: str, say: Labels) -> Chart:
         title, 100.0 * edges[: shown + 1], shares[:shown], say("collateral.x"), say("collateral.y"), (names[:shown], said[:shown]), say=say
     )
     rows = [{"loan_to_value_class": names[k], "loans": int(counts[k]), "principal": float(sums[k])} for k in np.flatnonzero(counts).tolist()]
-    grid = table(say, "collateral-rows", title, rows, ("loan_to_value_class", "loans", "principal"), {"loan_to_value_class": None})
+    grid = table(say, "collateral", title, rows, ("loan_to_value_class", "loans", "principal"), {"loan_to_value_class": None})
     above = float(sums[edges[:-1] > 1.0 - 1e-9].sum()) + unsecured
     alt = say("collateral.alt", share=say.percent(above / whole if whole else 0.0))
     return embedded("collateral-chart", drawn, title, alt, say("collateral.caption"), grid)
@@ -149,7 +149,7 @@ def _exposures(result: LendResult, currency: str, say: Labels) -> Iterator[Part]
             title,
             alt,
             say("collateral.by_caption"),
-            table(say, f"collateral-{by}-rows", title, shown, ("name", "loans", "principal"), {"name": None}),
+            table(say, f"collateral-{by}", title, shown, ("name", "loans", "principal"), {"name": None}),
         )
 
 
@@ -179,5 +179,5 @@ def _loans(result: LendResult, currency: str, say: Labels) -> Grid:
     rows = [] if best is None else best.to_pylist()
     note = say("loans.note", shown=say.count(len(rows)), all=say.count(result.manifest["counts"]["valued"]))
     return table(
-        say, "loans-rows", say("loans.table", currency=currency), rows, _LOANS, {"loan_id": None, "borrower_id": None, "binding_limit": "limit"}, note
+        say, "loans", say("loans.table", currency=currency), rows, _LOANS, {"loan_id": None, "borrower_id": None, "binding_limit": "limit"}, note
     )

@@ -41,7 +41,7 @@ def sensitivities(result: SensitivityResult, say: Labels) -> list[Section]:
     drawn = charts().tornado(say("word.all"), named, bars["base"][0].as_py(), currency, WIDEST, say)
     title, first = drawn.title.text, bars.slice(0, 1).to_pylist()[0]
     rows = [{**row, "driver": _driver(row["driver"], say)} for row in bars.to_pylist()]
-    grid = table(say, "tornado-rows", title, rows, ("driver", "swing", "low", "base", "high"), {"driver": None})
+    grid = table(say, "tornado", title, rows, ("driver", "swing", "low", "base", "high"), {"driver": None})
     alt = say("tornado.alt", driver=_driver(first["driver"], say), low=say.amount(first["low"]), high=say.amount(first["high"]), currency=currency)
     chart = embedded("tornado-chart", drawn, title, alt, say("tornado.caption"))
     return [Section("tornado", say("tornado.title"), say("tornado.lead"), [chart, grid, _slopes(result, say)])]
@@ -82,7 +82,7 @@ def indices(result: IndexResult, say: Labels) -> list[Section]:
     rows = [row for found in told.values() for row in found]
     names = ("asset_id", "input", "first_order", "first_order_error", "total", "total_error", "paths", "status")
     parts.append(
-        table(say, "indices-rows", say("indices.table"), rows, names, {"asset_id": None, "input": "driver", "status": "status"}, say("indices.note"))
+        table(say, "indices", say("indices.table"), rows, names, {"asset_id": None, "input": "driver", "status": "status"}, say("indices.note"))
     )
     return [Section("indices", say("indices.title"), say("indices.lead"), parts)]
 
@@ -147,7 +147,7 @@ def _listed(whole: list[Line], currency: str, say: Labels) -> Grid:
         ]
         for line in whole
     ]
-    return Grid("steps-rows", say("steps.table", currency=currency), heads, rows)
+    return Grid("steps", say("steps.table", currency=currency), heads, rows)
 
 
 def _moved(explanation: Explanation, say: Labels) -> Iterator[Grid]:

@@ -58,7 +58,7 @@ def _fan(place: int, name: str, found: ByYear, currency: str, date: str, say: La
     ]
     drawn.xaxis.axis_label = say("chart.years_from", date=date)  # what is said of an endless right's last year stands in the caption
     title = drawn.title.text
-    grid = Grid(f"cash-{place}-rows", f"{title}, {currency}", heads, rows)
+    grid = Grid(f"cash-{place}", f"{title}, {currency}", heads, rows)
     alt = say("cash.alt", name=name, years=len(found.years), mean=say.amount(float(found.mean[-1])), currency=currency)
     return embedded(f"cash-{place}", drawn, title, alt, say("cash.caption") + (say("cash.endless") if found.endless else ""), grid)
 
@@ -82,7 +82,7 @@ def _lives(lives: Lives, currency: str, say: Labels) -> Chart:
         [names[k], number(int(lives.rights[k]), lambda n: say.count(int(n))), number(float(lives.values[k]), say.amount)]
         for k in np.flatnonzero(lives.rights).tolist()
     ]
-    grid = Grid("lives-rows", title, [Column(say("lasting.years")), Column(say("column.rights"), True), Column(say("column.value"), True)], rows)
+    grid = Grid("lives", title, [Column(say("lasting.years")), Column(say("column.rights"), True), Column(say("column.value"), True)], rows)
     middle = int(np.searchsorted(np.cumsum(lives.rights), 0.5 * lives.rights.sum()))
     return embedded("lives", drawn, title, say("lasting.alt", years=names[middle]), say("lasting.caption"), grid)
 
@@ -104,7 +104,7 @@ def _in_force(courses: Courses, date: str, say: Labels) -> Chart:
     alt = say(
         "lasting.in_force_alt", name=name, first=say.percent(float(first.held[0])), last=say.percent(float(first.held[-1])), years=len(first.years)
     )
-    return embedded("in-force", drawn, title, alt, say("lasting.in_force_caption"), Grid("in-force-rows", title, heads, rows))
+    return embedded("in-force", drawn, title, alt, say("lasting.in_force_caption"), Grid("in-force", title, heads, rows))
 
 
 def concentrated(found: Concentration, say: Labels) -> Section:
@@ -117,7 +117,7 @@ def concentrated(found: Concentration, say: Labels) -> Section:
     lines += [(say("concentration.effective"), f"{found.effective:,.1f}")]
     alt = say("concentration.alt", share=say.percent(found.of_first(1)), effective=f"{found.effective:,.1f}")
     grid = Grid(
-        "concentration-rows",
+        "concentration",
         say("concentration.figures"),
         [Column(say("word.figure")), Column(say("column.share"), True)],
         [[name, (text, None)] for name, text in lines],
@@ -145,7 +145,7 @@ def _differences(found: Agreement, say: Labels) -> Iterator[Part]:
     drawn = charts().by_class(title, edges, shares, say("agreement.x"), say("lasting.share"), (names, said), curve, say)
     alt = say("agreement.alt", one=say.percent(found.within[0]), two=say.percent(found.within[1]))
     counted = [[name, number(int(n), lambda one: say.count(int(one)))] for name, n in zip(names, found.rights, strict=True)]
-    grid = Grid("agreement-rows", title, [Column(say("agreement.x")), Column(say("column.rights"), True)], counted)
+    grid = Grid("agreement", title, [Column(say("agreement.x")), Column(say("column.rights"), True)], counted)
     yield embedded("agreement-chart", drawn, title, alt, say("agreement.caption"), grid)
     heads = [Column(say("agreement.distance")), Column(say("chart.found"), True), Column(say("chart.normal"), True)]
     rows = [

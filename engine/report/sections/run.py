@@ -47,7 +47,7 @@ def rejected(rejects: pa.Table, manifest: Mapping[str, Any], say: Labels) -> Sec
         Grid("rejects-rules", say("rejects.by_rule"), heads, by_rule),
         table(
             say,
-            "rejects-rows",
+            "rejects",
             say("rejects.rows"),
             rejects.slice(0, PROBLEMS).to_pylist(),
             ("asset_id", "file", "row", "column", "message"),

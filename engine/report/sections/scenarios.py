@@ -72,7 +72,7 @@ def _heat(result: ScenarioResult, say: Labels) -> Iterator[Part]:
     ]
     worst = int(np.nanargmin(shares[:, 0])) if np.isfinite(shares[:, 0]).any() else 0
     alt = say("scenarios.alt", number=len(scenarios), worst=scenarios[worst], change=f"{100 * shares[worst, 0]:+.1f} %")
-    yield embedded("scenarios-heat", drawn, title, alt, say("scenarios.caption"), Grid("scenarios-heat-rows", title, heads, cells))
+    yield embedded("scenarios-heat", drawn, title, alt, say("scenarios.caption"), Grid("scenarios-heat", title, heads, cells))
 
 
 def _whole(result: ScenarioResult, say: Labels) -> Grid:
@@ -87,7 +87,7 @@ def _whole(result: ScenarioResult, say: Labels) -> Grid:
             number(share, lambda found: f"{100 * found:+.1f} %"),
         ])  # fmt: skip
     caption = say("scenarios.whole", currency=currency_of(result.manifest))
-    return Grid("scenarios-rows", caption, [*heads, Column(say("chart.change"), True)], rows, say("scenarios.note"))
+    return Grid("scenarios", caption, [*heads, Column(say("chart.change"), True)], rows, say("scenarios.note"))
 
 
 def _groups(result: ScenarioResult, say: Labels) -> Iterator[Grid]:

@@ -57,7 +57,9 @@ def distribution(result: Result, say: Labels) -> Section:
         [[name, number(amount, say.amount)] for name, amount in lines],
         say("distribution.note"),
     )
-    chart = embedded("distribution-chart", drawn, title, alt, say("distribution.caption", tail=said["tail"]))
+    caption = say("distribution.caption", tail=said["tail"])
+    caption += say("distribution.marks", quantile=head(say, quantiles[0]), share=f"{100 * min(levels):g} %") if quantiles else ""
+    chart = embedded("distribution-chart", drawn, title, alt, caption)
     return Section("distribution", say("distribution.title"), say("distribution.lead"), [chart, figures])
 
 
@@ -86,7 +88,7 @@ def _by(found: ByColumn, name: str, result: Result, say: Labels) -> Iterator[Par
     alt = say("made_of.alt", column=what, number=say.count(names), first=rows[0]["name"], value=say.amount(rows[0]["value"]), currency=currency)
     left = say("made_of.left_out", shown=say.count(TOP), all=say.count(names)) if names > TOP else ""
     rows = [{**row, name: row["name"]} for row in rows]
-    grid = table(say, f"by-{name}-rows", f"{title}, {currency}", rows, (name, "rights", "value", "share"), {name: None}, left)
+    grid = table(say, f"by-{name}", f"{title}, {currency}", rows, (name, "rights", "value", "share"), {name: None}, left)
     yield embedded(f"by-{name}", drawn, title, alt, say("made_of.caption") + beside)
     yield grid
 
@@ -137,7 +139,7 @@ def top_rights(result: Result, composed: Composition, top: pa.Table, say: Labels
         "status",
     ]
     note = say("top.note", shown=say.count(len(rows)), all=say.count(result.manifest["counts"]["valued"]))
-    grid = table(say, "top-rows", say("top.table", currency=currency), rows, columns, _TEXTS, note)
+    grid = table(say, "top", say("top.table", currency=currency), rows, columns, _TEXTS, note)
     return Section("top", say("top.title"), say("top.lead"), [*_intervals(rows[:IN_CHART], quantiles, currency, say), _statuses(composed, say), grid])
 
 

@@ -14,9 +14,9 @@ def command(
     out_file: Annotated[str, typer.Option("--out", help="The page to write; one that is there is replaced.")] = "report.html",
     language: Annotated[str, typer.Option(help="Of labels and captions: en, zh.")] = "en",
 ) -> None:
-    """Write a result as one page: charts, tables that can be searched and sorted, and what they mean.
+    """Write a result as one page of charts and tables.
 
-    The page needs nothing beside it and asks no one for anything; print it from the browser. Of value, scenarios, sensitivities, lend and explain.
+    Tables can be searched and sorted. The page needs nothing beside it and asks no one for anything; print it from the browser. Of value, scenarios, sensitivities, lend and explain.
 
     Example: ipvalue report results --out report.html --language zh
     """

@@ -100,11 +100,11 @@ def _held(right: _Again) -> Held:
     kept = (right.year <= years[:, None]).ravel()
     many = right.over(years)
     lives = right.valued(replace(many, vectors=replace(many.vectors, survival=np.where(kept, many.vectors.survival, 0.0)))).expected_life
-    first = slice(0, int(right.compiled.vectors.offset[1]))  # what the others of its methods, if any, share with it
-    whole, lasting = (
-        np.bincount(right.year[first], lengths[first] * weights, len(years) + 1)[1:] for weights in (1.0, right.compiled.vectors.survival[first])
-    )
-    return Held(years, np.diff(lives, prepend=0.0) / whole, lasting / whole)
+    weights = right.weights_of_life * right.lengths
+    whole, lasting = (np.bincount(right.year, weights * part, len(years) + 1)[1:] for part in (1.0, right.compiled.vectors.survival))
+    some = whole > 0.0
+    held, by_law = (np.divide(part, whole, out=np.zeros(len(years)), where=some) for part in (np.diff(lives, prepend=0.0), lasting))
+    return Held(years, held, by_law)
 
 
 def settling(result: Result, asset: str) -> Settling:
@@ -156,6 +156,15 @@ class _Again:
         vectors = self.compiled.vectors
         found: Floats = np.repeat(vectors.step, np.diff(vectors.offset))
         found[vectors.offset[1:] - 1] = vectors.last_delta
+        return found
+
+    @property
+    def weights_of_life(self) -> Floats:
+        """(offset[a],) of each period, the weight of its method in the right's expected life: that of methods by income, if there is one."""
+        compiled = self.compiled
+        weight = np.where(compiled.earns, compiled.weight, 0.0)
+        weight = weight if weight.any() else np.ones(len(weight))
+        found: Floats = np.repeat(weight / weight.sum(), np.diff(compiled.vectors.offset))
         return found
 
     def over(self, years: npt.NDArray[np.int64]) -> Compiled:

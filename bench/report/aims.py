@@ -66,6 +66,16 @@ def peak_of_register(one: Recorded) -> float | None:
     return max(peaks) / 2**30 if peaks else None
 
 
+def of_report(figure: str, size: float) -> Callable[[Recorded], float | None]:
+    """The median of a figure of the page of a million rights, in units of `size`."""
+
+    def read(one: Recorded) -> float | None:
+        turns = one["pages"]["turns"]
+        return statistics.median(turn[figure] for turn in turns) / size if one["pages"]["rows"] >= 1_000_000 else None
+
+    return read
+
+
 FILES = times("file to files", "kernel alone")
 TIMES, SHARE = "{:.1f} times", "{:.1%}"
 TILED, PLAIN = "the strongest NumPy we could write (tiled, Box-Muller)", "NumPy as most experts would write it (standard_normal)"
@@ -92,4 +102,6 @@ AIMS = (
     Aim("… licence, guarantee 60 %, cap 150 %: a twentieth", "test_equal_error", equal_error("licence_60_150"), 20, TIMES),
     Aim("… plain rights: exact", "test_equal_error", equal_error("plain", "error"), 1e-12, "error {:.0e}", most=True),
     Aim("China's 30,173,000 trademarks on two cores: under 4 GiB", "test_register", peak_of_register, 4.0, "{:.2f} GiB", most=True),
+    Aim("the report of a million rights: under 20 s", "test_report", of_report("seconds", 1.0), 20.0, "{:.1f} s", most=True),
+    Aim("… and under 8 MB", "test_report", of_report("bytes", 1e6), 8.0, "{:.2f} MB", most=True),
 )

@@ -32,6 +32,8 @@ first version.""",
     "test_versions[reference-20-single]": """The same rights with twice the life.""",
     "test_register": """Each command in a process of its own, by the clock, in CPU-seconds of all its threads, with the peak of its memory and the
 size of what it wrote. The last line multiplies the slice's valuation by the number of rights.""",
+    "test_report": """`ipvalue report` of a result of so many rights, the start of Python included; the page has the most valuable 500 of them, and sums
+over all.""",
     "test_journal[no groups]": """A run keeps a journal beside its parts, from which it can be gone on with; without, nothing of it is written. A
 hundredth of a run's seconds may go into it.""",
     "test_journal[1,000 groups]": """The same with sums of 160 MB, which are first written when a run has gone on for a minute or two.""",

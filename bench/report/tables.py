@@ -76,6 +76,15 @@ def register_table(register: Mapping[str, Any]) -> str:
     return "\n".join(rows) + f"\n\nThat is {seconds / 3600:.1f} hours on {register['workers']} workers.\n"
 
 
+def report_table(pages: Mapping[str, Any]) -> str:
+    """What a page took, turn by turn."""
+    rows = ["| turn | seconds | CPU-seconds | peak MiB | MB |", "|---|---:|---:|---:|---:|"]
+    for number, turn in enumerate(pages["turns"], 1):
+        took = f"{turn['seconds']:.1f} | {turn['cpu']:.1f} | {turn['peak'] / 2**20:,.0f} | {turn['bytes'] / 1e6:.2f}"
+        rows.append(f"| {number} | {took} |")
+    return "\n".join(rows) + "\n"
+
+
 def roofline_rows(one: Recorded, sets: Recorded | None, widths: Mapping[str, int] | None) -> Iterator[dict[str, Any]]:
     """Of each main loop: what a path-year takes, and what its processor does in a cycle at the measured speed of the kernel (None: not measured)."""
     clock = statistics.median(one["clock"])

@@ -103,7 +103,9 @@ def test_every_chart_is_told_in_words_and_every_cell_has_a_head(reports: Reports
         assert page.evaluate("[...document.querySelectorAll('[role=img]')].every((one) => one.getAttribute('aria-label').length > 20)"), kind
         assert page.evaluate("[...document.querySelectorAll('figure')].every((one) => one.querySelector('figcaption').textContent.trim())"), kind
         assert page.evaluate("[...document.querySelectorAll('th')].every((one) => one.scope === 'col' || one.scope === 'row')"), kind
-        assert page.evaluate("[...document.querySelectorAll('[id]')].length === new Set([...document.querySelectorAll('[id]')].map((one) => one.id)).size"), kind
+        assert page.evaluate(
+            "[...document.querySelectorAll('[id]')].length === new Set([...document.querySelectorAll('[id]')].map((one) => one.id)).size"
+        ), kind
 
 
 def test_charts_follow_the_page_from_light_to_dark_and_paper_is_white(reports: Reports, show: Any) -> None:
@@ -122,7 +124,10 @@ def test_charts_follow_the_page_from_light_to_dark_and_paper_is_white(reports: R
 
 
 def test_the_pages_are_of_their_languages(reports: Reports, show: Any) -> None:
-    for kind, language, title in (("value", "en", "Valuation of a portfolio of intellectual property"), ("value zh", "zh-Hans", "知识产权组合估值报告")):
+    for kind, language, title in (
+        ("value", "en", "Valuation of a portfolio of intellectual property"),
+        ("value zh", "zh-Hans", "知识产权组合估值报告"),
+    ):
         page = show(reports[kind]).page
         assert page.evaluate("document.documentElement.lang") == language
         assert page.get_by_role("heading", level=1).inner_text() == title

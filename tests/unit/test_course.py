@@ -14,7 +14,7 @@ import pytest
 import valued
 
 import ipvalue as iv
-from ipvalue.course import by_year, settling
+from ipvalue.course import by_year, course, settling
 
 RATE = valued.RATE
 
@@ -161,3 +161,35 @@ def test_a_result_that_was_tampered_with_is_not_drawn(tmp_path: Path) -> None:
     pq.write_table(rows.set_column(place, rows.schema.field(place), pa.array([1.0] * rows.num_rows)), part)
     with pytest.raises(iv.RunError, match=r": mean is 1\.0, and comes out as .*: the result is not what its manifest says"):
         by_year(iv.open_result(tmp_path / "out"), rows["asset_id"][0].as_py(), cumulative=True)
+
+
+@pytest.mark.parametrize(("steps", "options"), [(1, {}), (4, {"sampler": "sobol"})], ids=str)
+def test_the_years_a_right_is_in_force_add_up_to_its_expected_life(tmp_path: Path, steps: int, options: dict[str, Any]) -> None:
+    valued_rights = result(tmp_path, portfolios.methods_and_several(7, 3, seed=3), steps, **options)
+    for row in valued_rights.assets.to_pylist():
+        brought, found = course(valued_rights, row["asset_id"])
+        assert brought.mean[-1] == row["mean"]
+        assert found.years.tolist() == brought.years.tolist()
+        assert ((found.held >= -1e-12) & (found.held <= 1.0 + 1e-12)).all()
+        assert ((found.by_law >= 0.0) & (found.by_law <= 1.0 + 1e-12)).all()
+        if found.held[-1] < 1.0:
+            assert found.held[:-1].sum() <= row["expected_life"] + 1e-9 <= found.held.sum() + 2e-9
+
+
+
+def test_a_right_is_in_force_by_its_hazard_and_for_less_where_its_owner_gives_it_up() -> None:
+    """An eternal right whose hazard ends a tenth of it a year, of three years and a half: held alone, and with costs that do not pay."""
+    rows = [
+        {**valued.ASSET, "life": 3.5, "hazard": 0.1},
+        {**valued.ASSET, "asset_id": "given up", "life": 3.5, "hazard": 0.1, "annual_cost": 60.0, "renewal": "optimal", "volatility": 0.5},
+    ]
+    found = valued.result(rows, valued.flat(), paths=4096)
+    _, held = course(found, "one")
+    by_hand = np.exp(-0.1 * np.array([1.0, 2.0, 3.0, 3.5]))
+    np.testing.assert_allclose(held.by_law, by_hand, rtol=1e-12)
+    np.testing.assert_allclose(held.held, by_hand, atol=4 * np.sqrt(0.25 / 4096))
+    life = float((held.held * [1.0, 1.0, 1.0, 0.5]).sum())
+    assert life == pytest.approx(found.assets["expected_life"][0].as_py(), rel=1e-12)
+    _, given_up = course(found, "given up")
+    np.testing.assert_allclose(given_up.by_law, by_hand, rtol=1e-12)
+    assert (given_up.held < given_up.by_law - 0.1).all()

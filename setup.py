@@ -217,7 +217,7 @@ if __name__ == "__main__":
         package_dir={"ipvalue": "engine", "ipvalue.ext": "ext", "ipvalue.cli": "cli"},
         include_package_data=False,
         package_data={
-            "": ["*.pyi", "*.toml", "*.j2", "py.typed"],
+            "": ["*.pyi", "*.toml", "*.j2", "py.typed", "templates/*"],
             "ipvalue": ["py.typed", "assumptions/*.toml", "data/*"],
             "ipvalue.ext": ["*.pyi"],
         },

@@ -27,6 +27,7 @@ COMMANDS = (
     "report",
     "explain",
     "verify",
+    "serve",
     "bench",
     "calibrate",
 )

@@ -31,15 +31,20 @@ class Evidence:
     page: str
     verified: Verified
 
-    def write(self, out: str | Path) -> None:
-        """Writes evidence.json, evidence.html and periods.csv into a directory. Raises InputError where it holds anything."""
+    @property
+    def files(self) -> dict[str, str]:
+        """periods.csv, evidence.html and evidence.json, as they are written."""
         table = io.BytesIO()
         pacsv.write_csv(self.periods, table)
-        store = _free(out)
+        content = json.dumps(self.content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return {PERIODS: table.getvalue().decode(), PAGE: self.page, JSON: content}
+
+    def write(self, out: str | Path) -> None:
+        """Writes evidence.json, evidence.html and periods.csv into a directory. Raises InputError where it holds anything."""
+        store, files = _free(out), self.files
         with store.all_or_none(JSON, PAGE, PERIODS):
-            store.write_text(PERIODS, table.getvalue().decode())
-            store.write_text(PAGE, self.page)
-            store.write_text(JSON, json.dumps(self.content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+            for name, text in files.items():
+                store.write_text(name, text)
 
 
 def evidence(

@@ -23,17 +23,17 @@ def page(template: str, language: str, charts: bool = True, **content: Any) -> s
     """
     scripts = [*(_bokeh() if charts else ()), _text("page.js")]
     return (
-        _environment(labels(language))
+        environment(labels(language))
         .get_template(template)
         .render(scripts=[Markup(one) for one in scripts], policy=_policy(scripts), style=Markup(_text("page.css")), **content)
     )
 
 
 @cache
-def _environment(words: Labels) -> Environment:
-    """Templates with the texts (`say`) and the filters of a language."""
+def environment(words: Labels, *folders: Path) -> Environment:
+    """Templates, those of `folders` first, with the texts (`say`) and the filters of a language."""
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -59,6 +59,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("sensitivities", "explain", "speed", "verify", "calibrate"),
     ("evidence", "course", "composition", "indices"),
     ("report",),
+    ("serve",),
     ("public",),
     ("__init__",),
     ("cli",),

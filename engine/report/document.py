@@ -44,7 +44,7 @@ def report_page(shown: Result | Explanation, language: str = "en") -> str:
     """The page itself, as text. Raises InputError for another language, where Bokeh is missing, or where the result is damaged."""
     say = labels(language)
     charts()
-    tiles, sections = _explained(shown, say) if isinstance(shown, Explanation) else _content(shown, say)
+    tiles, sections = content(shown, say)
     return page("report.html.j2", language, title=_title(shown, say), subtitle=_subtitle(shown, say), tiles=tiles, sections=sections)
 
 
@@ -56,8 +56,11 @@ def write_report(shown: Result | Explanation, path: str | Path, language: str = 
         file.write(text.encode())
 
 
-def _explained(explanation: Explanation, say: Labels) -> Content:
-    return moves.step_tiles(explanation, say), moves.steps(explanation, say)
+def content(shown: Result | Explanation, say: Labels) -> Content:
+    """The figures at the head of the page, and its sections. Raises InputError where the result is damaged."""
+    if isinstance(shown, Explanation):
+        return moves.step_tiles(shown, say), moves.steps(shown, say)
+    return _content(shown, say)
 
 
 def _content(result: Result, say: Labels) -> Content:

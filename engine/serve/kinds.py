@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ipvalue.explain.explanation import RECORD
+from ipvalue.explain import RECORD
 from ipvalue.schema import RESULTS, Column
 from ipvalue.store import MANIFEST
 

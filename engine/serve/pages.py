@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -11,13 +11,13 @@ from urllib.parse import quote, urlencode
 from ipvalue.report.labels import Labels, labels
 from ipvalue.report.page import TEMPLATES as SHARED
 from ipvalue.report.page import environment
-from ipvalue.schema import RESULTS
+from ipvalue.report.sections.tables import cell, head
 from ipvalue.serve.root import Run
 
 TEMPLATES = Path(__file__).with_name("templates")
 
-_SHARES = ("fraction", "a year")
-"""Units of what is shown in percent."""
+NAMED = ("method", "status", "driver", "step", "how")
+"""Columns whose texts have names of their own in each language."""
 
 
 class Pages:
@@ -35,27 +35,19 @@ class Pages:
 
     def head(self, name: str) -> str:
         """What a column is called."""
-        return self.say.or_as_is("column", name)
+        return self.say("serve.filled") if name == "filled" else head(self.say, name)
 
     def cell(self, name: str, value: Any) -> str:
-        """A figure of a results table as people read it: amounts with four digits, shares in percent."""
+        """A figure of a results table as people read it."""
         if value is None:
             return ""
         if isinstance(value, bool):
             return self.say("serve.yes" if value else "serve.no")
-        if isinstance(value, int):
-            return self.say.count(value)
         if isinstance(value, list | tuple):
             return ", ".join(self.cell(name, one) for one in value)
-        if isinstance(value, float):
-            return self.say.percent(value, 2) if name in shares() else self.say.amount(value)
-        return str(value)
-
-
-@cache
-def shares() -> frozenset[str]:
-    """The columns of results that are shares of one."""
-    return frozenset(name for table in RESULTS.values() for name, column in table.items() if column.kind == "float" and column.unit in _SHARES)
+        if isinstance(value, int | float | Decimal):
+            return cell(self.say, name, float(value))[0]
+        return self.say.or_as_is(name, value) if name in NAMED else str(value)
 
 
 def address(run: Run | str, page: str = "", /, **parameters: object) -> str:

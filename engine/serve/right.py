@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,9 @@ from ipvalue.schema import InputError
 from ipvalue.serve.index import PART, Index, Indexes
 from ipvalue.serve.search import MOST_ROWS, places_of
 from ipvalue.storage import Written
+
+_QUANTILE = re.compile(r"(^|_)q\d\d(_\d+)?$")
+"""A column of quantiles, of which the tables of columns have one for all."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,9 @@ def right_of(indexes: Indexes, index: Index, wanted: str) -> Right:
     table = run.store.read_parquet(part)
     rows = table.filter(pc.equal(table[kind.id], wanted)).slice(0, MOST_ROWS).to_pylist()
     known = kind.meanings
-    said = {name: (known[name].meaning, known[name].unit) for name in table.column_names if name in known}
-    return Right(wanted, rows, part, said)
+    said = {name: known[pattern] for name in table.column_names if (pattern := _QUANTILE.sub(r"\1q…", name)) in known}
+    currency = run.facts.currency if run.facts else ""
+    return Right(wanted, rows, part, {name: (one.meaning, one.unit.replace("market's currency", currency)) for name, one in said.items()})
 
 
 def rejected(index: Index, wanted: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from tornado.web import HTTPError
 
@@ -21,8 +22,11 @@ from ipvalue.serve.search import COMPARISONS, MATCHES, Condition, Query, query_o
 EVIDENCE_TYPES = {PAGE: "text/html; charset=utf-8", JSON: "application/json; charset=utf-8", PERIODS: "text/csv; charset=utf-8"}
 CONDITIONS = 2
 """Conditions that the form has room for."""
-SHOWN = ("scenario", "driver", "input", "step", "borrower_id", "method", "status", "value", "mean", "principal", "expected_loss", "amount")
+SHOWN = ("scenario", "driver", "input", "step", "value", "mean", "principal", "expected_loss", "amount")
 """Columns that come first in a table of rights, after the id."""
+
+HEADLINE = ("value", "mean", "q05", "q95", "probability_of_loss", "expected_life", "principal", "expected_loss", "pd", "lgd", "loan_to_value")
+"""What stands at the head of a right's page, as far as it has it."""
 
 
 class Runs(Handler):
@@ -32,7 +36,8 @@ class Runs(Handler):
         root = self.site.root
         runs = await self.work(root.runs)
         comparable = [run for run in runs if run.facts and run.kind.totals]
-        self.show("runs.html.j2", root=root.path.name, runs=runs, comparable=comparable, cut_short=root.cut_short)
+        chosen = next(((old, new) for new, old in combinations(comparable, 2) if old.kind.command == new.kind.command), None)
+        self.show("runs.html.j2", root=root.path.name, runs=runs, comparable=comparable, chosen=chosen, cut_short=root.cut_short)
 
 
 class Overview(Handler):
@@ -41,8 +46,8 @@ class Overview(Handler):
     async def get(self, *path: str) -> None:
         run = await self.run_of(path[0])
         self.site.indexes.of(run)  # to be there when a right is searched for
-        found = await self.work(lambda: overview_of(run, self.site.pages))
-        self.show("run.html.j2", run=run, it=found, charts=bool(found.charts))
+        tiles, sections = await self.work(lambda: overview_of(run, self.site.say))
+        self.show("run.html.j2", run=run, tiles=tiles, sections=sections, charts=True)
 
 
 class Search(Handler):
@@ -119,7 +124,7 @@ class OneRight(Search):
             self.wait_for([index])
             return
         wanted = self.parameter("id")
-        self.show("right.html.j2", run=run, it=await self.work(lambda: right_of(self.site.indexes, index, wanted)))
+        self.show("right.html.j2", run=run, it=await self.work(lambda: right_of(self.site.indexes, index, wanted)), headline=HEADLINE)
 
 
 class OneProof(Handler):

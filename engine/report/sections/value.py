@@ -71,7 +71,7 @@ def made_of(result: Result, composed: Composition, say: Labels) -> Section:
     parts += [Note(say("made_of.same", columns="; ".join(same)), warning=False)] if same else []
     if composed.untold:
         parts.append(Note(say("made_of.untold", reason=composed.untold)))
-    parts += _groups(result, say)
+    parts += groups(result, say)
     return Section("made-of", say("made_of.title"), say("made_of.lead"), parts)
 
 
@@ -99,7 +99,7 @@ def _name(value: str | None, column: str, say: Labels) -> str:
     return say.or_as_is("right_type", value) if column == "right_type" else value
 
 
-def _groups(result: Result, say: Labels) -> Iterator[Grid]:
+def groups(result: Result, say: Labels) -> Iterator[Grid]:
     """The groups that the run was asked for."""
     columns = result.manifest["options"]["group_by"]
     if not columns:

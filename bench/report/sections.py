@@ -23,6 +23,9 @@ the profile of `ipvalue synthesize`.""",
 what a thousand rights take.""",
     "test_memory": """Peak resident memory of the command in a process of its own. A run holds the rows that its workers are at; beyond those
 it grows by a few bytes a right.""",
+    "test_serve": """What `ipvalue serve` answers over HTTP, each turn for another right; the results are made up, the rows of a small valuation over
+and over. Ids stand in no order. The index is made once, when a result is first looked at, and is not timed here. `id that is not there` tries all
+ways to match one after the other.""",
     "test_since[reference]": """`--since` an earlier result: a hundredth of the rights has another revenue, or nothing has changed. What changed is
 valued twice, once to be taken out of the sums. Each run is a process of its own, the start of Python included.""",
     "test_since[cn_trademarks]": """The same with synthetic trademarks.""",

@@ -96,7 +96,8 @@ class Handler(RequestHandler):
         index = self.site.indexes.of(run)
         await self.work(lambda: index.ready.wait(WAIT))
         if index.fault:
-            raise InputError(f"{run.name}: {index.fault.removeprefix(f'{run.name}/')}")
+            fault = self.site.root.said(index.fault).removeprefix(f"{run.name}/").removeprefix(f"{run.name}: ")
+            raise InputError(f"{run.name}: {fault}")
         return index
 
     @property

@@ -156,7 +156,7 @@ class Root:
             return Run(name, place, stamp, "finished", _facts(place))
         except InputError as error:
             state: State = "damaged" if _record_in(place) else "unfinished"
-            return Run(name, place, stamp, state, fault=self.said(error).removeprefix(f"{name}: "))
+            return Run(name, place, stamp, state, fault=self.said(error).removeprefix(f"{name}: ").removeprefix(f"{name}/"))
         except _NOT_AS_WRITTEN as error:
             return Run(name, place, stamp, "damaged", fault=f"its record is not what a run wrote ({type(error).__name__})")
 

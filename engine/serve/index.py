@@ -48,7 +48,8 @@ class Closed(RunError):
 
 @dataclass(eq=False)
 class Index:
-    """That of one result: how far it is, and once it is `ready` its rows and columns with the form of each, or else what is wrong (`fault`)."""
+    """That of one result: how far it is, and once it is `ready` its rows, its columns with the form of each, and whether ids have no small letters;
+    or else what is wrong (`fault`)."""
 
     run: Run
     number: int
@@ -56,6 +57,7 @@ class Index:
     done: int = 0
     rows: int = 0
     columns: dict[str, Form] = field(default_factory=dict)
+    capitals: bool = False
     fault: str = ""
     ready: threading.Event = field(default_factory=threading.Event)
 
@@ -180,6 +182,7 @@ class Indexes:
                 index.done += 1
             if parts:
                 cursor.execute(f'CREATE TABLE {index.ids} AS SELECT "{kind.id}" AS id, rowid AS place FROM {index.rights} ORDER BY id, place')
+                index.capitals = bool(cursor.execute(f"SELECT bool_and(id = upper(id)) FROM {index.ids}").fetchall()[0][0])
 
     def _drop(self, index: Index) -> None:
         with suppress(duckdb.Error, Closed), self._cursor() as cursor:

@@ -13,4 +13,5 @@ def check_needs() -> None:
     """Raises InputError naming what is not installed, and the extra that brings it."""
     missing = [name for name in EXTRA if find_spec(name) is None]
     if missing:
-        raise InputError(f"serve needs {' and '.join(missing)}, which is not installed: pip install 'ipvalue[serve]'")
+        what = "is" if len(missing) == 1 else "are"
+        raise InputError(f"serve needs {' and '.join(missing)}, which {what} not installed: pip install 'ipvalue[serve]'")

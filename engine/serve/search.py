@@ -212,7 +212,7 @@ def _places(indexes: Indexes, index: Index, query: Query) -> list[int]:
 
 def _from(index: Index, query: Query, whole: bool = False) -> tuple[str, list[object]]:
     """The rows that a query is about, as FROM and WHERE, with the values for these. whole: with all columns, where ids alone would do."""
-    by_id, values = _by_id(query)
+    by_id, values = _by_id(index, query)
     tests = [by_id] if by_id else []
     for one in query.conditions:
         tests.append(f'"{one.column}" {COMPARISONS[one.comparison]} ?')
@@ -225,7 +225,7 @@ def _from(index: Index, query: Query, whole: bool = False) -> tuple[str, list[ob
     return f"FROM {index.ids} JOIN (SELECT *, rowid AS row FROM {index.rights}) ON row = place {where}", values
 
 
-def _by_id(query: Query) -> tuple[str, list[object]]:
+def _by_id(index: Index, query: Query) -> tuple[str, list[object]]:
     """The test of ids, with its values."""
     text = query.text
     if not text:
@@ -237,4 +237,4 @@ def _by_id(query: Query) -> tuple[str, list[object]]:
             return "id >= ? AND id <= ?", [text, text + _LAST]
         case "contains":
             return "contains(id, ?)", [text]
-    return "contains(lower(id), lower(?))", [text]
+    return "contains(id, upper(?))" if index.capitals else "contains(lower(id), lower(?))", [text]

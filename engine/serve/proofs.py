@@ -66,7 +66,7 @@ class Proofs:
         return found
 
     def forget(self, proof: Proof) -> None:
-        """Evidence that could not be made is made anew when it is asked for again."""
+        """Takes one away, which is made anew when it is asked for again."""
         with self._lock:
             self._made = {key: one for key, one in self._made.items() if one is not proof}
 

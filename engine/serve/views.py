@@ -136,9 +136,12 @@ class OneProof(Handler):
         self.show("evidence.html.j2", run=proof.run, it=proof, asked=asked, files=list(EVIDENCE_TYPES))
 
     async def proof_of(self, name: str) -> Proof:
-        """That which is asked for, begun where it was not."""
+        """That which is asked for, begun where it was not; one that could not be made is told once, and then begun again."""
         run, asset = await self.run_of(name), self.parameter("id")
-        return await self.work(lambda: self.site.proofs.of(run, asset))
+        proof = await self.work(lambda: self.site.proofs.of(run, asset))
+        if proof.fault:
+            self.site.proofs.forget(proof)
+        return proof
 
 
 class ProofFile(OneProof):

@@ -45,7 +45,8 @@ def right_of(indexes: Indexes, index: Index, wanted: str) -> Right:
     known = kind.meanings
     said = {name: known[pattern] for name in table.column_names if (pattern := _QUANTILE.sub(r"\1q…", name)) in known}
     currency = run.facts.currency if run.facts else ""
-    return Right(wanted, rows, part, {name: (one.meaning, one.unit.replace("market's currency", currency)) for name, one in said.items()})
+    meanings = {name: (one.meaning.partition(";")[0], one.unit.replace("market's currency", currency)) for name, one in said.items()}
+    return Right(wanted, rows, part, meanings)
 
 
 def rejected(index: Index, wanted: str) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
+from ipvalue.files import first_line
 from ipvalue.schema import IpvalueError, RunError
 from ipvalue.serve.root import Run
 from ipvalue.storage import Written, reading
@@ -85,11 +86,13 @@ class Indexes:
         config: dict[str, Any] = {"enable_external_access": "false", "memory_limit": f"{memory}B", "threads": str(threads)}
         self._connection = duckdb.connect(f"{self._folder.name}/rights.duckdb", config=config)
         self._connection.execute("ATTACH ':memory:' AS memory_of_ids")
+        self._connection.execute("PRAGMA disable_checkpoint_on_shutdown")  # the file goes with its directory
         self._connection.execute("SET lock_configuration = true")
         self._builder = ThreadPoolExecutor(1, "index")
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str], Index] = {}
         self._numbers = count()
+        self._asked: list[duckdb.DuckDBPyConnection] = []
         self._closed = False
 
     def of(self, run: Run) -> Index:
@@ -120,6 +123,8 @@ class Indexes:
                 raise TooLong(f"this took longer than {seconds:g} s and was stopped: ask for less") from None
             except duckdb.OutOfMemoryException:
                 raise RunError("this needs more memory than the indexes may take: serve with more --memory") from None
+            except duckdb.IOException as error:
+                raise RunError(self._no_room(error)) from None
             except duckdb.CatalogException:
                 raise TooLong("the index was made room for another meanwhile: ask again") from None
             finally:
@@ -129,7 +134,8 @@ class Indexes:
         """Ends what is under way and removes the tables."""
         with self._lock:
             self._closed = True
-        self._connection.interrupt()
+            for cursor in self._asked:
+                cursor.interrupt()
         self._builder.shutdown(cancel_futures=True)
         self._connection.close()
         self._folder.cleanup()
@@ -140,9 +146,12 @@ class Indexes:
             if self._closed:
                 raise Closed("the server stops")
             cursor = self._connection.cursor()
+            self._asked.append(cursor)
         try:
             yield cursor
         finally:
+            with self._lock:
+                self._asked.remove(cursor)
             cursor.close()
 
     def _build(self, index: Index) -> None:
@@ -152,12 +161,17 @@ class Indexes:
             index.fault = str(error)
         except duckdb.OutOfMemoryException:
             index.fault = "its index needs more memory than indexes may take: serve with more --memory"
+        except duckdb.IOException as error:
+            index.fault = self._no_room(error)
         except (duckdb.Error, pa.ArrowException, ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             index.fault = f"its parts are not what a run wrote ({type(error).__name__})"
         finally:
             if index.fault:
                 self._drop(index)
             index.ready.set()
+
+    def _no_room(self, error: duckdb.IOException) -> str:
+        return f"an index cannot be written in {self._folder.name} ({first_line(error)}): free some space, or name another place with TMPDIR"
 
     def _fill(self, index: Index) -> None:
         """Reads part by part, each compared with the hash that the record has of it."""

@@ -40,7 +40,7 @@ requirements = $(BIN)/python -c 'import sys, tomllib; project = tomllib.load(ope
     print(*project["dependencies"], *(r for e in sys.argv[1:] for r in project["optional-dependencies"][e]), sep="\n")'
 
 $(VENV)/installed: $(VENV)/made pyproject.toml setup.py
-	$(requirements) chart > $(VENV)/requirements.txt
+	$(requirements) chart xlsx > $(VENV)/requirements.txt
 	$(PIP) install --quiet --constraint constraints.txt --requirement $(VENV)/requirements.txt
 	@rm -f $(VENV)/linked
 	@touch $@

@@ -25,7 +25,9 @@ def command(
 
     Each figure with its unit and source. A source "as X" is that of the same column in the set X.
 
-    Example: ipvalue assumptions --right-type invention_patent --jurisdiction CN
+    Examples:
+        ipvalue assumptions --right-type invention_patent --jurisdiction CN
+        ipvalue assumptions --format json --right-type trademark
     """
     with errors_as_sentences():
         book = load_assumptions(assumptions)

@@ -23,7 +23,9 @@ def command(
 
     Values made-up rights of ten years, file in to files out, at several numbers of paths, and says how many a night is enough for.
 
-    Example: ipvalue bench
+    Examples:
+        ipvalue bench
+        ipvalue bench --json
     """
     with errors_as_sentences():
         with progress(False, "measuring", "runs") as show:

@@ -56,7 +56,8 @@ def of_prices(
     Revenue, royalty rate or any other. Exactly where a right's value has a closed form; else by search on the same random numbers, with a standard
     error. A right whose price cannot be reached is listed with the reason.
 
-    Example: ipvalue calibrate implied rights.parquet prices.csv --driver royalty_rate --out implied.parquet
+    Examples:
+        ipvalue calibrate implied rights.parquet prices.csv --driver royalty_rate --out implied.parquet
     """
     options: dict[str, Any] = {
         "paths": paths, "seed": seed, "sampler": sampler, "precision": precision, "premise": premise, "workers": workers, "backend": backend,
@@ -90,7 +91,8 @@ def of_revenue(
 
     Each with a 95 % interval, drawn towards those of the group as far as a series is short.
 
-    Example: ipvalue calibrate history revenue.csv --group sector --out history.parquet
+    Examples:
+        ipvalue calibrate history revenue.csv --group sector --out history.parquet
     """
     with errors_as_sentences():
         _tell(history(revenues, group=group, least_revenue=least_revenue), out_file, as_json)
@@ -106,7 +108,8 @@ def of_sectors(
 
     --out factors.toml writes the table [factors] of market.toml.
 
-    Example: ipvalue calibrate factors panel.csv --out factors.toml
+    Examples:
+        ipvalue calibrate factors panel.csv --out factors.toml
     """
     with errors_as_sentences():
         _tell(factors(panel), out_file, as_json)
@@ -130,7 +133,8 @@ def of_renewals(
 
     --out curves.toml writes the table [survival_curves] of assumptions.toml.
 
-    Example: ipvalue calibrate survival renewals.csv --as-of 2026-06-30 --by right_type --out curves.toml
+    Examples:
+        ipvalue calibrate survival renewals.csv --as-of 2026-06-30 --by right_type --out curves.toml
     """
     with errors_as_sentences():
         day = None if as_of is None else as_of.date()

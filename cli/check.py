@@ -27,7 +27,9 @@ def command(
     Every problem is counted under the rule it breaks; the first of each rule are listed with file, row (from 0), column, value and what to do.
     What may be counted twice in rows that can be valued is warned about. Exit 2 if no row can be valued.
 
-    Example: ipvalue check rights.csv --market market.toml
+    Examples:
+        ipvalue check rights.csv --market market.toml
+        ipvalue check book.xlsx --limit 20 --strict
     """
     with errors_as_sentences():
         with progress(False, "checking") as show:

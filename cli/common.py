@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import os
@@ -38,7 +39,20 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Command(TyperCommand):
-    """A command whose usage errors name what was typed: "Invalid value for '--paths': 'many' must be a whole number"."""
+    """A command whose usage errors name what was typed: "Invalid value for '--paths': 'many' must be a whole number"; and whose examples, the lines
+    under "Examples:" in its docstring, stand in its help as they are typed, each on a line, however narrow the terminal."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.help, _, examples = inspect.cleandoc(self.help or "").partition("\n\nExamples:\n")
+        self.examples = [line.strip() for line in examples.splitlines() if line.strip()]
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """What it does, and examples."""
+        super().format_help_text(ctx, formatter)
+        if self.examples:
+            with formatter.section("Examples"):
+                formatter.write("".join(f"  {line}\n" for line in self.examples))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Reads the options; exit 2 with a sentence where one cannot be read."""

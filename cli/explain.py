@@ -40,7 +40,9 @@ def command(
 
     Each step is a revaluation with the same random numbers; the steps add up exactly, and each has its standard error.
 
-    Example: ipvalue explain results/2025 results/2026 --out results/why
+    Examples:
+        ipvalue explain results/2025 results/2026 --out results/why
+        ipvalue explain results/2025 results/2026 --json
     """
     with errors_as_sentences(log_json):
         options = {"group_by": comma_list(group_by), "workers": workers, "scheduler": scheduler, "memory": memory}

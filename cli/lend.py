@@ -61,7 +61,9 @@ def command(
     Defaults and collateral are of the same paths. Of each loan probability of default, exposure, loss, loan to value, coverage and the most that
     may be lent; of the book what each bearer loses.
 
-    Example: ipvalue lend loans.parquet --portfolio rights.parquet --market market.toml --out lent
+    Examples:
+        ipvalue lend loans.parquet --portfolio rights.parquet --market market.toml --out lent
+        ipvalue lend loans.parquet --portfolio rights.parquet --policy bank_of_communications --strict
     """
     with errors_as_sentences(log_json):
         options = {

@@ -1,4 +1,5 @@
-"""A light start: what a command has no use for is not loaded, and what is loaded is not gone through again and again."""
+"""A light start: what a command has no use for is not loaded, and what is loaded is not gone through again and again. Arrow itself is loaded where it
+is first asked for, which the first screen and the help do not."""
 
 from __future__ import annotations
 
@@ -12,19 +13,21 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 
-import pyarrow as pa
-
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 
 
 def arrow_in_the_common_heap() -> None:
     """Lets Arrow take its memory where the rest of the process does: its own allocator would hold free memory of its own beside that."""
+    import pyarrow as pa
+
     pa.set_memory_pool(pa.system_memory_pool())
 
 
 def arrow_without_pandas() -> None:
     """Lets Arrow look for pandas while it cannot be found: it loads it to know a Series or DataFrame, and no command has one. Where a user's own
     rule imports pandas, Arrow is told then."""
+    import pyarrow as pa
+
     finder = _Pandas()
     sys.meta_path.insert(0, finder)
     pa.array([0])  # the first conversion is when it looks
@@ -80,4 +83,6 @@ class _Told(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
+        import pyarrow as pa
+
         pa.array([0]).to_pandas()

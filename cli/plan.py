@@ -44,7 +44,9 @@ def command(
     Rights, paths × periods, processor and wall time, peak memory, disk and tasks, from the run's own inputs and a random sample of its rows, which is
     valued for some seconds. Nothing is kept. What would not fit the memory is refused, as the run would be.
 
-    Example: ipvalue plan rights.parquet --market market.toml --paths 10000 --group-by sector
+    Examples:
+        ipvalue plan rights.parquet --market market.toml --paths 10000 --group-by sector
+        ipvalue plan job.toml --json
     """
     options: dict[str, Any] = {
         "out": out_dir,

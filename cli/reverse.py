@@ -40,7 +40,9 @@ def command(
     The shocks of a scenario are scaled together, until a statistic of the whole or of a group meets the limit. All sizes are valued on the same
     random numbers, so that a run of the scenario that is printed meets it too.
 
-    Example: ipvalue reverse rights.parquet scenarios.toml --scenario "royalties fall" --until "q05 < 1e9"
+    Examples:
+        ipvalue reverse rights.parquet scenarios.toml --scenario "royalties fall" --until "q05 < 1e9"
+        ipvalue reverse rights.parquet --scenario "royalty compression" --until "mean < 5e8" --json
     """
     with errors_as_sentences():
         if scenarios is None and scenario is None:

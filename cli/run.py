@@ -21,7 +21,8 @@ def command(
     Results go to a directory named by valuation date and fingerprint, which is printed. Killed and started again, the job goes on where it was; done,
     it says so. Progress, warnings and errors are JSON lines on stderr. Exit 3 if rows were set aside and the file says strict.
 
-    Example: ipvalue run job.toml
+    Examples:
+        ipvalue run job.toml
     """
     with errors_as_sentences(log_json=True):
         with progress(True, "valuing") as show:

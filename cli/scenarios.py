@@ -76,7 +76,10 @@ def command(
     Shocks that are impossible for a right (a royalty above 100 %) are refused before anything is computed. With --list or --show nothing is
     valued: the file is checked, and what it makes is listed, each scenario with its shocks, the reasoning behind it, and the source of its size.
 
-    Example: ipvalue scenarios rights.parquet scenarios.toml --market market.toml --statistics mean --out stressed
+    Examples:
+        ipvalue scenarios rights.parquet scenarios.toml --market market.toml --statistics mean --out stressed
+        ipvalue scenarios --list
+        ipvalue scenarios rights.parquet --library all --paths 1000 --out stressed
     """
     with errors_as_sentences(log_json):
         names = library or []

@@ -18,7 +18,9 @@ def command(
 
     Type, unit, what a blank means, limits, meaning and source of each.
 
-    Example: ipvalue schema portfolio --format json
+    Examples:
+        ipvalue schema portfolio --format json
+        ipvalue schema market
     """
     with errors_as_sentences():
         typer.echo(describe(table, format).rstrip())

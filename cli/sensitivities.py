@@ -77,7 +77,9 @@ def command(
 
     --indices: how much of the variance of a right's value each of its uncertain inputs (survival, rival, level, royalty, own shocks, sector) brings.
 
-    Example: ipvalue sensitivities rights.parquet --market market.toml --group-by sector --swing discount=0.02 --out moved
+    Examples:
+        ipvalue sensitivities rights.parquet --market market.toml --group-by sector --swing discount=0.02 --out moved
+        ipvalue sensitivities rights.parquet --indices --asset TM-1 --out moved
     """
     with errors_as_sentences(log_json):
         options = {

@@ -39,7 +39,10 @@ def command(
     Also by which methods rights were valued, and what the assumptions filled. Of scenarios: the whole under each, and its difference to the base. Of
     loans: what each bearer loses, and the loans with the greatest expected losses.
 
-    Example: ipvalue show results --group software,trademark
+    Examples:
+        ipvalue show results --group software,trademark
+        ipvalue show results --asset TM-1
+        ipvalue show results --json
     """
     with errors_as_sentences():
         match made_by(Store(directory).manifest()):

@@ -23,7 +23,9 @@ def command(
     It has the margins of a published register (cn_trademarks: China's marks, with money; cn_register: every kind of right, as bare as an
     extract of the registers), or is the book of an exchange with 20,000 clients (exchange); 600 of them may borrow against it (--loans).
 
-    Example: ipvalue synthesize --assets 1000000 --out register.parquet --profile cn_register
+    Examples:
+        ipvalue synthesize --assets 1000000 --out register.parquet --profile cn_register
+        ipvalue synthesize --profile exchange --out clients.parquet --loans loans.parquet
     """
     with errors_as_sentences():
         written = synthesize(assets, out_file, profile, seed, loans)

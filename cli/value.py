@@ -70,7 +70,10 @@ def command(
 ) -> None:
     """Value a portfolio: each right's distribution and the sum's.
 
-    Example: ipvalue value rights.parquet --market market.toml --group-by sector --out results
+    Examples:
+        ipvalue value rights.parquet --market market.toml --group-by sector --out results
+        ipvalue value book.xlsx --out results
+        ipvalue value s3://bucket/rights.parquet --market market.toml --tolerance 0.01 --out s3://bucket/results
     """
     with errors_as_sentences(log_json):
         options = {

@@ -33,7 +33,9 @@ def command(
     Exit 1 if anything is wrong, with a sentence for each. --asset and --sample value rights again from the manifest alone, and compare every
     figure to the bit. --evidence does the same for one right and writes its inputs with their origins, and its formulas in numbers period by period.
 
-    Example: ipvalue verify results --sample 0.001
+    Examples:
+        ipvalue verify results --sample 0.001
+        ipvalue verify results --evidence TM-1 --out evidence
     """
     with errors_as_sentences(log_json):
         if evidence_of is not None and (asset is not None or sample is not None):

@@ -208,6 +208,8 @@ def _gather(
             spread.run(work.function, tasks, work.shared, job.scheduler, job.threads, told, work.apart, inputs.common((*work.places, *own)))
     finally:
         work.shared.release()
+    for portfolio in reversed(work.portfolios):  # the first is the one that rows are rejected of
+        whole.rejects.locate(portfolio.places)
 
 
 def _nothing_left(gathered: Receipt) -> InputError:

@@ -10,13 +10,15 @@ from ipvalue.schema import LOANS, PORTFOLIO, Column
 
 @dataclass(frozen=True)
 class Kind:
-    """The columns that rows may have, which of them (`key`) names a row, and what a file and a row are called."""
+    """The columns that rows may have, which of them (`key`) names a row, what a file and a row are called, and a workbook's sheet of
+    them."""
 
     columns: Mapping[str, Column]
     key: str
     file: str
     row: str
+    sheet: str
 
 
-RIGHTS = Kind(PORTFOLIO, "asset_id", "portfolio", "right")
-BOOK = Kind(LOANS, "loan_id", "table of loans", "loan")
+RIGHTS = Kind(PORTFOLIO, "asset_id", "portfolio", "right", "portfolio")
+BOOK = Kind(LOANS, "loan_id", "table of loans", "loan", "loans")

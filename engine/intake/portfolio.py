@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ipvalue.intake.stored import Format, Unit, can_be_read, digest, state_of
+from ipvalue.intake.workbook import Sheet
 from ipvalue.schema import InputError, RunError
 
 
@@ -14,7 +15,8 @@ class SourceFile:
     """One file: what the user calls it, what is opened, and the rows of each row group or record batch.
 
     `bytes` and `sha256` are those of the user's own file (of the spooled copy where the portfolio is a table in
-    memory), `location` where that is, from anywhere on this machine (None: in memory), `state` what its file system said of it.
+    memory), `location` where that is, from anywhere on this machine (None: in memory), `state` what its file system said of it, `sheet` where its rows
+    stand in a workbook.
     """
 
     display: str
@@ -25,6 +27,7 @@ class SourceFile:
     sha256: str
     location: str | None = None
     state: str | None = None
+    sheet: Sheet | None = None
 
     def is_there(self) -> bool:
         """Whether the user's file can still be found and read."""
@@ -65,6 +68,11 @@ class Portfolio:
     def rows(self) -> int:
         """How many rows the files hold together."""
         return sum(file.rows for file in self.files)
+
+    @property
+    def places(self) -> dict[str, Callable[[str, int], str]]:
+        """For each workbook what names a cell of it, by its column and its row from 0."""
+        return {file.display: file.sheet.place for file in self.files if file.sheet is not None}
 
     def check(self) -> None:
         """Raises RunError where a file cannot be read any more, and InputError where one is not what it was when it was opened."""

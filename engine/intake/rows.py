@@ -18,6 +18,7 @@ from ipvalue.intake.same_rows import Alike
 from ipvalue.intake.scan import Duplicates
 from ipvalue.intake.shared import Streams
 from ipvalue.intake.stored import BATCH_ROWS, Unit, stored_batches
+from ipvalue.intake.workbook import failed_formulas
 from ipvalue.schema import PORTFOLIO, Column, Rejects
 
 Rows = npt.NDArray[np.int64]
@@ -105,7 +106,7 @@ def _clean(
     good = np.ones(len(rows), np.bool_)
     rejects = Rejects()
     for name, (array, faults) in cells.items():
-        for fault in [*faults, *_blank(known[name], array, faults)]:
+        for fault in [*faults, *failed_formulas(known[name], raw), *_blank(known[name], array, faults)]:
             good &= ~fault.cells
             _reject(rejects, known[name], fault, raw, rows, ids, file)
     good &= ~_reject_duplicates(rejects, rows, ids, file, duplicates, kind)

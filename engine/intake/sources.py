@@ -10,8 +10,9 @@ from ipvalue.files import file_system, reading
 from ipvalue.intake.column_names import Names, check_schema, unknown_columns
 from ipvalue.intake.kind import RIGHTS, Kind
 from ipvalue.intake.portfolio import Portfolio, SourceFile
-from ipvalue.intake.spool import TABLE, spool_csv, spool_table
+from ipvalue.intake.spool import TABLE, spool_csv, spool_table, spool_workbook
 from ipvalue.intake.stored import Format, describe_file, digest, place_of, state_of
+from ipvalue.intake.workbook import SUFFIXES
 from ipvalue.schema import PORTFOLIO, Column, InputError
 
 _FORMATS: dict[str, Format] = {
@@ -21,21 +22,21 @@ _FORMATS: dict[str, Format] = {
     ".feather": "ipc",
     ".ipc": "ipc",
 }
-_KINDS = "Parquet (.parquet, .pq), Arrow IPC (.arrow, .feather, .ipc) or CSV (.csv)"
+_KINDS = "Parquet (.parquet, .pq), Arrow IPC (.arrow, .feather, .ipc), CSV (.csv) or an Excel workbook (.xlsx, .xlsm)"
 
 
 def open_portfolio(source: str | Path | object, spool: Path, extra: Sequence[Column] = (), kind: Kind = RIGHTS) -> Portfolio:
     """Open and check a portfolio, or a table of another kind of rows.
 
-    `source` is a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or anything with `__arrow_c_stream__`.
+    `source` is a path or URL (Parquet, Arrow IPC, a directory of either, CSV, Excel) or anything with `__arrow_c_stream__`.
     extra: columns that are read beside the schema's, and must be there.
-    CSV and tables in memory are copied once into the directory `spool` as Arrow IPC. Raises InputError where a file is
+    CSV, workbooks and tables in memory are copied once into the directory `spool` as Arrow IPC. Raises InputError where a file is
     missing, damaged, empty or not of that kind, and RunError where the copy cannot be written.
     """
     names = Names({**kind.columns, **{column.name: column for column in extra}})
     warnings: list[str] = []
     if isinstance(source, str | Path):
-        files = [_open_file(path, display, spool, names) for path, display in _listing(str(source), warnings)]
+        files = [_open_file(path, display, spool, names, kind) for path, display in _listing(str(source), warnings)]
         name = str(source)
     elif hasattr(source, "__arrow_c_stream__"):
         files = [_open_table(source, spool, names)]
@@ -57,7 +58,7 @@ def reopen_portfolio(recorded: Sequence[Mapping[str, Any]], spool: Path, extra: 
     for one in recorded:
         if one["path"] is None and table is None:
             raise InputError(f"{one['file']}: cannot be read again, for it was no file: value a portfolio that is one")
-        files.append(_open_table(table, spool, names) if one["path"] is None else _open_file(one["path"], one["file"], spool, names))
+        files.append(_open_table(table, spool, names) if one["path"] is None else _open_file(one["path"], one["file"], spool, names, RIGHTS))
         if files[-1].sha256 != one["sha256"]:
             mend = "value it again" if one["path"] is None else "put that file back in its place"
             raise InputError(f"{one['path'] or one['file']}: is not what it was when it was valued: {mend}")
@@ -96,7 +97,7 @@ def _some(names: list[str]) -> str:
     return f"{shown} {'is' if len(names) == 1 else 'are'}"
 
 
-def _open_file(path: str, display: str, spool: Path, names: Names) -> SourceFile:
+def _open_file(path: str, display: str, spool: Path, names: Names, kind: Kind) -> SourceFile:
     fs, inner = file_system(path)
     with reading(display):
         state = state_of(path)
@@ -104,8 +105,11 @@ def _open_file(path: str, display: str, spool: Path, names: Names) -> SourceFile
         if size == 0:
             raise InputError(f"{display}: is empty (0 bytes)")
     suffix = _suffix(path)
+    copied, sheet = suffix in (".csv", *SUFFIXES), None
     if suffix == ".csv":
         opened, fmt = spool_csv(path, display, spool, names), _FORMATS[".arrow"]
+    elif suffix in SUFFIXES:
+        (opened, sheet), fmt = spool_workbook(path, display, spool, names, kind), _FORMATS[".arrow"]
     elif suffix in _FORMATS:
         # workers of a cluster have other current directories
         opened, fmt = path if "://" in path else place_of(path), _FORMATS[suffix]
@@ -113,9 +117,9 @@ def _open_file(path: str, display: str, spool: Path, names: Names) -> SourceFile
         raise InputError(f"{display}: {suffix or 'a file without a suffix'} is not a known kind of file: give {_KINDS}")
     with reading(display, "Parquet" if fmt == "parquet" else "an Arrow IPC file"):
         schema, group_rows = describe_file(opened, fmt)
-        if suffix != ".csv":
+        if not copied:
             check_schema(schema, display, names)
-        found = SourceFile(display, opened, fmt, tuple(group_rows), size, digest(path), place_of(path), state)
+        found = SourceFile(display, opened, fmt, tuple(group_rows), size, digest(path), place_of(path), state, sheet)
         if state_of(path) != state:
             raise InputError(f"{display}: changed while it was being opened: start again when it is whole")
         return found

@@ -1,4 +1,4 @@
-"""CSV files and tables in memory, copied once to Arrow IPC files that tasks read by ranges of rows."""
+"""CSV files, workbooks and tables in memory, copied once to Arrow IPC files that tasks read by ranges of rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import pyarrow.csv as pacsv
 
 from ipvalue.files import file_system, reading
 from ipvalue.intake.column_names import Names, check_names, check_schema
+from ipvalue.intake.kind import Kind
 from ipvalue.intake.stored import BATCH_ROWS
+from ipvalue.intake.workbook import Sheet, open_sheet, sheet_batches
 from ipvalue.schema import InputError, RunError
 
 TABLE = "table in memory"
@@ -39,6 +41,14 @@ def spool_csv(path: str, display: str, spool: Path, names: Names) -> str:
     copy = spool / "csv.arrow"
     _write(copy, _csv_batches(fs, inner, found, display, names), display)
     return str(copy)
+
+
+def spool_workbook(path: str, display: str, spool: Path, names: Names, kind: Kind) -> tuple[str, Sheet]:
+    """Copy the known columns of a workbook's sheet to Arrow IPC as text; and say where its rows stand."""
+    sheet = open_sheet(path, display, names, kind)
+    copy = spool / "workbook.arrow"
+    _write(copy, sheet_batches(path, display, sheet), f"{display}, sheet {sheet.name}")
+    return str(copy), sheet
 
 
 def _csv_batches(fs: Any, inner: str, found: list[str], display: str, names: Names) -> Iterator[pa.RecordBatch]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,7 @@ class Rejects:
     def __init__(self) -> None:
         self._batches: list[pa.RecordBatch] = []
         self._left_out: Counter[tuple[str, str]] = Counter()
+        self._places: dict[str, Callable[[str, int], str]] = {}
 
     def add(
         self,
@@ -61,6 +62,10 @@ class Rejects:
         """Take over the problems of `other`."""
         self._batches.extend(other._batches)
         self._left_out += other._left_out
+
+    def locate(self, places: Mapping[str, Callable[[str, int], str]]) -> None:
+        """From now on `table` ends the messages of these files with what names the cell there, by column and row: "(cell D7 of sheet rights)"."""
+        self._places.update(places)
 
     def under(self, what: str) -> Rejects:
         """The same problems, of rows under `what`: their messages begin with it."""
@@ -94,8 +99,17 @@ class Rejects:
         keys = [(name, "ascending") for name in ("file", "row", "column", "rule")]
         found = pa.Table.from_batches(self._batches, REJECTS_SCHEMA).combine_chunks()
         # not Table.sort_by: its threads outlive it, and one that lets go of a worker's receipt while Python ends takes the process with it
-        found = found.take(pc.sort_indices(found, sort_keys=keys)).combine_chunks()
+        found = self._located(found.take(pc.sort_indices(found, sort_keys=keys)).combine_chunks())
         return found.rename_columns([key if name == "asset_id" else name for name in found.column_names])
+
+    def _located(self, table: pa.Table) -> pa.Table:
+        """The same with the cells named, in the files where they can be."""
+        if not self._places or not table.num_rows:
+            return table
+        of = zip(*(table[name].to_pylist() for name in ("file", "column", "row", "message")), strict=True)
+        told = [f"{message} ({self._places[file](column, row)})" if file in self._places else message for file, column, row, message in of]
+        place = table.schema.get_field_index("message")
+        return table.set_column(place, table.schema.field(place), pa.array(told, pa.string()))
 
     def batches(self) -> list[pa.RecordBatch]:
         """All problems that are kept (REJECTS_SCHEMA), as they were added."""

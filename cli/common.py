@@ -18,7 +18,8 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 from typer.core import TyperCommand
 
 from ipvalue.amounts import count as count
@@ -149,7 +150,7 @@ def progress(log_json: bool, what: str, noun: str = "rights") -> Iterator[Callab
         yield _json_lines(what)
     elif err.is_terminal:
         with Progress(
-            TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn(noun), TimeElapsedColumn(), TimeRemainingColumn(), console=err
+            TextColumn(what), BarColumn(), _Done(noun), _Speed(), TimeElapsedColumn(), _Left(), console=err
         ) as bars:
             task = bars.add_task(what, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total)
@@ -157,18 +158,54 @@ def progress(log_json: bool, what: str, noun: str = "rights") -> Iterator[Callab
         yield lambda done, total: None
 
 
+class _Done(ProgressColumn):
+    """How many of how many."""
+
+    def __init__(self, noun: str) -> None:
+        super().__init__()
+        self._noun = noun
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.total is None else f"{task.completed:,.0f}/{task.total:,.0f} {self._noun}")
+
+
+class _Speed(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s")
+
+
+class _Left(TimeRemainingColumn):
+    """How long it will take still, said to be that."""
+
+    def render(self, task: Task) -> Text:
+        return Text("") if task.finished or task.time_remaining is None else Text.assemble(super().render(task), " left")
+
+
 def _json_lines(what: str) -> Callable[[int, int], None]:
     started = time.monotonic()
     last = -LOG_SECONDS
+    first: tuple[int, float] | None = None
 
     def log(done: int, total: int) -> None:
-        nonlocal last
+        nonlocal last, first
         seconds = time.monotonic() - started
+        first = first or (done, seconds)
         if done == total or seconds - last >= LOG_SECONDS:
             last = seconds
-            log_line("progress", what=what, done=done, total=total, seconds=round(seconds, 3))
+            pace = _pace(done - first[0], total - done, seconds - first[1])
+            log_line("progress", what=what, done=done, total=total, seconds=round(seconds, 3), **pace)
 
     return log
+
+
+def _pace(done: int, left: int, seconds: float) -> dict[str, float]:
+    """How many a second since the first was told of, and how many seconds the others will take; nothing where nothing can be said yet."""
+    if done <= 0 or seconds <= 0.0:
+        return {}
+    return {"per_second": round(done / seconds, 3), "seconds_left": round(left * seconds / done, 1)}
 
 
 def log_line(event: str, **fields: Any) -> None:

@@ -17,13 +17,16 @@ from ipvalue.cli.scenarios import print_scenarios
 from ipvalue.lent import LendResult, open_loans
 from ipvalue.report.loans import book_table, loans_table
 from ipvalue.report.scenarios import by_scenario
-from ipvalue.report.terminal import Bars, GroupView, Overview, bar, facts, group_view, overview, quantile_columns, rest
+from ipvalue.report.terminal import AssetView, Bars, GroupView, Overview, asset_view, bar, facts, group_view, overview, quantile_columns, rest
 from ipvalue.scenario_run import ScenarioResult, open_scenarios
+from ipvalue.schema import InputError
 from ipvalue.store import Store, made_by
 from ipvalue.valuation import open_result
 
 BAR_WIDTH = 40
 _TOP_MONEY = ("value", "mean", "q05", "q50", "q95")
+_NO_MONEY = ("probability_of_loss", "expected_life")
+_NO_ASSETS = "--asset shows one right of a result of ipvalue value, and this is one of ipvalue {}"
 _HEADS = {"diversification": "diversi-\nfication"}
 """Heads in two lines, where a column of amounts would be wider for its name alone."""
 
@@ -32,6 +35,7 @@ def command(
     directory: Annotated[str, typer.Argument(help="A results directory.", show_default=False)],
     top: Annotated[int, typer.Option(min=1, help="How many of the most valuable rights, the largest groups and the columns filled.")] = 10,
     group: Annotated[str | None, typer.Option(help="One group only, by its values with commas between.", show_default=False)] = None,
+    asset: Annotated[str | None, typer.Option(help="One right only, by its asset_id: its paths are drawn again.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same for machines, with all groups.")] = False,
 ) -> None:
     """Show a result: its distribution, top rights and groups.
@@ -45,7 +49,10 @@ def command(
         ipvalue show results --json
     """
     with errors_as_sentences():
-        match made_by(Store(directory).manifest()):
+        made = made_by(Store(directory).manifest())
+        if asset is not None and (group is not None or made != "value"):
+            raise InputError("--asset shows one right of a result of ipvalue value: leave --group out" if made == "value" else _NO_ASSETS.format(made))
+        match made:
             case "scenarios":
                 _show_scenarios(open_scenarios(directory), group, as_json)
                 return
@@ -53,13 +60,33 @@ def command(
                 _show_loans(open_loans(directory), top, as_json)
                 return
         result = open_result(directory)
-        found = overview(result, top) if group is None else group_view(result, group)
-        if as_json:
-            typer.echo(json.dumps(_overview_json(found) if isinstance(found, Overview) else _group_json(found), indent=2))
-        elif isinstance(found, Overview):
-            _print_overview(found, top)
+        if asset is not None:
+            _show_asset(asset_view(result, asset), as_json)
+        elif group is not None:
+            _show_group(group_view(result, group), as_json)
         else:
-            _print_group(found)
+            _show_overview(overview(result, top), top, as_json)
+
+
+def _show_overview(found: Overview, top: int, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(_overview_json(found), indent=2))
+    else:
+        _print_overview(found, top)
+
+
+def _show_group(found: GroupView, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"group": found.name, **found.statistics, "histogram": _bars_json(found.bars)}, indent=2))
+    else:
+        _print_group(found)
+
+
+def _show_asset(found: AssetView, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({**found.row, "histogram": _bars_json(found.bars)}, indent=2))
+    else:
+        _print_asset(found)
 
 
 def _show_loans(result: LendResult, top: int, as_json: bool) -> None:
@@ -105,10 +132,6 @@ def _overview_json(found: Overview) -> dict[str, object]:
     }
 
 
-def _group_json(found: GroupView) -> dict[str, object]:
-    return {"group": found.name, **found.statistics, "histogram": _bars_json(found.bars)}
-
-
 def _bars_json(bars: Bars) -> list[dict[str, float]]:
     return [{"from": low, "to": high, "paths": paths} for low, high, paths in bars]
 
@@ -138,6 +161,18 @@ def _print_group(found: GroupView) -> None:
     out.print(f"{found.name}: {count(found.statistics['assets'], 'right')}\n", markup=False)
     _print_statistics(found.statistics)
     _print_bars("Value of the group, by path", found.bars)
+
+
+def _print_asset(found: AssetView) -> None:
+    row = found.row
+    out.print(f"{row['asset_id']}: {row['method']}, {count(row['paths'], 'path')}, status {row['status']}\n", markup=False)
+    _print_statistics({"value": row["value"], **{name: number for name, number in row.items() if name not in _NO_MONEY}})
+    out.print(f"{'probability of loss':>19}  {row['probability_of_loss']:.2%}\n{'expected life':>19}  {row['expected_life']:.2f} years")
+    for name, value in zip(row["methods"] or (), row["method_values"] or (), strict=True):
+        out.print(f"{name:>19}  {money(value)}", markup=False)
+    _print_bars("Value of the right, by path", found.bars)
+    if row["filled"]:
+        out.print(f"\nFilled by the assumptions: {row['filled']}", markup=False)
 
 
 def _print_statistics(statistics: dict[str, Any]) -> None:

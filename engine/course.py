@@ -107,22 +107,28 @@ def _held(right: _Again) -> Held:
     return Held(years, held, by_law)
 
 
+def drawn(result: Result, asset: str) -> tuple[dict[str, Any], Floats]:
+    """A right's row of results and its values on its own paths (p,), drawn again. Raises as `by_year` does."""
+    with _drawn_again(result, asset) as right:
+        values = right.valued(right.compiled, keep_paths=True).values
+        assert values is not None
+        return right.row, values[0].astype(np.float64)
+
+
 def settling(result: Result, asset: str) -> Settling:
     """The average of a right's first paths, as they grow in number. Raises as `by_year` does."""
-    with _drawn_again(result, asset) as right:
-        found = right.valued(right.compiled, keep_paths=True).values
-    assert found is not None
-    values, by_sobol = found[0].astype(np.float64), right.sampling.sampler == "sobol"
+    row, values = drawn(result, asset)
+    by_sobol = result.manifest["options"].get("sampler") == "sobol"
     paths = _looks(len(values), REPLICATES if by_sobol else 1)
     mean = np.cumsum(values)[paths - 1] / paths
     if by_sobol:
         # sixteen neighbouring paths are one point of the sixteen replicates
         of_replicates = np.cumsum(values.reshape(-1, REPLICATES), axis=0)[paths // REPLICATES - 1] / (paths // REPLICATES)[:, None]
-        return Settling(paths, mean, standard_error(of_replicates), right.row)
+        return Settling(paths, mean, standard_error(of_replicates), row)
     away = values - mean[-1]
     off = mean - mean[-1]
     squares = np.maximum(np.cumsum(away * away)[paths - 1] - paths * off * off, 0.0)
-    return Settling(paths, mean, np.sqrt(squares / np.maximum(paths - 1, 1) / paths), right.row)
+    return Settling(paths, mean, np.sqrt(squares / np.maximum(paths - 1, 1) / paths), row)
 
 
 def _looks(paths: int, of: int) -> npt.NDArray[np.int64]:

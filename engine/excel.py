@@ -37,7 +37,7 @@ def workbook(path: str, title: str, what: str) -> Iterator[Any]:
     except ImportError:
         raise InputError(f"{path}: {what} are written to workbooks with XlsxWriter, which is not installed: pip install 'ipvalue[xlsx]'") from None
     fs, inner = file_system(path, "written")
-    with writing(path, InputError), atomic(Path(inner)) if isinstance(fs, LocalFileSystem) else uploaded(fs, inner) as file:
+    with writing(path, InputError, "file"), atomic(Path(inner)) if isinstance(fs, LocalFileSystem) else uploaded(fs, inner) as file:
         options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
         book = Workbook(file, options)
         book.set_properties({"title": title, "created": _DAY})

@@ -115,25 +115,25 @@ def sync(directory: Path) -> None:
 
 
 @contextmanager
-def writing(name: str, kind: type[InputError] | type[RunError] = RunError) -> Iterator[None]:
-    """Turns an error of the file system into a sentence."""
+def writing(name: str, kind: type[InputError] | type[RunError] = RunError, option: str = "--out") -> Iterator[None]:
+    """Turns an error of the file system into a sentence, in which another place is asked for by the option that names it."""
     try:
         yield
     except client_errors() as error:
-        raise kind(f"{name}: cannot be reached ({first_line(error)}): look at the credentials and the endpoint, or name another --out") from None
+        raise kind(f"{name}: cannot be reached ({first_line(error)}): look at the credentials and the endpoint, or name another {option}") from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             kind = RunError
         code = error.errno or (errno.EACCES if isinstance(error, PermissionError) else 0)  # of an object store, without a number
         reason = {
-            errno.ENOSPC: "the disk is full: free some space or name another --out",
-            errno.EDQUOT: "the disk quota is used up: free some space or name another --out",
-            errno.EFBIG: "a file would be larger than may be written here: raise the limit (ulimit -f) or name another --out",
-            errno.ENOENT: "no directory can be made there: name another --out",
-            errno.EACCES: "writing is not permitted: name another --out or change its permissions",
-            errno.EPERM: "writing is not permitted: name another --out or change its permissions",
-            errno.EROFS: "the file system is read-only: name another --out",
-            errno.ENOTDIR: "a part of the path is a file, not a directory: name another --out",
+            errno.ENOSPC: f"the disk is full: free some space or name another {option}",
+            errno.EDQUOT: f"the disk quota is used up: free some space or name another {option}",
+            errno.EFBIG: f"a file would be larger than may be written here: raise the limit (ulimit -f) or name another {option}",
+            errno.ENOENT: f"no directory can be made there: name another {option}",
+            errno.EACCES: f"writing is not permitted: name another {option} or change its permissions",
+            errno.EPERM: f"writing is not permitted: name another {option} or change its permissions",
+            errno.EROFS: f"the file system is read-only: name another {option}",
+            errno.ENOTDIR: f"a part of the path is a file, not a directory: name another {option}",
         }.get(code, f"writing failed ({error.strerror or error})")
         raise kind(f"{name}: {reason}") from None
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ipvalue.course import drawn
 from ipvalue.schema import InputError, did_you_mean
 from ipvalue.valuation import Result
 
@@ -91,6 +92,20 @@ def group_view(result: Result, name: str) -> GroupView:
     place = group_place(result, name)
     columns = tuple(result.manifest["options"]["group_by"])
     return GroupView(name, _statistics(result.groups, place, columns), histogram(floats(result.sums(place))))
+
+
+@dataclass(frozen=True)
+class AssetView:
+    """One right: its row of results and the histogram of its value on its own paths."""
+
+    row: dict[str, Any]
+    bars: Bars
+
+
+def asset_view(result: Result, asset: str) -> AssetView:
+    """One right by its asset_id, its paths drawn again. Raises InputError where there is none of that name, or what it was made of is no more."""
+    row, values = drawn(result, asset)
+    return AssetView(row, histogram(values))
 
 
 def group_place(result: Result, name: str) -> int:

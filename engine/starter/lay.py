@@ -109,7 +109,7 @@ def _shipped(name: str) -> str:
 
 
 def _check_empty(folder: Path, name: str) -> None:
-    with writing(name, InputError):
+    with writing(name, InputError, "directory"):
         if os.path.lexists(folder) and not folder.is_dir():
             raise InputError(f"{name}: is a file, not a directory: name another")
         found = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
@@ -130,7 +130,7 @@ def _write_all(folder: Path, name: str, writers: dict[str, Callable[[Path], None
     """Writes the files; where one cannot be, none stays, nor a directory made for them."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        with writing(name, InputError):
+        with writing(name, InputError, "directory"):
             folder.mkdir(parents=True, exist_ok=True)
             for file, write in writers.items():
                 write(folder / file)

@@ -20,6 +20,9 @@ _CURRENCIES = ("CNY", "USD", "EUR", "JPY", "GBP", "CHF", "KRW", "HKD", "TWD", "S
 _FORMATS = {"string": "@", "choice": "@", "date": "yyyy-mm-dd", "float_list": "@", "int_list": "@", "choice_list": "@", "string_list": "@"}
 """Text where Excel would make a date or a number of an id."""
 
+_MONEY = "asset's currency"
+_WIDTHS = {"asset_id": 26, "revenue": 18, "replacement_cost": 18, "comparable_price": 18}
+
 _READ_ME = """\
 Fill in the sheet "portfolio": a row for each right. Then, in a shell:
     ipvalue check portfolio.xlsx
@@ -59,8 +62,8 @@ def _write_heads(book: Any, sheet: Any, columns: Sequence[Column]) -> None:
     sheet.freeze_panes(_HEADS + 1, 1)
     before = ""
     for place, column in enumerate(columns):
-        style = book.add_format({"num_format": _FORMATS[column.kind]}) if column.kind in _FORMATS else None
-        sheet.set_column(place, place, max(len(column.name) + 2, 22 if column.name == "asset_id" else 12), style)
+        shown = "#,##0" if column.unit == _MONEY and column.kind == "float" else _FORMATS.get(column.kind, "General")
+        sheet.set_column(place, place, _width(column), book.add_format({"num_format": shown}))
         if validation := _validation(column):
             sheet.data_validation(_HEADS + 1, place, _HEADS + ROWS, place, validation)
     for place, column in enumerate(columns):
@@ -70,6 +73,11 @@ def _write_heads(book: Any, sheet: Any, columns: Sequence[Column]) -> None:
     for place, column in enumerate(columns):
         sheet.write_string(_HEADS, place, column.name, required if column.required else head)
         sheet.write_comment(_HEADS, place, _note(column), {"x_scale": 2, "y_scale": 1.4, "author": "ipvalue"})
+
+
+def _width(column: Column) -> int:
+    """Characters that the name and what stands below it take."""
+    return max(len(column.name) + 2, _WIDTHS.get(column.name, 14), *(len(choice) + 4 for choice in column.choices))
 
 
 def _note(column: Column) -> str:

@@ -218,7 +218,7 @@ if __name__ == "__main__":
         include_package_data=False,
         package_data={
             "": ["*.pyi", "*.toml", "*.j2", "py.typed", "templates/*"],
-            "ipvalue": ["py.typed", "assumptions/*.toml", "data/*", "starter/*.csv"],
+            "ipvalue": ["py.typed", "assumptions/*.toml", "data/*", "starter/*.csv", "starter/*.md"],
             "ipvalue.ext": ["*.pyi"],
         },
         ext_modules=extension(),

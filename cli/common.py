@@ -149,9 +149,7 @@ def progress(log_json: bool, what: str, noun: str = "rights") -> Iterator[Callab
     if log_json:
         yield _json_lines(what)
     elif err.is_terminal:
-        with Progress(
-            TextColumn(what), BarColumn(), _Done(noun), _Speed(), TimeElapsedColumn(), _Left(), console=err
-        ) as bars:
+        with Progress(TextColumn(what), BarColumn(), _Done(noun), _Speed(), TimeElapsedColumn(), _Left(), console=err) as bars:
             task = bars.add_task(what, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total)
     else:

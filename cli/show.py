@@ -51,7 +51,9 @@ def command(
     with errors_as_sentences():
         made = made_by(Store(directory).manifest())
         if asset is not None and (group is not None or made != "value"):
-            raise InputError("--asset shows one right of a result of ipvalue value: leave --group out" if made == "value" else _NO_ASSETS.format(made))
+            raise InputError(
+                "--asset shows one right of a result of ipvalue value: leave --group out" if made == "value" else _NO_ASSETS.format(made)
+            )
         match made:
             case "scenarios":
                 _show_scenarios(open_scenarios(directory), group, as_json)

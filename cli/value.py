@@ -10,6 +10,8 @@ import typer
 from ipvalue.amounts import money
 from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress, quantile_list, warn
 from ipvalue.cli.flags import (
+    BACKENDS,
+    SAMPLERS,
     Assumptions,
     GroupBy,
     KeepPaths,
@@ -31,13 +33,18 @@ from ipvalue.valuation import open_result, value_into
 
 
 def command(
-    portfolio: Annotated[str, typer.Argument(help="Parquet, Arrow IPC, a directory of either, or CSV; a path or URL.", show_default=False)],
+    portfolio: Annotated[
+        str, typer.Argument(help="Parquet, Arrow IPC, a directory of either, CSV, or an Excel workbook; a path or URL.", show_default=False)
+    ],
     market: Market = None,
     assumptions: Assumptions = "default",
     out_dir: OutDir = "results",
     paths: Paths = 10_000,
     seed: Seed = 1,
-    sampler: Annotated[str, typer.Option(help="random, or sobol: far smaller errors of the means from as many paths, a multiple of 16.")] = "random",
+    sampler: Annotated[
+        str,
+        typer.Option(help="random, or sobol: far smaller errors of the means from as many paths, a multiple of 16.", autocompletion=SAMPLERS),
+    ] = "random",
     tolerance: Annotated[
         float | None,
         typer.Option(help="Doubles a right's paths while its standard error is above this part of its mean, as 0.01.", show_default=False),
@@ -54,7 +61,8 @@ def command(
     scheduler: Scheduler = "threads",
     memory: Memory = None,
     backend: Annotated[
-        str | None, typer.Option(help="native (C) or numba: the same bits; by default native where built.", show_default=False)
+        str | None,
+        typer.Option(help="native (C) or numba: the same bits; by default native where built.", show_default=False, autocompletion=BACKENDS),
     ] = None,
     rule: Annotated[
         str | None, typer.Option(help="module:function or file.py:function that earns the income instead of each right's method.", show_default=False)

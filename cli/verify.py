@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from ipvalue.cli.common import count, errors_as_sentences, log_line, out, progress
+from ipvalue.cli.flags import AsJson
 from ipvalue.evidence import JSON, PAGE, PERIODS, evidence
 from ipvalue.schema import InputError, RunError
 from ipvalue.verify import Verified, verify
@@ -26,6 +29,7 @@ def command(
     backend: Annotated[
         str | None, typer.Option(help="native (C) or numba, whichever made the result; by default native where built.", show_default=False)
     ] = None,
+    as_json: AsJson = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Progress and outcome as JSON lines on stderr.")] = False,
 ) -> None:
     """Verify a result: files, counts, sums, and rights again.
@@ -45,6 +49,11 @@ def command(
                 found = verify(directory, asset=asset, sample=sample, seed=seed, workers=workers, backend=backend, progress=show)
             else:
                 found = evidence(directory, evidence_of, out=out_dir, workers=workers, backend=backend, progress=show).verified
+        if as_json:
+            typer.echo(json.dumps({**asdict(found), "checked": dict(found.checked), "whole": found.ok}, indent=2))
+            if not found.ok:
+                raise typer.Exit(1)
+            return
         _tell(found, log_json)
         if evidence_of is not None and not log_json:
             out.print(f"The evidence of {evidence_of} is in {out_dir}: {PAGE} to read, {JSON} and {PERIODS} to reckon with", markup=False)

@@ -1,4 +1,4 @@
-"""Workbooks to be written (.xlsx): whatever a cell is given as text stays text, the same content has the same bytes, and a file is whole or not there."""
+"""Workbooks to be written (.xlsx): what is given as text stays text, the same content has the same bytes, and a file is whole or not there."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def write_cell(sheet: Any, row: int, column: int, value: Any, style: Any = None)
             sheet.write_boolean(row, column, value, style)
         case int() | float() | Decimal() if math.isfinite(value):
             sheet.write_number(row, column, value, style)
-        case date() if _FIRST_DAY <= value:
+        case date() if value >= _FIRST_DAY:
             sheet.write_datetime(row, column, value, style)
         case list():
             return write_cell(sheet, row, column, "; ".join("" if one is None else f"{one}" for one in value), style)

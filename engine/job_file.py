@@ -45,7 +45,7 @@ class Where(Place):
 class JobFile(Strict):
     """The tables of a job file; `portfolio`, `market`, `assumptions`, `rule` and the root of the results as `load_job` resolved them."""
 
-    portfolio: Annotated[Name, Field(description="Parquet, Arrow IPC, a directory of either, or CSV; a path or URL")]
+    portfolio: Annotated[Name, Field(description="Parquet, Arrow IPC, a directory of either, CSV, or an Excel workbook; a path or URL")]
     market: Annotated[Name | None, Field(description="the market; by default market.toml beside the portfolio")] = None
     assumptions: Annotated[Name, Field(description="what fills blanks; `default` is the shipped book")] = "default"
     rule: Annotated[Name | None, Field(description="module:function or file.py:function that earns the income instead of each right's method")] = None

@@ -11,6 +11,8 @@ from ipvalue.execute import Outcome as Outcome
 from ipvalue.explain import Explanation as Explanation
 from ipvalue.explain import explain as explain
 from ipvalue.explain import open_explanation as open_explanation
+from ipvalue.export import Exported as Exported
+from ipvalue.export import export as export
 from ipvalue.indices import IndexResult as IndexResult
 from ipvalue.indices import indices as indices
 from ipvalue.indices import open_indices as open_indices
@@ -33,6 +35,8 @@ from ipvalue.schema import RunError as RunError
 from ipvalue.sensitivities import SensitivityResult as SensitivityResult
 from ipvalue.sensitivities import open_sensitivities as open_sensitivities
 from ipvalue.sensitivities import sensitivities as sensitivities
+from ipvalue.starter import Started as Started
+from ipvalue.starter import init as init
 from ipvalue.synthesize import synthesize as synthesize
 from ipvalue.valuation import Result as Result
 from ipvalue.valuation import check as check

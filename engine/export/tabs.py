@@ -166,4 +166,3 @@ def _most(parts: Iterable[pa.Table], by: str, key: str, top: int, size: Callable
         best = table.take(order[:top])
     assert best is not None  # a result has a part, if an empty one
     return best
-

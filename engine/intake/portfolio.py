@@ -15,8 +15,8 @@ class SourceFile:
     """One file: what the user calls it, what is opened, and the rows of each row group or record batch.
 
     `bytes` and `sha256` are those of the user's own file (of the spooled copy where the portfolio is a table in
-    memory), `location` where that is, from anywhere on this machine (None: in memory), `state` what its file system said of it, `sheet` where its rows
-    stand in a workbook.
+    memory), `location` where that is, from anywhere on this machine (None: in memory), `state` what its file system said of it, `sheet` where its
+    rows stand in a workbook.
     """
 
     display: str

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import IO, Any, cast
 from zipfile import ZipFile
 
@@ -218,4 +217,3 @@ def _text(cell: object) -> str | None:
         case date():
             return cell.isoformat()
     return str(cell)
-

@@ -155,6 +155,7 @@ _SCENARIO_TOTALS = (
     _scenarios("value", "sum of the group's rights on that path, exact", _MONEY, "decimal", _SCENARIO_TOTALS_FILE),
 )
 
+
 def _driver(name: str, meaning: str, unit: str = "", kind: Kind = "float", group: str = "sensitivities.parquet") -> Column:
     return Column(name, kind, meaning, group, unit, source="sensitivities")
 

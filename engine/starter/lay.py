@@ -24,31 +24,10 @@ _GIVEN = {
     "groups.group_by": '["sector"]',
     "outputs.root": '"results"',
 }
-_README = """\
-# A first valuation
-
-| file | what it is |
-|---|---|
-| job.toml | what `ipvalue run` values; every key with its meaning |
-| market.toml | currency, valuation date, curve, sectors: US Treasury yields of the end of 2017 |
-| portfolio.csv | 40 real rights: patent families behind US brand drugs, the five with most revenue of each of eight groups of therapies |
-{template}
-## What to do next
-
-    {commands}
-
-Then put your own rights into portfolio.csv{workbook}, and your own figures into market.toml. `ipvalue schema portfolio` lists every column; only
-asset_id, right_type and what the method needs must be given, the rest is filled from sourced assumptions (`ipvalue assumptions`), and the results
-say what was. `ipvalue check portfolio.csv` names every cell that cannot be used.
-
-## Where the sample comes from
-
-Patents and expiries: the FDA's Orange Book. Revenue: Medicare Part D spending of 2017 (CMS), one payer and before rebates, so this is not what the drugs
-are worth. Royalty: triangular 2, 5 and 10 %. Discount premium: cost of capital of US pharmaceutical firms less the risk-free rate (Damodaran, 2026-01).
-Tax: 26 U.S.C. 11(b); amortisation over 15 years: 26 U.S.C. 197. examples/us_drugs/README.md of ipvalue's sources says how each figure is made, and what is
-wrong with it. The figures are estimates from stated assumptions, not an appraisal.
-"""
-_OF_TEMPLATE = "| portfolio.xlsx | every column there is, as a workbook to fill in: each with a note, some with a list to choose from; six of the rights as examples |\n"
+_OF_TEMPLATE = (
+    "| portfolio.xlsx | every column there is, as a workbook to fill in: each with a note, some with a list to choose from; "
+    "six of the rights as examples |\n"
+)
 _TEMPLATE_EXAMPLES = 6
 
 
@@ -78,7 +57,7 @@ def init(directory: str | Path) -> Started:
         JOB: job_text(_GIVEN),
         MARKET: _shipped(MARKET),
         PORTFOLIO_CSV: _shipped(PORTFOLIO_CSV),
-        README: _README.format(
+        README: _shipped(README).format(
             template=_OF_TEMPLATE if with_template else "",
             workbook=" or portfolio.xlsx" if with_template else "",
             commands="\n    ".join(_commands(".", with_template)),

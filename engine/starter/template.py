@@ -1,4 +1,4 @@
-"""A workbook to fill in: every column of a portfolio with a note, lists to choose from, limits that are checked as one types, and rows as examples."""
+"""A workbook to fill in: every column of a portfolio with a note, lists to choose from, limits checked as one types, and rows as examples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from ipvalue.excel import workbook, write_cell
-from ipvalue.schema import PORTFOLIO, Column
+from ipvalue.schema import FILLABLE, PORTFOLIO, Column
 
 ROWS = 10_000
 """So many rows have their lists and limits."""
@@ -29,8 +29,8 @@ Fill in the sheet "portfolio": a row for each right. Then, in a shell:
     ipvalue value portfolio.xlsx --out results
 A market.toml beside the workbook, or named with --market, says currency, valuation date, curves and sectors.
 
-Bold columns must be given in every row. Rates of the method too: revenue and royalty_rate for relief_from_royalty and licence, revenue and margin for \
-excess_earnings and incremental_income, replacement_cost for cost, comparable_price for market.
+Bold columns must be given in every row. So must what the method needs: revenue and royalty_rate for relief_from_royalty and licence, revenue and \
+margin for excess_earnings and incremental_income, replacement_cost for cost, comparable_price for market.
 What is blank is filled from sourced assumptions, and the results say what was. A cell that holds nothing but spaces is blank.
 Rows 3 to {last} are examples: write over them or delete them.
 
@@ -89,9 +89,10 @@ def _note(column: Column) -> str:
 
 
 def _blank(column: Column) -> str:
-    if column.default is None:
-        return "A blank is filled from the assumptions, or stays blank."
-    return f"A blank is filled from the assumptions, else it means {str(column.default).lower() if isinstance(column.default, bool) else column.default}."
+    if column.name not in FILLABLE:
+        return "A blank stays blank."
+    means = str(column.default).lower() if isinstance(column.default, bool) else column.default
+    return "A blank is filled from the assumptions" + (", or stays blank." if means is None else f", else it means {means}.")
 
 
 def _validation(column: Column) -> dict[str, Any] | None:

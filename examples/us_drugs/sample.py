@@ -2,8 +2,8 @@
 
 python examples/us_drugs/sample.py        writes engine/starter/portfolio.csv and engine/starter/market.toml
 
-What the example's assumptions.toml fills (royalty, premium, tax) stands in columns of its own, so that the sample needs no assumptions but the shipped
-ones; these give it the official fees of today and not those of 2017.
+What the example's assumptions.toml fills (royalty, premium, tax) stands in columns of its own, so that the sample needs no assumptions but the
+shipped ones; these give it the official fees of today and not those of 2017.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FILLED = ("royalty_rate", "royalty_low", "royalty_high", "discount_premium", "ta
 BEFORE = "annual_cost"
 """The column before which these stand."""
 
-_HEAD = '''\
+_HEAD = """\
 # What money is worth, and how sectors move together. Replace the figures by your own; docs/files.md says what each means.
 
 # What results are reported in, and the day that time 0 is.
@@ -48,7 +48,7 @@ mid_period = true
 # Source: Medicare Part D 2013-2017 (CMS): the common movement of two brands of different groups of therapies over that of two of the same.
 [factors]
 {factors}
-'''
+"""
 
 
 def portfolio() -> str:

@@ -61,6 +61,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("evidence", "course", "composition", "indices"),
     ("report",),
     ("serve",),
+    ("export",),
     ("public",),
     ("__init__",),
     ("cli",),

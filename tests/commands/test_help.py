@@ -9,10 +9,11 @@ from importlib.metadata import entry_points
 
 import pytest
 from commandline import installed, run
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import ipvalue.cli.schema
-from ipvalue.cli import app
+from ipvalue.cli import COMMANDS, app
 
 FLAGS = {
     "value": {
@@ -20,7 +21,9 @@ FLAGS = {
         "--group-by", "--keep-paths",
         "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--since", "--resume", "--overwrite", "--strict", "--log-json",
     },
-    "check": {"--market", "--assumptions", "--rule", "--limit", "--strict"},
+    "init": set(),
+    "export": {"--xlsx", "--top", "--overwrite", "--json"},
+    "check": {"--market", "--assumptions", "--rule", "--limit", "--strict", "--json"},
     "scenarios": {
         "--list", "--show", "--library", "--statistics", "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler", "--precision",
         "--quantiles", "--tail", "--group-by", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--resume", "--overwrite",
@@ -42,13 +45,14 @@ FLAGS = {
     "schema": {"--format"},
     "assumptions": {"--assumptions", "--right-type", "--jurisdiction", "--sector", "--format"},
     "synthesize": {"--assets", "--out", "--profile", "--seed", "--loans"},
-    "show": {"--top", "--group", "--json"},
+    "show": {"--top", "--group", "--asset", "--json"},
+    "bench": {"--full", "--json"},
     "run": set(),
     "plan": {
         "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler", "--tolerance", "--max-paths", "--precision", "--quantiles", "--tail",
         "--group-by", "--keep-paths", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--json",
     },
-    "verify": {"--asset", "--sample", "--evidence", "--out", "--seed", "--workers", "--backend", "--log-json"},
+    "verify": {"--asset", "--sample", "--evidence", "--out", "--seed", "--workers", "--backend", "--json", "--log-json"},
     "explain": {"--out", "--group-by", "--top", "--workers", "--scheduler", "--memory", "--json", "--log-json"},
     "calibrate implied": {
         "--driver", "--search", "--market", "--assumptions", "--paths", "--seed", "--sampler", "--precision", "--rule", "--premise", "--workers",
@@ -67,11 +71,35 @@ def test_the_help_of_a_command(command: str) -> None:
     assert (ran.code, ran.err) == (0, "")
     listed = set(re.findall(r"^  (--[a-z-]+)", ran.out, re.MULTILINE))
     assert listed == {*FLAGS[command], "--help"}
-    example = re.search(r"Example: (ipvalue .+?)\n\n", ran.out, re.DOTALL)
-    assert example, "the help has no example"
-    words = shlex.split(example[1])
-    assert " ".join(words[1:]).startswith(command)
-    assert {word for word in words if word.startswith("--")} <= FLAGS[command]
+    assert examples_of(ran.out), "the help has no example"
+
+
+def examples_of(page: str) -> list[str]:
+    """The command lines under "Examples:", each on a line of its own."""
+    return re.findall(r"^  (ipvalue .+)$", page.partition("\nExamples:\n")[2].partition("\n\n")[0], re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", FLAGS)
+def test_the_examples_of_a_command_parse(command: str) -> None:
+    """They are read as they would be when typed, and nothing is run."""
+    for example in examples_of(run(*command.split(), "--help").out):
+        words = shlex.split(example)
+        assert words[: 1 + len(command.split())] == ["ipvalue", *command.split()], example
+        context, found = None, get_command(app)
+        for name in command.split():
+            context = found.make_context(name, [], parent=context, resilient_parsing=True)
+            found = found.get_command(context, name)
+        found.make_context(words[-1], words[1 + len(command.split()) :], parent=context)
+
+
+def test_examples_are_whole_lines_on_a_narrow_terminal() -> None:
+    assert examples_of(run("value", "--help", columns=40).out) == examples_of(run("value", "--help", columns=200).out)
+
+
+def test_every_command_is_tested_and_says_of_itself_what_the_list_says() -> None:
+    assert {name.split()[0] for name in FLAGS} == set(COMMANDS)
+    for name, summary in COMMANDS.items():
+        assert run(name, "--help").out.split("\n\n")[1].replace("\n  ", " ").strip() == summary
 
 
 def test_the_commands_are_listed_in_whole_sentences() -> None:
@@ -81,11 +109,6 @@ def test_the_commands_are_listed_in_whole_sentences() -> None:
         assert re.search(rf"^  {name} +[A-Z]", listed, re.MULTILINE), command
         assert "..." not in listed.replace("[ARGS]...", "")
     assert re.search(r"^  calibrate +[A-Z]", run("--help").out, re.MULTILINE)
-
-
-def test_without_a_command_the_help_is_shown() -> None:
-    ran = run()
-    assert "Usage: ipvalue" in ran.out + ran.err
 
 
 def test_a_fault_of_its_own_is_said_in_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,4 +127,4 @@ def test_the_command_is_installed() -> None:
     assert point.value == "ipvalue.cli:main"
     ran = installed("value", "--help")
     assert ran.code == 0
-    assert "Example: ipvalue value" in ran.out
+    assert "\nExamples:\n  ipvalue value " in ran.out

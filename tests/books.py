@@ -14,7 +14,9 @@ HEADS = ("asset_id", "right_type", "revenue", "royalty_rate", "life", "owner_id"
 RIGHT = ("a", "trademark", 1_000_000, 0.05, 8, "o")
 
 
-def book(path: str | Path, *rows: Sequence[Any], sheet: str = "portfolio", heads: Sequence[Any] = HEADS, change: Callable[[Any], None] | None = None) -> str:
+def book(
+    path: str | Path, *rows: Sequence[Any], sheet: str = "portfolio", heads: Sequence[Any] = HEADS, change: Callable[[Any], None] | None = None
+) -> str:
     """A workbook with one sheet; `change` may do more to it. Its path."""
     made = Workbook()
     page = made.active

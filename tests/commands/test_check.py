@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import date
 from pathlib import Path
@@ -261,3 +262,15 @@ def test_a_mistyped_path_is_named_with_the_one_that_was_meant() -> None:
     assert (ran.code, ran.sentence) == (2, "portfolo.parquet: there is no such file or directory: did you mean portfolio.parquet?")
     ran = run("check", "portfolio.parquet", "--market", Path.cwd() / "markt.toml")
     assert (ran.code, ran.sentence) == (2, f"{Path.cwd()}/markt.toml: there is no such file: did you mean {Path.cwd()}/market.toml?")
+
+
+def test_problems_as_json() -> None:
+    pq.write_table(table([ROW, *like(3, revenue=-1.0)]), "p.parquet")
+    ran = run("check", "p.parquet", "--limit", 2, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    found = json.loads(ran.out)
+    assert (found["rows"], found["valued"], found["rejected"], found["warnings"]) == (4, 1, 3, [])
+    (rule,) = found["rules"]
+    assert (rule["column"], rule["rule"], rule["problems"]) == ("revenue", "0 <= revenue <= 1e+15", 3)
+    assert [(one["file"], one["row"]) for one in rule["first"]] == [("p.parquet", 1), ("p.parquet", 2)]
+    assert run("check", "p.parquet", "--strict", "--json").code == 1

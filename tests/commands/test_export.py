@@ -23,7 +23,22 @@ pytest.importorskip("xlsxwriter")
 
 pytestmark = pytest.mark.usefixtures("here")
 
-HOSTILE = ("=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "{=1}", "http://a.b", "0012", "1e5", "权利人 🙂", "'quoted", "TRUE", "a\nb")
+HOSTILE = (
+    "=cmd|' /C calc'!A0",
+    "+1+1",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "{=1}",
+    "http://a.b",
+    "0012",
+    "1e5",
+    "权利人 🙂",
+    "'quoted",
+    "TRUE",
+    "a\nb",
+)
 
 
 def book_of(directory: str = "out", *more: object) -> Any:
@@ -123,7 +138,9 @@ def test_the_first_rights_by_value_and_what_is_left_out() -> None:
 
 def test_what_a_sheet_or_a_cell_cannot_hold_is_cut_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     long = "x" * (LONGEST_TEXT + 1)
-    pq.write_table(table([{**ROW, "asset_id": long}, {**ROW, "asset_id": "b", "revenue": -1.0}, {**ROW, "asset_id": "c", "revenue": -1.0}]), "p.parquet")
+    pq.write_table(
+        table([{**ROW, "asset_id": long}, {**ROW, "asset_id": "b", "revenue": -1.0}, {**ROW, "asset_id": "c", "revenue": -1.0}]), "p.parquet"
+    )
     assert value("p.parquet").code == 0
     monkeypatch.setattr(module, "MOST_ROWS", 30)
     assert book_of("out", "--top", 30)["Top rights"]["A2"].value == "x" * (LONGEST_TEXT - 1) + "…"

@@ -143,4 +143,6 @@ def test_a_row_that_is_filled_in_wrongly_is_named_by_its_cell(template: Any) -> 
     cell.value = 5
     template.save("first/portfolio.xlsx")
     ran = run("check", "first/portfolio.xlsx")
-    assert f"royalty_rate is 5: it must be at least 0 and at most 1; correct it or leave it blank (cell {cell.coordinate} of sheet portfolio)" in ran.out
+    assert (
+        f"royalty_rate is 5: it must be at least 0 and at most 1; correct it or leave it blank (cell {cell.coordinate} of sheet portfolio)" in ran.out
+    )

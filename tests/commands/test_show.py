@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from commandline import ROW, row_with, run, table, value
@@ -16,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 import ipvalue as iv
 from ipvalue.amounts import money
-from ipvalue.report.terminal import bar, group_view, overview
+from ipvalue.report.terminal import bar, group_view, histogram, overview
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -133,6 +134,49 @@ def test_blank_groups_can_be_picked() -> None:
     assert value("p.parquet", "--group-by", "owner_id").code == 0
     assert run("show", "out", "--group", "(blank)").out.startswith("(blank): 1 right")
     assert run("show", "out", "--group", "x, y").out.startswith("x, y: 1 right")
+
+
+# ------------------------------------------------------------------------------------------------ one right
+
+
+def test_one_right_is_shown_with_its_own_distribution(result: Path) -> None:
+    (row,) = (one for one in pq.read_table("out/assets").to_pylist() if one["asset_id"] == "r3")
+    ran = run("show", result, "--asset", "r3")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(f"r3: {row['method']}, 64 paths, status {row['status']}\n")
+    assert f"{'value':>19}  {money(row['value'])}" in ran.out
+    assert f"{'expected life':>19}  {row['expected_life']:.2f} years" in ran.out
+    assert "Value of the right, by path" in ran.out
+    found = json.loads(run("show", result, "--asset", "r3", "--json").out)
+    assert {name: found[name] for name in row} == row
+    assert sum(each["paths"] for each in found["histogram"]) == 64
+
+
+def test_the_distribution_of_a_right_is_that_of_its_kept_paths() -> None:
+    assert value("portfolio.parquet", "--keep-paths", "--precision", "double").code == 0
+    kept = next(row["values"] for row in iv.open_result("out").paths.to_pylist() if row["asset_id"] == "r1")
+    shown = json.loads(run("show", "out", "--asset", "r1", "--json").out)["histogram"]
+    assert [(each["from"], each["to"], each["paths"]) for each in shown] == histogram(np.array(kept))
+
+
+def test_a_right_by_several_methods_is_shown_with_the_value_by_each() -> None:
+    two = {**ROW, "asset_id": "two", "methods": ["market", "relief_from_royalty"], "weights": [0.5, 0.5], "comparable_price": 1e6}
+    pq.write_table(table([two]), "p.parquet")
+    assert value("p.parquet").code == 0
+    shown = run("show", "out", "--asset", "two").out
+    (row,) = pq.read_table("out/assets").to_pylist()
+    for method, amount in zip(row["methods"], row["method_values"], strict=True):
+        assert f"{method:>19}  {money(amount)}\n" in shown
+
+
+def test_a_right_that_is_not_there_or_cannot_be_shown(result: Path) -> None:
+    assert run("show", result, "--asset", "r1").sentence.startswith("out: r1 was rejected")
+    assert run("show", result, "--asset", "zz").sentence == "out: there is no right 'zz' in it"
+    assert run("show", result, "--asset", "r3", "--group", "x").sentence == "--asset shows one right of a result of ipvalue value: leave --group out"
+    Path("s.toml").write_text('[[scenario]]\nname = "low"\n[[scenario.shock]]\nfield = "royalty_rate"\nmultiply = 0.5\n')
+    assert run("scenarios", "portfolio.parquet", "s.toml", "--paths", 16, "--out", "low").code == 0
+    told = "--asset shows one right of a result of ipvalue value, and this is one of ipvalue scenarios"
+    assert run("show", "low", "--asset", "r3").sentence == told
 
 
 def test_the_mix_of_methods_is_shown_with_rights_and_value() -> None:

@@ -172,3 +172,25 @@ def test_a_rule_of_the_users_own_is_found_again(here: Path) -> None:
     Path("own.py").write_text(rule.format(0.06))
     with pytest.raises(iv.InputError, match=r"rule own.py:tiered: is not what it was when the result was made"):
         iv.verify("out", asset="r1")
+
+
+def test_the_outcome_as_json() -> None:
+    assert value("portfolio.parquet").code == 0
+    ran = run("verify", "out", "--sample", 1, "--json")
+    found = json.loads(ran.out)
+    assert (ran.code, ran.err, found["whole"], found["problems"], found["derived"]) == (0, "", True, [], 4)
+    assert found["checked"]["counts"] == "4 rows, 4 valued, 0 rejected, 4 parts"
+    Path("out/groups.parquet").write_bytes(b"x")
+    ran = run("verify", "out", "--json")
+    found = json.loads(ran.out)
+    assert (ran.code, ran.err, found["whole"]) == (1, "", False)
+    assert any("groups.parquet" in problem for problem in found["problems"])
+
+
+def test_a_part_whose_rows_were_all_rejected_by_rules_is_re_derived_too() -> None:
+    """Such rows are read, and nothing comes of them, then and now."""
+    rows = [ROW, {**ROW, "asset_id": "b", "right_type": "design", "expiry_date": np.datetime64("2020-01-01", "D").astype(object)}]
+    pq.write_table(table(rows), "p.parquet")
+    iv.value("p.parquet", market="market.toml", paths=16, rows_per_task=1, out="out")
+    found = iv.verify("out", sample=1.0)
+    assert found.ok, found.problems

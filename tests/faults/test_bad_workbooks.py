@@ -15,7 +15,7 @@ from ipvalue.intake import workbook
 
 pytest.importorskip("openpyxl")
 
-from books import HEADS, RIGHT, SHEET, book, in_sheet, rewritten  # noqa: E402  (needs openpyxl)
+from books import HEADS, RIGHT, SHEET, book, in_sheet, rewritten
 
 pytestmark = pytest.mark.usefixtures("here")
 

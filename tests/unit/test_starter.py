@@ -53,7 +53,10 @@ def test_a_job_file_still_loads_when_every_key_is_set(tmp_path: Path) -> None:
     assert "#" not in "".join(line for line in text.splitlines() if " = " in line)
     (tmp_path / "job.toml").write_text(text)
     load_job(tmp_path / "job.toml")
-    assert {key.name for key in keys()} <= {*tomllib.loads(text), *(name for table in tomllib.loads(text).values() if isinstance(table, dict) for name in table)}
+    assert {key.name for key in keys()} <= {
+        *tomllib.loads(text),
+        *(name for table in tomllib.loads(text).values() if isinstance(table, dict) for name in table),
+    }
 
 
 @pytest.mark.parametrize("there", [False, True])

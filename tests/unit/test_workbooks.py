@@ -180,7 +180,7 @@ def test_a_formula_without_its_value_is_refused(place: Path, prefix: bytes) -> N
 
     path = book("b.xlsx", change=formula)
     if prefix:  # the same, as other libraries write it
-        names = {b"<worksheet xmlns=": b'<x:worksheet xmlns:x=', b"</worksheet": b"</x:worksheet"}
+        names = {b"<worksheet xmlns=": b"<x:worksheet xmlns:x=", b"</worksheet": b"</x:worksheet"}
 
         def prefixed(content: bytes) -> bytes:
             import re
@@ -206,7 +206,11 @@ def test_a_failed_formula_rejects_its_row_and_names_its_cell(place: Path) -> Non
     Path("market.toml").write_text(MARKET)
     found = iv.check(path).rejects.to_pylist()
     assert [(one["row"], one["column"], one["message"]) for one in found] == [
-        (1, "owner_id", "owner_id is '#N/A': it must be text, and not the error of a formula; correct it or leave it blank (cell F3 of sheet portfolio)"),
+        (
+            1,
+            "owner_id",
+            "owner_id is '#N/A': it must be text, and not the error of a formula; correct it or leave it blank (cell F3 of sheet portfolio)",
+        ),
         (1, "revenue", "revenue is #DIV/0!: it must be a number; correct it or leave it blank (cell C3 of sheet portfolio)"),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -79,7 +80,7 @@ def beyond_the_strings(path: Path) -> None:
 def entities(path: Path) -> None:
     """Each entity ten of the one before: ten to the ninth."""
     names = "abcdefghij"
-    deeper = "".join(f'<!ENTITY {name} "{f"&{before};" * 10}">' for before, name in zip(names, names[1:], strict=False))
+    deeper = "".join(f'<!ENTITY {name} "{f"&{before};" * 10}">' for before, name in pairwise(names))
     doctype = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "{"a" * 50}">{deeper}]>'.encode()
 
     def change(content: bytes) -> bytes:

@@ -115,7 +115,7 @@ def test_the_wrong_suffix(tmp_path: Path) -> None:
     assert refused(path, tmp_path).startswith(f"{path}: cannot be read as Parquet (")
 
 
-@pytest.mark.parametrize(("name", "kind"), [("p.xlsx", ".xlsx is not"), ("p", "a file without a suffix is not")])
+@pytest.mark.parametrize(("name", "kind"), [("p.ods", ".ods is not"), ("p", "a file without a suffix is not")])
 def test_an_unknown_kind_of_file(tmp_path: Path, name: str, kind: str) -> None:
     path = parquet(tmp_path / name)
     assert refused(path, tmp_path).startswith(f"{path}: {kind} a known kind of file: give Parquet (.parquet")

@@ -77,7 +77,7 @@ def without_rows(name: str) -> None:
         ("p.csv", text("asset_ids,right_type\na,trademark\n"), "p.csv: column asset_id is missing: rename 'asset_ids' if that is it"),
         ("p.csv", text("asset_id,right_type,life\na,trademark\n"), "p.csv: cannot be read as CSV ("),
         ("p.parquet", words_for_revenue, "p.parquet: column revenue is of type string, but must hold a number: cast it"),
-        ("p.xlsx", text("x"), "p.xlsx: .xlsx is not a known kind of file: give Parquet"),
+        ("p.ods", text("x"), "p.ods: .ods is not a known kind of file: give Parquet"),
         ("nowhere://p.parquet", None, "nowhere://p.parquet: cannot be opened"),
     ],
 )

@@ -38,7 +38,7 @@ def export(directory: str | Path, *, xlsx: str | Path, top: int = 1000, overwrit
     path = str(xlsx)
     _check_target(path, str(directory), top, overwrite)
     content = content_of(str(directory), top)
-    tabs = [Tab(tab.name, tab.table.slice(0, MOST_ROWS), tab.described, tab.of or tab.table.num_rows, tab.which, tab.bars) for tab in content.tabs]
+    tabs = [Tab(tab.name, tab.table.slice(0, MOST_ROWS), tab.described, tab.of or tab.table.num_rows, tab.which, tab.drawn) for tab in content.tabs]
     with workbook(path, content.title, "results") as book:
         styles = Styles(book)
         summary = book.add_worksheet(SUMMARY)

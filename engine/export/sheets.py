@@ -8,16 +8,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as pt
 
-from ipvalue.amounts import money
 from ipvalue.excel import write_cell
 from ipvalue.export.meaning import described
 from ipvalue.export.tabs import Tab
-from ipvalue.report.terminal import Bars
 from ipvalue.schema import Column
 
 _DENSEST = 1e5
 """Amounts of a column from which on nobody looks at what comes after the point."""
 _WIDEST, _NARROWEST = 60, 9
+_ON_A_PAGE = 8
+"""Columns that are still to be read where they are printed on the width of a page."""
 _LOOKED_AT = 200
 """Rows by which a column's width is chosen."""
 _FORMATS = {"fraction": "0.00%", "a year": "0.00%", "years": "0.00", "int": "#,##0", "date": "yyyy-mm-dd"}
@@ -31,6 +31,9 @@ class Styles:
         self._book = book
         self._numbers: dict[str, Any] = {}
         self.head = book.add_format({"bold": True, "bottom": 1})
+        # after a number, which ends at the right of its cell, a text would begin at once
+        self.text_head = book.add_format({"bold": True, "bottom": 1, "indent": 1})
+        self.text = book.add_format({"indent": 1})
         self.number_head = book.add_format({"bold": True, "bottom": 1, "align": "right"})
         self.name = book.add_format({"bold": True, "valign": "top"})
         self.wrapped = book.add_format({"text_wrap": True, "align": "left", "valign": "top"})
@@ -49,10 +52,13 @@ def write_table(book: Any, styles: Styles, tab: Tab) -> int:
     sheet.freeze_panes(1, 1)
     sheet.set_landscape()
     sheet.repeat_rows(0)
-    formats = [styles.number(_format(table[name], columns.get(name))) for name in table.column_names]
+    if table.num_columns <= _ON_A_PAGE:
+        sheet.fit_to_pages(1, 0)
+    shown = [_format(table[name], columns.get(name)) for name in table.column_names]
+    formats = [styles.text if one is None else styles.number(one) for one in shown]
     for place, name in enumerate(table.column_names):
         sheet.set_column(place, place, _width(name, table[name].slice(0, _LOOKED_AT).to_pylist()))
-        sheet.write_string(0, place, name, styles.number_head if _is_number(table[name].type) else styles.head)
+        sheet.write_string(0, place, name, styles.number_head if _is_number(table[name].type) else styles.text_head)
         if name in columns:
             sheet.write_comment(0, place, _note(columns[name]), {"author": "ipvalue", "x_scale": 1.5})
     if table.num_rows and table.num_columns:
@@ -61,8 +67,8 @@ def write_table(book: Any, styles: Styles, tab: Tab) -> int:
     for row, cells in enumerate(_rows(table), 1):
         for place, cell in enumerate(cells):
             cut += not write_cell(sheet, row, place, cell, formats[place])
-    if tab.bars is not None:
-        _draw(book, sheet, styles, tab.bars, table.num_rows + 2)
+    if tab.drawn:
+        _draw(book, sheet, table.num_rows)
     return cut
 
 
@@ -89,14 +95,14 @@ def _note(column: Column) -> str:
     return column.meaning + (f"\nUnit: {column.unit}" if column.unit else "")
 
 
-def _format(values: pa.ChunkedArray, column: Column | None) -> str:
-    """How Excel shows a column's numbers."""
+def _format(values: pa.ChunkedArray, column: Column | None) -> str | None:
+    """How Excel shows a column's numbers; None where it holds none."""
     if pt.is_date(values.type):
         return _FORMATS["date"]
     if pt.is_integer(values.type):
         return _FORMATS["int"]
     if not _is_number(values.type):
-        return "General"
+        return None
     if column is not None and column.unit in _FORMATS:
         return _FORMATS[column.unit]
     if column is not None and column.unit != "market's currency":
@@ -119,20 +125,14 @@ def _columns(text: str) -> int:
     return sum(2 if ord(one) > 0x2E7F else 1 for one in text)
 
 
-def _draw(book: Any, sheet: Any, styles: Styles, bars: Bars, first: int) -> None:
-    """The distribution as a table below the others and a chart beside them."""
-    for place, head in enumerate(("from", "to", "paths", "in words")):
-        sheet.write_string(first, place, head, styles.number_head if place < 3 else styles.head)
-    for row, (low, high, paths) in enumerate(bars, first + 1):
-        for place, (value, shown) in enumerate(((low, _MONEY), (high, _MONEY), (paths, _MONEY), (f"{money(low)} to {money(high)}", "General"))):
-            write_cell(sheet, row, place, value, styles.number(shown))
-    sheet.set_column(3, 3, 24)
+def _draw(book: Any, sheet: Any, bars: int) -> None:
+    """The histogram of a sheet whose columns are from, to, paths and label."""
     chart = book.add_chart({"type": "column"})
-    last = first + len(bars)
-    chart.add_series({
-        "name": "paths", "categories": [sheet.name, first + 1, 3, last, 3], "values": [sheet.name, first + 1, 2, last, 2], "gap": 10,
-    })  # fmt: skip
+    paths, labels = ([sheet.name, 1, place, bars, place] for place in (2, 3))
+    chart.add_series({"name": "paths", "categories": labels, "values": paths, "gap": 10})
     chart.set_title({"name": "The whole's value, by path"})
+    chart.set_x_axis({"name": "from"})
+    chart.set_y_axis({"name": "paths", "major_gridlines": {"visible": True, "line": {"color": "#D9D9D9"}}})
     chart.set_legend({"none": True})
-    chart.set_size({"width": 720, "height": 380})
-    sheet.insert_chart(first, 4, chart)
+    chart.set_size({"width": 860, "height": 400})
+    sheet.insert_chart(1, 5, chart)

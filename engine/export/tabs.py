@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ipvalue.amounts import money
 from ipvalue.explain import RECORD, open_explanation
 from ipvalue.export.meaning import described
 from ipvalue.indices import open_indices
@@ -30,7 +31,7 @@ Facts = list[tuple[str, Any]]
 class Tab:
     """A sheet: its name, its rows, the registry's table that describes their columns, and, where these are some of more, how many and which.
 
-    bars: the distribution that is drawn beside it.
+    drawn: its rows are the bars of a histogram, which is drawn beside them.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Tab:
     described: str
     of: int = 0
     which: str = ""
-    bars: Bars | None = None
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,17 @@ def _of_value(location: str, top: int) -> list[Tab]:
     numbers = [name for name in whole.column_names if name not in columns]
     amounts = [float(whole[name][0].as_py()) for name in numbers]
     totals = pa.table({"statistic": numbers, "amount": amounts, "meaning": [described("groups", name).meaning for name in numbers]})
-    tabs = [Tab("Totals", totals, "", bars=histogram(floats(result.sums(0))))]
+    tabs = [Tab("Totals", totals, ""), Tab("Distribution", _bars(histogram(floats(result.sums(0)))), "", drawn=True)]
     if columns:
         tabs.append(Tab("Groups", largest_groups(result), "groups"))
     rights = result.manifest["counts"]["valued"]
     return [*tabs, Tab("Top rights", _most(result.asset_parts(), "value", "asset_id", top), "assets", rights, "rights, those with most value")]
+
+
+def _bars(bars: Bars) -> pa.Table:
+    """The whole's value by path."""
+    low, high, paths = zip(*bars, strict=True)
+    return pa.table({"from": low, "to": high, "paths": paths, "label": [money(one) for one in low]})
 
 
 def _of_scenarios(location: str, top: int) -> list[Tab]:

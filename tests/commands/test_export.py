@@ -57,10 +57,10 @@ def test_a_result_of_value() -> None:
     pq.write_table(table([*row_with(revenue=-1.0), {**ROW, "asset_id": "r4", "owner_id": "o"}]), "p.parquet")
     assert value("p.parquet", "--group-by", "sector").code == 0
     book = book_of()
-    assert book.sheetnames == ["Summary", "Totals", "Groups", "Top rights", "Rejects", "Columns"]
+    assert book.sheetnames == ["Summary", "Totals", "Distribution", "Groups", "Top rights", "Rejects", "Columns"]
     result = iv.open_result("out")
     whole, *groups = result.groups.to_pylist()
-    totals = {row[0]: row[1] for row in book["Totals"].iter_rows(min_row=2, max_row=len(whole), values_only=True)}
+    totals = {row["statistic"]: row["amount"] for row in rows_of(book["Totals"])}
     assert totals == pytest.approx({name: number for name, number in whole.items() if name != "sector"}, rel=1e-15)
     assert {row["sector"]: row["value"] for row in rows_of(book["Groups"])} == pytest.approx({row["sector"]: row["value"] for row in groups})
     rights = sorted(result.assets.to_pylist(), key=lambda row: -row["value"])
@@ -92,7 +92,10 @@ def test_it_is_made_to_be_read() -> None:
     assert shown == {"mean": "#,##0", "probability_of_loss": "0.00%", "expected_life": "0.00", "paths": "#,##0"}
     assert of["mean"].comment.text == "estimate of the expected value, the best there is\nUnit: market's currency"
     assert sheet.column_dimensions["D"].width > 8
-    assert len(book["Totals"]._charts) == 1
+    assert len(book["Distribution"]._charts) == 1
+    bars = rows_of(book["Distribution"])
+    assert sum(bar["paths"] for bar in bars) == 64
+    assert [bar["to"] for bar in bars[:-1]] == [bar["from"] for bar in bars[1:]]
 
 
 def test_text_stays_text_whatever_it_begins_with() -> None:
@@ -133,7 +136,7 @@ def test_the_first_rights_by_value_and_what_is_left_out() -> None:
     told = "Top rights has 2 of 4 rights, those with most value; the results directory has all"
     assert told in [row[1] for row in book["Summary"].iter_rows(values_only=True)]
     found = json.loads(run("export", "out", "--xlsx", "y.xlsx", "--top", 2, "--json").out)
-    assert found == {"path": "y.xlsx", "rows": {"Totals": 22, "Top rights": 2, "Rejects": 0}, "left_out": [told]}
+    assert found == {"path": "y.xlsx", "rows": {"Totals": 22, "Distribution": 16, "Top rights": 2, "Rejects": 0}, "left_out": [told]}
 
 
 def test_what_a_sheet_or_a_cell_cannot_hold_is_cut_and_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from ipvalue.cli.flags import (
 from ipvalue.execute import Outcome
 from ipvalue.lent import open_loans
 from ipvalue.loan_run import lend_into
-from ipvalue.report.loans import book_table
+from ipvalue.report.loans import book_table, tranche_tables
 
 
 def command(
@@ -41,6 +41,11 @@ def command(
     ] = None,
     policies: Annotated[str | None, typer.Option(help="TOML of lending policies, in place of the shipped ones.", show_default=False)] = None,
     policy: Annotated[str | None, typer.Option(help="The policy of loans that name none.", show_default=False)] = None,
+    pool: Annotated[str | None, typer.Option(help="TOML of a pool of the loans, and how it is cut into tranches.", show_default=False)] = None,
+    tranche_ratings: Annotated[
+        str | None,
+        typer.Option(help="What tranches are rated by: the most that each rating may lose (TOML, CSV, Parquet).", show_default=False),
+    ] = None,
     out_dir: OutDir = "results",
     paths: Paths = 10_000,
     seed: Seed = 1,
@@ -78,6 +83,7 @@ def command(
             "backend": backend,
         }
         names: dict[str, Any] = {"ratings": ratings, "programmes": programmes, "policies": policies, "policy": policy}
+        names |= {"pool": pool, "tranche_ratings": tranche_ratings}
         with progress(log_json, "lending", "loans") as bar:
             into = partial(lend_into, loans, portfolio, market, assumptions, **names, options=options)
             outcome = into(out=out_dir, overwrite=overwrite, resume=resume, progress=bar)
@@ -91,7 +97,9 @@ def command(
 
 
 def _print_result(out_dir: str, outcome: Outcome) -> None:
-    out.print(book_table(open_loans(out_dir)).text, markup=False)
+    lent = open_loans(out_dir)
+    for one in (book_table(lent), *tranche_tables(lent)):
+        out.print(one.text, markup=False)
     out.print(f"{count(outcome.valued, 'loan')} in {outcome.seconds:,.1f} s")
     if outcome.rejected:
         out.print(f"{count(outcome.rejected, 'loan')} rejected: {out_dir.rstrip('/')}/rejects.parquet says why", markup=False)

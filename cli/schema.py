@@ -11,7 +11,7 @@ from ipvalue.schema import describe
 
 
 def command(
-    table: Annotated[str, typer.Argument(help="portfolio, loans, market, results or calibration.")] = "portfolio",
+    table: Annotated[str, typer.Argument(help="portfolio, loans, market, results, calibration or tranche_ratings.")] = "portfolio",
     format: Annotated[str, typer.Option("--format", help="md or json.")] = "md",
 ) -> None:
     """Print the columns of a table.

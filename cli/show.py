@@ -15,7 +15,7 @@ from ipvalue.amounts import money
 from ipvalue.cli.common import count, errors_as_sentences, out
 from ipvalue.cli.scenarios import print_scenarios
 from ipvalue.lent import LendResult, open_loans
-from ipvalue.report.loans import book_table, loans_table
+from ipvalue.report.loans import book_table, loans_table, tranche_tables
 from ipvalue.report.scenarios import by_scenario
 from ipvalue.report.terminal import AssetView, Bars, GroupView, Overview, asset_view, bar, facts, group_view, overview, quantile_columns, rest
 from ipvalue.scenario_run import ScenarioResult, open_scenarios
@@ -95,13 +95,14 @@ def _show_loans(result: LendResult, top: int, as_json: bool) -> None:
     """A book of loans: who bears what, and the loans that lose most."""
     described = facts(result.manifest)
     if as_json:
-        tables = {"book": result.book.to_pylist(), "exposures": result.exposures.to_pylist()}
+        tables = {name: one.to_pylist() for name in ("book", "exposures", "tranches") if (one := getattr(result, name)) is not None}
         typer.echo(json.dumps({"facts": dict(described), **tables}, indent=2))
         return
     for name, text in described:
         out.print(f"{name:>14}  {text}", markup=False)
     out.print()
-    out.print(book_table(result).text + "\n", markup=False)
+    for one in (book_table(result), *tranche_tables(result)):
+        out.print(one.text + "\n", markup=False)
     out.print(loans_table(result, top).text, markup=False)
 
 

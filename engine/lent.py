@@ -21,7 +21,7 @@ class LendResult(Result):
     """A results directory of loans."""
 
     command = "lend"
-    tables = ("loans", "book", "losses", "exposures", "rejects")
+    tables = ("loans", "book", "losses", "exposures", "rejects", "tranches", "tranche_losses")
 
     @cached_property
     def loans(self) -> pa.Table:
@@ -50,6 +50,21 @@ class LendResult(Result):
         """What is lent and what was left out, by sector and right type, and how concentrated it is."""
         return self._store.read_parquet("exposures.parquet")
 
+    @cached_property
+    def tranches(self) -> pa.Table | None:
+        """A row for each tranche, the most senior first, then the pool and what meets its losses before them; None where no pool was cut."""
+        return self._store.read_parquet("tranches.parquet") if self.pooled else None
+
+    @cached_property
+    def tranche_losses(self) -> pa.Table | None:
+        """What each of these loses on each path, exact (decimal128(38, 6))."""
+        return self._store.read_ipc("tranche_losses.arrow") if self.pooled else None
+
+    @property
+    def pooled(self) -> bool:
+        """Whether a pool of the loans was cut into tranches."""
+        return "pool" in self.manifest["inputs"]["loans"]
+
     @property
     def assets(self) -> pa.Table:
         """Results of loans have none: raises InputError."""
@@ -69,6 +84,8 @@ def lend(
     programmes: Source | None = None,
     policies: Source | None = None,
     policy: str | None = None,
+    pool: Source | None = None,
+    tranche_ratings: object = None,
     market: object = None,
     assumptions: str | Path = "default",
     out: str | Path | None = None,
@@ -80,12 +97,14 @@ def lend(
     """Lends against the rights of a portfolio: who defaults, what the rights bring then, and who bears what is lost, all on the same paths.
 
     loans: a path, URL or table as for `value` (columns: `ipvalue schema loans`). ratings, programmes, policies: TOML files that loans name rows of;
-    without the last two the shipped ones; policy: that of loans which name none. options: those of OPTIONS; the rest is as for `value`.
+    without the last two the shipped ones; policy: that of loans which name none. pool: a TOML file that cuts loans into tranches; tranche_ratings:
+    what these are rated by, a file or table. options: those of OPTIONS; the rest is as for `value`.
     Only rights that are pledged are valued. Raises InputError and RunError.
     """
     from ipvalue.loan_run import lend_into  # with Numba, which nothing else needs
 
-    into = partial(lend_into, loans, portfolio, market, assumptions, ratings=ratings, programmes=programmes, policies=policies, policy=policy)
+    named: dict[str, Any] = {"ratings": ratings, "programmes": programmes, "policies": policies, "policy": policy}
+    into = partial(lend_into, loans, portfolio, market, assumptions, **named, pool=pool, tranche_ratings=tranche_ratings)
     return LendResult.written(partial(into, options=options, progress=progress), out, overwrite, resume)
 
 

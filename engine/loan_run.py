@@ -26,6 +26,7 @@ from ipvalue.lending.read import LoanBook, read_loans
 from ipvalue.lending.sharing import SHIPPED as PROGRAMMES
 from ipvalue.lending.sharing import load_programmes
 from ipvalue.loan_figures import Lender
+from ipvalue.loan_pool import Pooled, asked_pool
 from ipvalue.loan_tables import Ledger, write_tables
 from ipvalue.loan_work import Book, LoanTask, new_receipt, run_loans
 from ipvalue.rows import Longs
@@ -53,6 +54,8 @@ def lend_into(
     programmes: Source | None,
     policies: Source | None,
     policy: str | None,
+    pool: Source | None,
+    tranche_ratings: object,
     options: Mapping[str, Any],
     out: str,
     overwrite: bool,
@@ -73,8 +76,10 @@ def lend_into(
         opened(portfolio, market, assumptions, job, out) as inputs,
         tempfile.TemporaryDirectory(prefix="ipvalue-") as folder,
     ):
-        named = Named(inputs.market, *names)
-        planned = _planned(inputs, read_loans(loans, named, Path(folder)), named, policy, Path(folder))
+        named, asked = Named(inputs.market, *names), asked_pool(pool, tranche_ratings, Path(folder))
+        source = read_loans(loans, named, Path(folder), None if asked is None else asked.where)
+        pooled = None if asked is None else asked.of(source)
+        planned = _planned(inputs, source, named, policy, Path(folder), pooled)
         told = None if progress is None else _told(progress, planned.source.source.rows)
         ways: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "keep": keep, "progress": told, "command": COMMAND}
         return value_portfolio(planned.inputs, whole=planned.work, **ways)
@@ -104,23 +109,24 @@ class Planned:
     part: Longs
     folder: Path
     room: int
+    pooled: Pooled | None
 
     def work(self, inputs: Inputs) -> Work:
         """All loans lent. Copies the rows that are pledged, those of each task together."""
         run = inputs.run
         gathered, rejects = gather(inputs.portfolio, run.duplicates, self.places, self.part, self.folder)
         lender = Lender(tuple(self.named.policies.values()), inputs.assumptions, run.appraiser.tables, run.appraiser.sampling)
-        book = Book(run, self.loans, gathered, self.places[0] >= 0, lender, self.room)
+        book = Book(run, self.loans, gathered, self.places[0] >= 0, lender, self.room, None if self.pooled is None else self.pooled.members)
         begun = new_receipt(run)
         begun.rejects.merge(self.source.rejects)
         begun.rejects.merge(rejects)
         begun.rows = begun.rejected = self.source.source.rows - len(self.loans)
-        ledger = Ledger(self.loans, tuple(self.named.programmes.values()), self.source.left_out)
+        ledger = Ledger(self.loans, tuple(self.named.programmes.values()), self.source.left_out, self.pooled)
         portfolios = (inputs.portfolio, self.source.source)
         return Work(inputs.tasks, run_loans, book, begun, portfolios, (gathered.path,), tables=partial(write_tables, ledger), passed=True)
 
 
-def _planned(inputs: Inputs, source: LoanBook, named: Named, policy: str | None, folder: Path) -> Planned:
+def _planned(inputs: Inputs, source: LoanBook, named: Named, policy: str | None, folder: Path, pooled: Pooled | None) -> Planned:
     job, loans = inputs.run.job, _with_policy(source.loans, policy)
     places = places_of(inputs.portfolio, loans.assets)
     weight = 1 + np.diff(loans.pledges.offset)
@@ -134,9 +140,9 @@ def _planned(inputs: Inputs, source: LoanBook, named: Named, policy: str | None,
     base, left = inputs.run.appraiser, job.check_memory(1, inputs.assumptions.most_methods)
     base = replace(base, sampling=replace(base.sampling, threads=job.threads_of_task(len(tasks))), chunk_bytes=left // 4)
     run, warnings = replace(inputs.run, appraiser=base), (*inputs.warnings, *source.source.warnings)
-    besides = {"loans": _terms(source, named, policy)}
+    besides = {"loans": _terms(source, named, policy, pooled)}
     inputs = replace(inputs, run=run, tasks=tasks, warnings=warnings, besides=besides)
-    return Planned(inputs, source, loans, named, places, part, folder, left // 2)
+    return Planned(inputs, source, loans, named, places, part, folder, left // 2, pooled)
 
 
 def _with_policy(loans: Loans, policy: str | None) -> Loans:
@@ -147,9 +153,11 @@ def _with_policy(loans: Loans, policy: str | None) -> Loans:
     return replace(loans, terms=replace(loans.terms, policy=place))
 
 
-def _terms(source: LoanBook, named: Named, policy: str | None) -> dict[str, Any]:
+def _terms(source: LoanBook, named: Named, policy: str | None, pooled: Pooled | None) -> dict[str, Any]:
     """What the results follow from beside the portfolio, for the record."""
+    pool = {} if pooled is None else {"pool": pooled.cut.model_dump(mode="json"), "tranche_ratings": pooled.limits and list(pooled.limits.items())}
     return {
+        **pool,
         "files": {one.display: {"rows": one.rows, "bytes": one.bytes, "sha256": one.sha256} for one in source.source.files},
         "ratings": {name: list(curve) for name, curve in named.ratings.items()},
         "programmes": {name: one.model_dump(mode="json") for name, one in named.programmes.items()},

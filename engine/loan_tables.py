@@ -24,7 +24,8 @@ from ipvalue.lending.loans import Loans
 from ipvalue.lending.pledges import runs
 from ipvalue.lending.settlement import Events
 from ipvalue.lending.sharing import BEARERS, Programme
-from ipvalue.loan_work import NUMBER
+from ipvalue.loan_pool import Pooled, PoolSums, write_pool
+from ipvalue.loan_work import NUMBER, flows_name
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Floats, Longs
 from ipvalue.schema import RIGHT_TYPES
@@ -49,11 +50,12 @@ _NONE = np.zeros((0, 0, 0))
 
 @dataclass(frozen=True)
 class Ledger:
-    """The loans of a book, all that were read, their programmes, and how much was left out before."""
+    """The loans of a book, all that were read, their programmes, how much was left out before, and the pool that is cut into tranches."""
 
     loans: Loans
     programmes: tuple[Programme, ...]
     left_out: LeftOut
+    pooled: Pooled | None = None
 
     @cached_property
     def balances(self) -> dict[tuple[int, int], int]:
@@ -106,7 +108,8 @@ def write_tables(ledger: Ledger, store: Store, job: Job, gathered: Receipt) -> l
     """Writes the loans, the book, its losses on the paths, its exposures, and the rejects."""
     parts = Parts(store, tuple(sorted(gathered.files)), ledger)
     paying = _paying(parts, job.paths)
-    sums, bank = _borne(parts, paying, job.paths)
+    pool = None if ledger.pooled is None else PoolSums.of(ledger.pooled, ledger.loans, job.paths)
+    sums, bank = _borne(parts, paying, job.paths, pool)
     shares = _shares(parts, paying, sums, job.paths)
     figures = parts.figures.combine_chunks()
     order = np.argsort(figures[NUMBER].to_numpy())
@@ -116,15 +119,24 @@ def write_tables(ledger: Ledger, store: Store, job: Job, gathered: Receipt) -> l
         store.write_parquet("book.parquet", _book(sums)),
         store.write_ipc("losses.arrow", LOSSES, _losses(sums)),
         store.write_parquet("exposures.parquet", _exposures(ledger, lent)),
+        *([] if pool is None else _write_pool(pool, parts, gathered, job)),
         store.write_parquet("rejects.parquet", gathered.rejects.table()),
     ]
+
+
+def _write_pool(pool: PoolSums, parts: Parts, gathered: Receipt, job: Job) -> list[Written]:
+    """Writes what tranches lose, when the flows of loans with covenants are added."""
+    for number in parts.numbers:
+        if any(file.name == flows_name(number) for file in gathered.files[number]):
+            pool.flows.merge(parts.store.read_ipc(flows_name(number)))
+    return write_pool(pool, parts.figures[NUMBER].to_numpy(), parts.store, job)
 
 
 def _events_of(table: pa.Table, loans: int) -> Events:
     found: dict[str, Any] = {name: table[name].to_numpy() for name in table.column_names}
     start = np.searchsorted(found["loan"], np.arange(loans + 1))
     none, nothing = np.zeros(0), np.zeros(0, np.int64)
-    return Events(start=start, **found, interest=nothing, exposure=none, room=none)
+    return Events(start=start, **{"interest": nothing, **found}, exposure=none, room=none)
 
 
 # ------------------------------------------------------------------------------------------------------------- the passes
@@ -142,10 +154,15 @@ def _paying(parts: Parts, paths: int) -> Floats:
     return paying_parts(sums, limits)
 
 
-def _borne(parts: Parts, paying: Floats, paths: int) -> tuple[Words, Floats]:
-    """Sums on the paths by bearer (b, p, 2), and (t,) what the bank is expected to lose in each year of the loans, as they stand in `figures`."""
-    sums = np.zeros((len(SUMMED), paths, 2), np.uint64)
-    bank = [bear(events, parts.ledger.terms(loans), _years(parts.ledger.loans, loans), paying, sums).bank for loans, events in parts.events()]
+def _borne(parts: Parts, paying: Floats, paths: int, pool: PoolSums | None) -> tuple[Words, Floats]:
+    """Sums on the paths by bearer (b, p, 2), and (t,) what the bank is expected to lose in each year of the loans, as they stand in `figures`. Adds
+    to the flows of a pool."""
+    sums, bank = np.zeros((len(SUMMED), paths, 2), np.uint64), []
+    for loans, events in parts.events():
+        borne = bear(events, parts.ledger.terms(loans), _years(parts.ledger.loans, loans), paying, sums)
+        bank.append(borne.bank)
+        if pool is not None:
+            pool.add(loans, events, borne)
     return sums, np.concatenate(bank) / (paths * _SCALE)
 
 

@@ -26,6 +26,7 @@ from ipvalue.lending.layout import pooled_loans
 from ipvalue.lending.left_out import REJECTED, UNKNOWN, VALUED, without_bad_rights
 from ipvalue.lending.loans import Loans
 from ipvalue.lending.pledges import runs
+from ipvalue.lending.pools import FLOWS, Flows, Members, add_tested, no_flows
 from ipvalue.lending.settlement import Events, settle
 from ipvalue.lending.units import NO_PARTS
 from ipvalue.loan_figures import Lender, cap_of, described, figures_schema, pledges_of
@@ -45,6 +46,8 @@ NUMBER = "number"
 
 EVENTS = pa.schema([("loan", pa.int32()), ("path", pa.int32()), ("year", pa.uint8()), ("loss", pa.int64()), ("used", pa.int64())])
 """The columns of events/part-*.arrow: defaults by loan, by its place in the part, and path; money in units of 10⁻⁶."""
+POOLED_EVENTS = EVENTS.append(pa.field("interest", pa.int64()))
+"""The same where a pool of loans is cut into tranches: with what was not paid of the year's interest."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ class LoanTask:
 
 @dataclass(frozen=True)
 class Book:
-    """What the tasks share: the run, the loans, the rows of the rights that they pledge and which of those there are (a,), what the bank goes by, and
-    the bytes that a task may take for what stands behind loans on all paths."""
+    """What the tasks share: the run, the loans, the rows of the rights that they pledge and which of those there are (a,), what the bank goes by,
+    the bytes that a task may take for what stands behind loans on all paths, and the pool that is cut into tranches, where there is one."""
 
     run: Run
     loans: Loans
@@ -66,6 +69,12 @@ class Book:
     known: Mask
     lender: Lender
     room: int
+    pool: Members | None = None
+
+    @property
+    def events(self) -> pa.Schema:
+        """The columns of the events."""
+        return EVENTS if self.pool is None else POOLED_EVENTS
 
     def release(self) -> None:
         """Lets go of what is open."""
@@ -83,22 +92,29 @@ def run_loans(task: LoanTask, book: Book) -> Receipt:
     run, receipt = book.run, new_receipt(book.run)
     with kernels(run.job.backend).DefaultArithmetic():
         rights = rights_of(task.number, book.gathered, run.appraiser, receipt)
-        parts = _lent(task, rights, book, receipt)
+        parts, flows = _lent(task, rights, book, receipt)
     figures, events = ([part[i] for part in parts] for i in range(2))
     schema = figures_schema(run.job.sampling.quantiles).insert(0, pa.field(NUMBER, pa.int64()))
     receipt.files[task.number] = [
         run.store.write_ipc(f"figures/part-{task.number:05d}.arrow", schema, figures, lasting=False),
-        run.store.write_ipc(f"events/part-{task.number:05d}.arrow", EVENTS, events, lasting=False),
+        run.store.write_ipc(f"events/part-{task.number:05d}.arrow", book.events, events, lasting=False),
+        *([] if flows is None else [run.store.write_ipc(flows_name(task.number), FLOWS, [flows.record()], lasting=False)]),
     ]
     receipt.rows, receipt.valued = len(task.loans), sum(one.num_rows for one in figures)
     receipt.rejected = receipt.rows - receipt.valued
     return receipt
 
 
-def _lent(task: LoanTask, rights: Rights, book: Book, receipt: Receipt) -> list[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """Figures and events of the task's loans by batch. Rights whose values turn out to be no numbers are taken out with the loans on them, and the
-    others lent to without these."""
+def flows_name(number: int) -> str:
+    """The file of what a task's loans with covenants owe and pay to the pool."""
+    return f"flows/part-{number:05d}.arrow"
+
+
+def _lent(task: LoanTask, rights: Rights, book: Book, receipt: Receipt) -> tuple[list[tuple[pa.RecordBatch, pa.RecordBatch]], Flows | None]:
+    """Figures and events of the task's loans by batch, and the flows of those that are pooled and have covenants, where there are any. Rights whose
+    values turn out to be no numbers are taken out with the loans on them, and the others lent to without these."""
     loans = book.loans.take(task.loans)
+    pooled = np.zeros(len(loans), np.bool_) if book.pool is None else book.pool.loans[task.loans] & loans.tested
     known = book.known[distinct(book.loans.pledges.take(task.loans).asset)[0]]
     while True:
         place = _places(loans.assets, rights)
@@ -106,17 +122,19 @@ def _lent(task: LoanTask, rights: Rights, book: Book, receipt: Receipt) -> list[
         written = np.append(rights.written, np.inf)[place]
         lent, rejects, _ = without_bad_rights(loans, state, written)
         parts: list[tuple[pa.RecordBatch, pa.RecordBatch]] = []
-        before = 0
+        before, numbers = 0, _numbers(lent, loans)
+        members = pooled[numbers]
+        flows = no_flows(book.pool.years, book.run.job.paths) if book.pool is not None and members.any() else None
         for batch, here, found in _batches(lent, rights, book):
             if found.status.any():
                 rights = _without(here, found.status != 0, rights, book, receipt)
                 break
-            figures, events = _settled(lent, batch, here, found, book, before)
+            figures, events = _settled(lent, batch, here, found, book, before, None if flows is None else (flows, members))
             parts.append((figures, events))
             before += figures.num_rows
         else:
             receipt.rejects.merge(rejects)
-            return [(_numbered(figures, lent, task, loans), events) for figures, events in parts]
+            return [(_numbered(figures, task.loans[numbers]), events) for figures, events in parts], flows
 
 
 def _places(assets: pa.StringArray, rights: Rights) -> Longs:
@@ -167,8 +185,10 @@ def _without(here: Rights, bad: Mask, rights: Rights, book: Book, receipt: Recei
     return only(rights, np.flatnonzero(~np.isin(rights.number, here.number[bad])))
 
 
-def _settled(lent: Loans, batch: Batch, rights: Rights, found: Collateral, book: Book, before: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Figures and events of a batch, whose loans are the task's from number `before` on."""
+def _settled(
+    lent: Loans, batch: Batch, rights: Rights, found: Collateral, book: Book, before: int, pooled: tuple[Flows, Mask] | None
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Figures and events of a batch, whose loans are the task's from number `before` on. pooled: what is added to of which loans that are lent."""
     run, lender = book.run, book.lender
     sampling = run.appraiser.sampling
     borrower, hashes, default = _defaults(lent, batch, book)
@@ -177,6 +197,8 @@ def _settled(lent: Loans, batch: Batch, rights: Rights, found: Collateral, book:
     if len(covenants.loan):
         tested = with_covenants(units, covenants, found.slots, default, hashes, sampling.seed)
         units, default, parts = units._replace(tested=tested.tested), tested.default, tested.parts
+        if pooled is not None:
+            add_tested(pooled[0], units, default, parts, pooled[1][batch.loan])
     events = settle(units, found.slots, default, parts)
     pledge = pledges_of(batch, found.mean)
     figures = loan_figures(
@@ -194,7 +216,7 @@ def _settled(lent: Loans, batch: Batch, rights: Rights, found: Collateral, book:
     )
     rows = described(lent, batch, rights, found, pledge, events, figures, covenants, tested, lender)
     places = [pa.array(batch.loan), *rows.columns]
-    return pa.RecordBatch.from_arrays(places, [NUMBER, *rows.schema.names]), _events(events, before)
+    return pa.RecordBatch.from_arrays(places, [NUMBER, *rows.schema.names]), _events(events, before, book.events)
 
 
 def _defaults(lent: Loans, batch: Batch, book: Book) -> tuple[Longs, npt.NDArray[np.uint64], Bytes]:
@@ -211,7 +233,7 @@ def _defaults(lent: Loans, batch: Batch, book: Book) -> tuple[Longs, npt.NDArray
 def _covenants(lent: Loans, batch: Batch, borrower: Longs) -> Covenants:
     """The covenants of a batch's loans, those of one borrower side by side."""
     terms, these = lent.terms, batch.loan
-    with_one = np.flatnonzero(~np.isnan(terms.covenant_trigger[these]))
+    with_one = np.flatnonzero(lent.tested[these])
     loan = with_one[np.argsort(borrower[with_one], kind="stable")]
     start = np.flatnonzero(np.diff(borrower[loan], prepend=-1, append=-1)) if len(loan) else np.zeros(1, np.int64)
     numbers = (getattr(terms, f"covenant_{name}")[these[loan]] for name in ("trigger", "target", "release", "cure"))
@@ -219,13 +241,18 @@ def _covenants(lent: Loans, batch: Batch, borrower: Longs) -> Covenants:
     return Covenants(start, loan, trigger, target, np.nan_to_num(release), cure)
 
 
-def _events(events: Events, before: int) -> pa.RecordBatch:
-    arrays = [events.loan + np.int32(before), events.path, events.year, events.loss, events.used]
-    return pa.RecordBatch.from_arrays([pa.array(one, field.type) for one, field in zip(arrays, EVENTS, strict=True)], schema=EVENTS)
+def _events(events: Events, before: int, schema: pa.Schema) -> pa.RecordBatch:
+    arrays = {name: getattr(events, name) for name in schema.names} | {"loan": events.loan + np.int32(before)}
+    return pa.RecordBatch.from_arrays([pa.array(arrays[field.name], field.type) for field in schema], schema=schema)
 
 
-def _numbered(figures: pa.RecordBatch, lent: Loans, task: LoanTask, loans: Loans) -> pa.RecordBatch:
-    """Figures by the numbers of their loans in the book, in place of those among the loans that are lent."""
+def _numbers(lent: Loans, loans: Loans) -> Longs:
+    """(l,) which of some loans those are that are lent."""
     keys = [one.file * (np.int64(1) << 40) + one.row for one in (loans, lent)]
-    number = task.loans[np.searchsorted(keys[0], keys[1])]
+    found: Longs = np.searchsorted(keys[0], keys[1])
+    return found
+
+
+def _numbered(figures: pa.RecordBatch, number: Longs) -> pa.RecordBatch:
+    """Figures by the numbers of their loans in the book (l,), in place of those among the loans that are lent."""
     return figures.set_column(0, pa.field(NUMBER, pa.int64()), pa.array(number[figures[NUMBER].to_numpy()]))

@@ -30,6 +30,8 @@ class Tested:
     unmet: Array
     releases: Array
     mean_call: Array
+    owed_by_year: list[Array]  # (p,) lambda in each year, and after the last
+    called: Array  # (p,) whether the default is by a call that was not met
 
 
 def with_covenants(book: Book, covenants: Mapping[str, Mapping[str, float]]) -> list[Tested]:
@@ -38,7 +40,10 @@ def with_covenants(book: Book, covenants: Mapping[str, Mapping[str, float]]) -> 
     stand = [standing(book, i) for i in range(len(loans))]
     asked = book.asked
     failed = {b: np.zeros(n, bool) for b in asked}
-    out = [Tested(np.zeros(n, int), np.zeros(n), np.ones(n), np.ones(n), *(np.zeros(plan.years) for _ in range(4))) for plan in plans]
+    out = [
+        Tested(np.zeros(n, int), np.zeros(n), np.ones(n), np.ones(n), *(np.zeros(plan.years) for _ in range(4)), [], np.zeros(n, bool))
+        for plan in plans
+    ]
 
     def default(i: int, y: int, where: Array, exposure: Array) -> None:
         recovery = np.minimum(exposure, out[i].pledged * stand[i].brings[y])
@@ -47,6 +52,7 @@ def with_covenants(book: Book, covenants: Mapping[str, Mapping[str, float]]) -> 
 
     for y in range(max(plan.years for plan in plans)):
         for i, loan in enumerate(loans):
+            out[i].owed_by_year.append(out[i].owed.copy())
             if y < plans[i].years:
                 default(i, y, (asked[borrower_of(loan)] == y + 1) & ~failed[borrower_of(loan)], out[i].owed * plans[i].ead[y])
         for b in asked:
@@ -74,6 +80,9 @@ def with_covenants(book: Book, covenants: Mapping[str, Mapping[str, float]]) -> 
         for i, loan in enumerate(loans):
             if y < plans[i].years - 1:
                 default(i, y, unmet[borrower_of(loan)], out[i].owed * plans[i].balance[y + 1])
+                out[i].called |= unmet[borrower_of(loan)]
         for b in asked:
             failed[b] |= unmet[b]
+    for one in out:
+        one.owed_by_year.append(one.owed)
     return out

@@ -5,7 +5,7 @@ from ipvalue.intake.cells import convert
 from ipvalue.intake.faults import Fault
 from ipvalue.intake.gathered import Gathered, gather, places_of
 from ipvalue.intake.hashes import hash_ids
-from ipvalue.intake.kind import BOOK, RIGHTS, Kind
+from ipvalue.intake.kind import BOOK, RATED, RIGHTS, Kind
 from ipvalue.intake.portfolio import Portfolio, SourceFile
 from ipvalue.intake.rows import Together, read, read_together
 from ipvalue.intake.same_rows import Alike, Editions, matched
@@ -19,6 +19,7 @@ __all__ = [
     "BATCH_ROWS",
     "BOOK",
     "NOWHERE",
+    "RATED",
     "RIGHTS",
     "Alike",
     "Duplicates",

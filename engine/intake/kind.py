@@ -1,11 +1,11 @@
-"""What the rows of a file are: rights of a portfolio, or loans."""
+"""What the rows of a file are: rights of a portfolio, loans, or ratings of tranches."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ipvalue.schema import LOANS, PORTFOLIO, Column
+from ipvalue.schema import LOANS, PORTFOLIO, TRANCHE_RATINGS, Column
 
 
 @dataclass(frozen=True)
@@ -22,3 +22,4 @@ class Kind:
 
 RIGHTS = Kind(PORTFOLIO, "asset_id", "portfolio", "right", "portfolio")
 BOOK = Kind(LOANS, "loan_id", "table of loans", "loan", "loans")
+RATED = Kind(TRANCHE_RATINGS, "rating", "table of ratings of tranches", "rating", "ratings")

@@ -6,13 +6,14 @@ l = loans. Years stand one loan after another, those of loan i from offset[i] to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
 from ipvalue.backend import kernel
 from ipvalue.constants import TIME_EPSILON
+from ipvalue.lending.pledges import runs, starts
 from ipvalue.schema import AMORTISATIONS
 
 Floats = npt.NDArray[np.float64]
@@ -31,6 +32,12 @@ class Schedules:
     owed: Floats  # balance during the year, before its payment
     interest: Floats
     principal: Floats
+
+    def take(self, loans: Longs) -> Schedules:
+        """Those of some loans, by their places."""
+        these = runs(self.offset, loans)
+        by_year = {one.name: getattr(self, one.name)[these] for one in fields(self) if one.name != "offset"}
+        return Schedules(starts(np.diff(self.offset)[loans]), **by_year)
 
     @property
     def exposure(self) -> Floats:

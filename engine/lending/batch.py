@@ -5,7 +5,7 @@ l, u, t, j, k as in units.py; rights (a) and slots as in layout.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -59,13 +59,11 @@ def packed(unit: Longs, weight: Longs, most: int) -> Longs:
 
 def batch_of(loans: Loans, these: Longs, kept: Floats, alone: Mask) -> Batch:
     """Some of the loans, whole units in order; kept (k), alone (l): of all."""
-    pledge, year = (runs(offset, these) for offset in (loans.pledges.offset, loans.years.offset))
+    pledge = runs(loans.pledges.offset, these)
     right, asset = np.unique(loans.pledges.asset[pledge], return_inverse=True)
     pledges = Pledges(starts(np.diff(loans.pledges.offset)[these]), asset, loans.pledges.rank[pledge])
-    by_year = {one.name: getattr(loans.years, one.name)[year] for one in fields(loans.years) if one.name != "offset"}
-    years = Schedules(starts(np.diff(loans.years.offset)[these]), **by_year)
     unit = np.unique(loans.unit[these], return_inverse=True)[1]
-    return Batch(these, unit, pledges, right, kept[pledge], years, alone[these])
+    return Batch(these, unit, pledges, right, kept[pledge], loans.years.take(these), alone[these])
 
 
 def units_of(batch: Batch, layout: Layout, borrower: Longs) -> Units:

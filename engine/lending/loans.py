@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from ipvalue.columns import distinct
 from ipvalue.intake import hash_ids
 from ipvalue.lending.amortisation import Schedules
-from ipvalue.lending.pledges import Pledges, runs, starts, units
+from ipvalue.lending.pledges import Pledges, runs, units
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -100,6 +100,11 @@ class Loans(Pledged):
     programmes: tuple[str, ...]
     policies: tuple[str, ...]
 
+    @property
+    def tested(self) -> Mask:
+        """(l) whether a loan has a covenant."""
+        return ~np.isnan(self.terms.covenant_trigger)
+
     @cached_property
     def borrower(self) -> Longs:
         """(l) the number of each loan's borrower, in the order in which they first appear."""
@@ -126,12 +131,11 @@ class Loans(Pledged):
     def take(self, loans: Longs) -> Self:
         """Some of the loans, and the rights that are pledged to them."""
         kept = runs(self.years.offset, loans)
-        years = {one.name: getattr(self.years, one.name)[kept] for one in fields(self.years) if one.name != "offset"}
         return replace(
             super().take(loans),
             borrower_id=self.borrower_id.take(pa.array(loans)),
             terms=self.terms.take(loans),
-            years=Schedules(starts(np.diff(self.years.offset)[loans]), **years),
+            years=self.years.take(loans),
             probability=self.probability[kept],
             threshold=self.threshold[kept],
         )

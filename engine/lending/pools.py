@@ -1,6 +1,7 @@
 """The flows of a pool of loans on the paths, exactly: docs/numerics.md §19, "Tranches". What tranches.py divides.
 
-Sums are 128-bit words in units of 10⁻⁶, added in any order and merged in any order. y = years of the pool, p = paths, else as in units.py.
+Sums are 128-bit words in units of 10⁻⁶, added in any order and merged in any order. Of a loan without covenants they follow from its schedule and its
+defaults; of one with covenants from the parts that are owed too. y = years of the pool, p = paths, else as in units.py.
 """
 
 from __future__ import annotations
@@ -10,19 +11,37 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from ipvalue.backend import kernel
 from ipvalue.constants import MONEY_SCALE
+from ipvalue.lending.amortisation import Schedules
 from ipvalue.lending.bearing import Words
 from ipvalue.lending.exact import add_whole
 from ipvalue.lending.settlement import Events
 from ipvalue.lending.tranches import Pool
-from ipvalue.lending.units import CALLED, NO_PARTS, Bytes, Floats, Longs, Units, balance_after, default_of, part_owed, years_of
+from ipvalue.lending.units import CALLED, Bytes, Floats, Longs, Units, balance_after, default_of, part_owed, years_of
 from ipvalue.numba_kernel import DefaultArithmetic
 from ipvalue.numba_kernel.arithmetic import rint
-from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, device, inlined
+from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, inlined
 
 _SCALE = float(MONEY_SCALE)
+
+MOST = 2.0**62 / _SCALE
+"""What balances and interest of all years may come to, so that a path's amounts are integers of 64 bits."""
+
+FLOWS = pa.schema([("low", pa.uint64()), ("high", pa.uint64())])
+"""The columns of flows/part-*.arrow: 128-bit words."""
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Members:
+    """Which loans of a book are in its pool (l,), and the years of the longest of them."""
+
+    loans: Mask
+    years: int
 
 
 @dataclass(frozen=True)
@@ -32,32 +51,67 @@ class Flows:
     balance: Words  # (y + 1, p, 2) of loans without default, from the start on
     interest: Words  # (y, p, 2) paid
     loss: Words  # (y, p, 2) of principal
-    certain: Words  # (2, y + 1, 2) to be added on every path: balance, interest
+
+    def record(self) -> pa.RecordBatch:
+        """Balance and interest, one after the other, as a task writes them (FLOWS)."""
+        words = np.concatenate([one.reshape(-1, 2) for one in (self.balance, self.interest)])
+        return pa.RecordBatch.from_arrays([pa.array(words[:, 0]), pa.array(words[:, 1])], schema=FLOWS)
+
+    def merge(self, record: pa.Table) -> None:
+        """Adds what `record` made a table of."""
+        words = np.stack([record[name].to_numpy() for name in FLOWS.names], axis=1)
+        cut = self.balance.size // 2
+        for into, other in ((self.balance, words[:cut]), (self.interest, words[cut:])):
+            kernel.merge_exact(into.reshape(-1, 2), np.ascontiguousarray(other))
 
     def pool(self, ends: Floats) -> Pool:
-        """ends (y): of the pool's longest loan."""
-        for words, amount in zip((self.balance, self.interest), self.certain, strict=True):
-            for y, one in enumerate(words):
-                kernel.merge_exact(one, np.repeat(amount[y : y + 1], len(one), axis=0))
-        self.certain[:] = 0
-        amounts = [kernel.exact_as_float(words.reshape(-1, 2)).reshape(words.shape[:2]) for words in (self.balance, self.interest, self.loss)]
-        return Pool(ends, *amounts)
+        """ends (y): of the pool's longest loan. What is owed and paid is below MOST."""
+        return Pool(ends, *(np.ascontiguousarray(words[..., 0]).view(np.int64) for words in (self.balance, self.interest, self.loss)))
 
 
 def no_flows(years: int, paths: int) -> Flows:
-    return Flows(*(np.zeros((size, width, 2), np.uint64) for size, width in ((years + 1, paths), (years, paths), (years, paths), (2, years + 1))))
+    """Those of no loan."""
+    return Flows(*(np.zeros((size, paths, 2), np.uint64) for size in (years + 1, years, years)))
 
 
-def add_payments(flows: Flows, units: Units, default: Bytes, members: npt.NDArray[np.bool_], parts: Floats = NO_PARTS) -> None:
-    """Adds what the loans of a batch that are `members` (l) owe and pay, but for what comes back at defaults."""
+def add_schedules(flows: Flows, plan: Schedules, members: Mask, tested: Mask) -> None:
+    """Adds what loans (l) that are `members` owe and pay where nobody defaults; of those `tested`, which have covenants, only what they owe today."""
+    loan = np.repeat(np.arange(len(members)), np.diff(plan.offset))
+    year = np.arange(len(loan)) - plan.offset[loan]
+    for words, money, some in (
+        (flows.balance, plan.owed, members[loan] & (~tested[loan] | (year == 0))),
+        (flows.interest, plan.interest, members[loan] & ~tested[loan]),
+    ):
+        sums = np.zeros(len(words), np.uint64)
+        np.add.at(sums, year[some], _in_units(money[some]).view(np.uint64))
+        for one, amount in zip(words, sums, strict=True):
+            kernel.merge_exact(one, np.repeat(np.array([[amount, 0]], np.uint64), len(one), axis=0))
+
+
+def most_of(plan: Schedules, members: Mask) -> float:
+    """What balances and interest of all years come to for loans (l) that are `members`: below MOST where they can be added up."""
+    loan = np.repeat(members, np.diff(plan.offset))
+    return float(plan.owed[plan.offset[:-1]][members].sum() + plan.interest[loan].sum())
+
+
+def add_defaults(flows: Flows, events: Events, part: Longs, plan: Schedules, members: Mask, tested: Mask) -> None:
+    """Adds the defaults of loans (l) that are `members`: part (e) of each loss is the pool's, what comes back pays the principal first; and takes off
+    what these do not pay any more, but of those `tested`."""
+    owed, paid = _in_units(plan.owed), _in_units(plan.interest)
+    amounts = (events.interest, part, plan.offset, owed, paid, members, tested)
     with DefaultArithmetic():
-        _add_payments(units, default, parts, members, flows.balance, flows.interest, flows.certain)
+        _add_defaults(events.loan, events.path, events.year, *amounts, flows.balance, flows.interest, flows.loss)
 
 
-def add_losses(flows: Flows, events: Events, part: Longs, members: npt.NDArray[np.bool_]) -> None:
-    """Adds the defaults of a block's loans that are `members` (l): part (e) of each loss is the pool's. What comes back pays the principal first."""
+def add_tested(flows: Flows, units: Units, default: Bytes, parts: Floats, members: Mask) -> None:
+    """Adds what the loans of a batch (l) that have covenants and are `members` owe after each year and pay, but for what comes back at defaults."""
     with DefaultArithmetic():
-        _add_losses(events.loan, events.path, events.year, events.interest, part, members, flows.interest, flows.loss)
+        _add_tested(units, default, parts, members, flows.balance, flows.interest)
+
+
+def _in_units(money: Floats) -> Longs:
+    found: Longs = np.rint(money * _SCALE).astype(np.int64)
+    return found
 
 
 @inlined
@@ -66,52 +120,47 @@ def _units_of(amount: Real) -> Whole:
 
 
 @Kernel
-def _add_payments(units: Any, default: Array, parts: Array, members: Array, balance: Array, interest: Array, certain: Array) -> None:
-    for i in range(members.size):
-        if members[i]:
-            add_whole(certain[0], 0, _units_of(units.owed[units.year[i]]))
-            if units.tested[i] < 0:
-                _add_scheduled(units, i, default[units.borrower[i]], balance, interest, certain)
-            else:
-                _add_tested(units, i, default, parts, balance, interest)
-
-
-@device
-def _add_scheduled(units: Any, i: Whole, default: Array, balance: Array, interest: Array, certain: Array) -> None:
-    """All payments for certain, and taken off again from a default on."""
-    years = years_of(units, i)
-    paid = [_units_of(units.interest[units.year[i] + y]) for y in range(years)]
-    after = [_units_of(balance_after(units, i, y)) for y in range(years)]
-    for y in range(years):
-        add_whole(certain[0], y + 1, after[y])
-        add_whole(certain[1], y, paid[y])
-    for p in range(default.size):
-        if default[p]:
-            year, called = (np.int64(default[p]) & (CALLED - 1)) - 1, default[p] >= CALLED
-            for y in range(year, years):
-                if y > year or not called:
-                    add_whole(interest[y], p, -paid[y])
-                add_whole(balance[y + 1], p, -after[y])
-
-
-@device
-def _add_tested(units: Any, i: Whole, default: Array, parts: Array, balance: Array, interest: Array) -> None:
-    for p in range(default.shape[1]):
-        when = default_of(units, default, i, p)
-        end, called = when & (CALLED - 1), when >= CALLED
-        last = years_of(units, i) if when == 0 else end - 1
-        for y in range(last):
-            add_whole(interest[y], p, _units_of(part_owed(units, parts, i, y, p) * units.interest[units.year[i] + y]))
-            after = 0.0 if y + 1 == years_of(units, i) else part_owed(units, parts, i, y + 1, p) * balance_after(units, i, y)
-            add_whole(balance[y + 1], p, _units_of(after))
-        if called:
-            add_whole(interest[last], p, _units_of(part_owed(units, parts, i, last, p) * units.interest[units.year[i] + last]))
+def _add_defaults(
+    loan: Array,
+    path: Array,
+    year: Array,
+    unpaid: Array,
+    part: Array,
+    first: Array,
+    owed: Array,
+    paid: Array,
+    members: Array,
+    tested: Array,
+    balance: Array,
+    interest: Array,
+    loss: Array,
+) -> None:
+    for e in range(loan.size):
+        i = loan[e]
+        if not members[i]:
+            continue
+        y, p, at, years = year[e] - 1, path[e], first[i], first[i + 1] - first[i]
+        add_whole(interest[y], p, max(unpaid[e] - part[e], 0))
+        add_whole(loss[y], p, max(part[e] - unpaid[e], 0))
+        if not tested[i]:
+            add_whole(interest[y], p, -unpaid[e])
+            for k in range(y + 1, years):
+                add_whole(interest[k], p, -paid[at + k])
+                add_whole(balance[k], p, -owed[at + k])
 
 
 @Kernel
-def _add_losses(loan: Array, path: Array, year: Array, unpaid: Array, part: Array, members: Array, interest: Array, loss: Array) -> None:
-    for e in range(loan.size):
-        if members[loan[e]]:
-            y, p = year[e] - 1, path[e]
-            add_whole(interest[y], p, max(unpaid[e] - part[e], 0))
-            add_whole(loss[y], p, max(part[e] - unpaid[e], 0))
+def _add_tested(units: Any, default: Array, parts: Array, members: Array, balance: Array, interest: Array) -> None:
+    for i in range(members.size):
+        if not members[i] or units.tested[i] < 0:
+            continue
+        for p in range(default.shape[1]):
+            when = default_of(units, default, i, p)
+            end, called = when & (CALLED - 1), when >= CALLED
+            last = years_of(units, i) if when == 0 else end - 1
+            for y in range(last):
+                add_whole(interest[y], p, _units_of(part_owed(units, parts, i, y, p) * units.interest[units.year[i] + y]))
+                after = 0.0 if y + 1 == years_of(units, i) else part_owed(units, parts, i, y + 1, p) * balance_after(units, i, y)
+                add_whole(balance[y + 1], p, _units_of(after))
+            if called:
+                add_whole(interest[last], p, _units_of(part_owed(units, parts, i, last, p) * units.interest[units.year[i] + last]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,19 +26,22 @@ _STATED = [BOOK.key, "asset_ids", "pledge_ranks", "principal", "currency"]
 
 @dataclass(frozen=True)
 class LoanBook:
-    """A table of loans as it was read: its files, the loans, the problems of the rows that are none, and how much these are."""
+    """A table of loans as it was read: its files, the loans, the problems of the rows that are none, and how much these are; chosen (l): the loans
+    that were asked for."""
 
     source: Portfolio
     loans: Loans
     rejects: Rejects
     left_out: LeftOut
+    chosen: Mask
 
 
-def read_loans(source: str | Path | object, named: Named, spool: Path) -> LoanBook:
+def read_loans(source: str | Path | object, named: Named, spool: Path, where: Callable[[pa.RecordBatch], Mask] | None = None) -> LoanBook:
     """The loans of a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or of anything with `__arrow_c_stream__`.
 
-    CSV and tables in memory are copied once into the directory `spool`. What is pledged is not looked up yet: `without_bad_rights` does. Raises
-    InputError where a file is missing, damaged, empty or no table of loans, and RunError where the copy cannot be written.
+    CSV and tables in memory are copied once into the directory `spool`. where: which rows are chosen, all without it. What is pledged is not looked
+    up yet: `without_bad_rights` does. Raises InputError where a file is missing, damaged, empty or no table of loans, and RunError where the copy
+    cannot be written.
     """
     book = open_portfolio(source, spool, kind=BOOK)
     files = tuple(one.display for one in book.files)
@@ -48,8 +52,10 @@ def read_loans(source: str | Path | object, named: Named, spool: Path) -> LoanBo
     pledged = Pledged(files, file, row, stated.batch[BOOK.key], *pledges_of(stated, good))
     bad = ~good | reject_ranks(pledged, rejects, good)
     bad |= reject_followers(pledged, rejects, bad, ~bad)
-    loans = build(checked.only(~bad[good]), pledged.only(~bad), named)
-    return LoanBook(book, loans, rejects, left_out(principal_in_market(stated, named.fx)[bad]))
+    rows = checked.only(~bad[good])
+    loans = build(rows, pledged.only(~bad), named)
+    chosen = np.ones(len(loans), np.bool_) if where is None else where(rows.batch)
+    return LoanBook(book, loans, rejects, left_out(principal_in_market(stated, named.fx)[bad]), chosen)
 
 
 def _checked(book: Portfolio, named: Named) -> tuple[Rows, Mask, Rejects]:

@@ -1,7 +1,7 @@
 """Tranches of a pool of loans: its flows on each path through the waterfall, year after year. docs/numerics.md §19, "Tranches".
 
-y = years of the pool, p = paths, j = tranches from the most senior. Sums, products, quotients and the least or greatest of doubles alone, in a
-fixed order: the same bits everywhere.
+y = years of the pool, p = paths, j = tranches from the most senior. Money is integers of 10⁻⁶ of the market's currency; parts of it are products of
+doubles, rounded once: the same bits everywhere, and nothing is lost on any path.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Pool:
-    """What the loans of a pool owe and bring, in money of the market."""
+    """What the loans of a pool owe and bring."""
 
     ends: Floats  # (y) years from the start
-    balance: Floats  # (y + 1, p) of loans without default, from the start on
-    interest: Floats  # (y, p)
-    loss: Floats  # (y, p) of principal
+    balance: Longs  # (y + 1, p) of loans without default, from the start on
+    interest: Longs  # (y, p)
+    loss: Longs  # (y, p) of principal
 
 
 @dataclass(frozen=True)
@@ -44,55 +45,87 @@ class Deal:
         if min(*self.coupon, self.fee, self.reserve) < 0.0:
             raise ValueError("coupons, fee and reserve are not negative")
 
+    @property
+    def attachment(self) -> list[float]:
+        """(j) parts of the pool."""
+        return [*self.detachment[1:], 0.0]
+
+    def notional(self, whole: int) -> Longs:
+        """(j) what tranches of a pool of so much have; together all of it."""
+        cuts = np.rint(float(whole) * np.array([*self.detachment, 0.0])).astype(np.int64)
+        cuts[0] = whole
+        return cuts[:-1] - cuts[1:]
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the tranches of a pool."""
+    """What became of the tranches of a pool. On each path Σ written + by_excess + by_reserve = Σ lost."""
 
-    notional: Floats  # (j)
-    loss: Floats  # (j, p) written down, and coupons not paid
-    paid: Floats  # (j, y, p) principal
-    residual: Floats  # (p) what excess and reserve leave to the owner of the lowest tranche
+    notional: Longs  # (j)
+    written: Longs  # (j, p) written down
+    unpaid: Longs  # (j, p) coupons
+    paid: npt.NDArray[np.object_]  # (j, y) principal, summed over the paths
+    lost: Longs  # (p) principal that the pool lost
+    by_excess: Longs  # (p) what of it the excess spread met
+    by_reserve: Longs  # (p)
+    residual: Longs  # (p) what excess and reserve leave to the owner of the lowest tranche
+
+    @property
+    def loss(self) -> Longs:
+        """(j, p)"""
+        return self.written + self.unpaid
 
 
 def waterfall(pool: Pool, deal: Deal) -> Outcome:
     """Runs a pool through a deal. All paths start from one balance."""
-    whole = float(pool.balance[0, 0])
-    lower = [*deal.detachment[1:], 0.0]
-    notional = np.array([(top - bottom) * whole for top, bottom in zip(deal.detachment, lower, strict=True)])
-    j, paths = len(notional), pool.balance.shape[1]
+    whole, paths = int(pool.balance[0, 0]), pool.balance.shape[1]
+    notional, target = deal.notional(whole), _part(deal.reserve, np.array([whole]))
     left = np.repeat(notional[:, None], paths, axis=1)
-    loss, paid = np.zeros((j, paths)), np.zeros((j, len(pool.ends), paths))
-    reserve, residual, before = np.full(paths, deal.reserve * whole), np.zeros(paths), 0.0
+    written, unpaid = np.zeros_like(left), np.zeros_like(left)
+    lost, by_excess, by_reserve, residual = (np.zeros(paths, np.int64) for _ in range(4))
+    paid = np.zeros((len(notional), len(pool.ends)), object)
+    reserve, before = np.repeat(target, paths), 0.0
     for y, end in enumerate(pool.ends):
         length, before = end - before, end
-        due = np.asarray(deal.coupon)[:, None] * length * left
-        excess = pool.interest[y] - deal.fee * length * pool.balance[y] - _total(due)
-        drawn = np.minimum(np.maximum(-excess, 0.0), reserve)
+        due = np.stack([_part(coupon * length, one) for coupon, one in zip(deal.coupon, left, strict=True)])
+        excess = pool.interest[y] - _part(deal.fee * length, pool.balance[y]) - due.sum(axis=0)
+        short = np.maximum(-excess, 0)
+        drawn = np.minimum(short, reserve)
         reserve = reserve - drawn
-        loss += _from_below(np.maximum(-excess, 0.0) - drawn, due)
-        excess = np.maximum(excess, 0.0)
+        unpaid += _from_below(short - drawn, due)
+        excess = np.maximum(excess, 0)
 
-        by_excess = np.minimum(pool.loss[y], excess)
-        by_reserve = np.minimum(pool.loss[y] - by_excess, reserve)
-        excess, reserve = excess - by_excess, reserve - by_reserve
-        written = _from_below(pool.loss[y] - by_excess - by_reserve, left)
-        left, loss = left - written, loss + written
+        loss = np.minimum(pool.loss[y], left.sum(axis=0))
+        met = np.minimum(loss, excess)
+        held = np.minimum(loss - met, reserve)
+        excess, reserve = excess - met, reserve - held
+        down = _from_below(loss - met - held, left)
+        left, written = left - down, written + down
+        lost, by_excess, by_reserve = lost + loss, by_excess + met, by_reserve + held
 
-        principal = np.maximum(_total(left) - pool.balance[y + 1], 0.0)
-        paid[:, y] = _by_balance(principal, left) if deal.pro_rata else _from_above(principal, left)
-        left = left - paid[:, y]
-        filled = np.minimum(np.maximum(deal.reserve * whole - reserve, 0.0), excess)
+        principal = np.maximum(left.sum(axis=0) - pool.balance[y + 1], 0)
+        payment = _by_balance(principal, left) if deal.pro_rata else _from_above(principal, left)
+        paid[:, y] = [exact_sum(one) for one in payment]
+        left = left - payment
+        filled = np.minimum(np.maximum(target - reserve, 0), excess)
         reserve, residual = reserve + filled, residual + (excess - filled)
-    return Outcome(notional, loss, paid, residual + reserve)
+    return Outcome(notional, written, unpaid, paid, lost, by_excess, by_reserve, residual + reserve)
 
 
-def average_life(mean_paid: Floats, ends: Floats) -> Floats:
-    """Mean time of principal, weighted by what is expected of it. mean_paid (j, y), ends (y) -> (j) years; 0 for a tranche that is never paid."""
-    whole, weighted = np.zeros(len(mean_paid)), np.zeros(len(mean_paid))
+def exact_sum(amounts: Longs) -> int:
+    """Sum of integers (n) that are not negative, however large."""
+    return (int((amounts >> 32).sum()) << 32) + int((amounts & 0xFFFFFFFF).sum())
+
+
+def average_life(paid: npt.NDArray[np.object_], ends: Floats) -> Floats:
+    """Mean time of principal, weighted by what is expected of it. paid (j, y) sums over the paths, ends (y) -> (j) years; NaN for a tranche that is
+    never paid."""
+    whole, weighted = np.zeros(len(paid)), np.zeros(len(paid))
     for y, end in enumerate(ends):
-        whole, weighted = whole + mean_paid[:, y], weighted + end * mean_paid[:, y]
-    return np.divide(weighted, whole, out=np.zeros(len(whole)), where=whole > 0.0)
+        amount = paid[:, y].astype(np.float64)
+        whole, weighted = whole + amount, weighted + end * amount
+    found: Floats = np.divide(weighted, whole, out=np.full(len(whole), np.nan), where=whole > 0.0)
+    return found
 
 
 def rating(expected_loss: float, life: float, limits: Mapping[str, Sequence[float]]) -> str | None:
@@ -109,15 +142,13 @@ def rating(expected_loss: float, life: float, limits: Mapping[str, Sequence[floa
     return None
 
 
-def _total(amounts: Floats) -> Floats:
-    """Sum over tranches, the most senior first. (j, p) -> (p)"""
-    found = np.zeros(amounts.shape[1])
-    for one in amounts:
-        found = found + one
+def _part(part: float, amounts: Longs) -> Longs:
+    """(n) a part of integers (n), to the nearest."""
+    found: Longs = np.rint(part * amounts.astype(np.float64)).astype(np.int64)
     return found
 
 
-def _from_above(amount: Floats, room: Floats) -> Floats:
+def _from_above(amount: Longs, room: Longs) -> Longs:
     """An amount (p) laid on tranches with so much room each (j, p), the most senior first."""
     laid = np.zeros_like(room)
     for j in range(len(room)):
@@ -126,11 +157,16 @@ def _from_above(amount: Floats, room: Floats) -> Floats:
     return laid
 
 
-def _from_below(amount: Floats, room: Floats) -> Floats:
+def _from_below(amount: Longs, room: Longs) -> Longs:
     return _from_above(amount, room[::-1])[::-1]
 
 
-def _by_balance(amount: Floats, left: Floats) -> Floats:
-    whole = _total(left)
-    part = np.divide(amount, whole, out=np.zeros_like(whole), where=whole > 0.0)
-    return np.minimum(part * left, left)
+def _by_balance(amount: Longs, left: Longs) -> Longs:
+    """An amount (p) laid on tranches by what they have left (j, p); what roundings leave of it the most senior first."""
+    whole = left.sum(axis=0).astype(np.float64)
+    laid, rest = np.zeros_like(left), amount
+    for j in range(len(left)):
+        share = np.divide(left[j].astype(np.float64), whole, out=np.zeros(len(whole)), where=whole > 0.0)
+        laid[j] = np.minimum(np.minimum(np.floor(amount.astype(np.float64) * share).astype(np.int64), left[j]), rest)
+        rest = rest - laid[j]
+    return laid + _from_above(rest, left - laid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow.compute as pc
 
@@ -13,6 +14,9 @@ from ipvalue.report.table import Table
 HEADS = ("expected", "deviation", "VaR 99 %", "ES 99 %", "VaR 99.9 %", "unexpected")
 """What is shown of each bearer."""
 _COLUMNS = ("mean", "standard_deviation", "var_99", "es_99", "var_99_9", "unexpected_loss")
+_TRANCHE_HEADS = ("attaches", "detaches", "size", "mean loss", "ES 99 %", "expected loss", "PD", "life", "rating")
+_TRANCHE_SHARES = {"attachment": 2, "detachment": 2, "expected_loss": 3, "probability_of_default": 2}
+"""Columns that are shown in %, with so many digits."""
 _LOANS = ("principal", "expected_loss", "loan_to_value", "pd", "lgd", "largest_principal")
 _SHARES = ("loan_to_value", "pd", "lgd")
 
@@ -36,6 +40,22 @@ def book_table(result: LendResult) -> Table:
     """The same as a table."""
     currency = result.manifest["inputs"]["market"]["content"]["currency"]
     return Table(f"{lent(result)}; losses in {currency}", ("", *HEADS), by_bearer(result), "l" + "r" * len(HEADS))
+
+
+def tranche_tables(result: LendResult) -> list[Table]:
+    """The tranches of the pool that was cut, as a table; none where none was."""
+    if result.tranches is None:
+        return []
+    rows = [(row["tranche"], *_tranche_cells(row)) for row in result.tranches.to_pylist()]
+    currency = result.manifest["inputs"]["market"]["content"]["currency"]
+    return [Table(f"Tranches, the most senior first; money in {currency}", ("", *_TRANCHE_HEADS), rows, "l" + "r" * len(_TRANCHE_HEADS))]
+
+
+def _tranche_cells(row: dict[str, Any]) -> list[str]:
+    found = [("" if row[name] is None else f"{row[name]:.{digits}%}") for name, digits in _TRANCHE_SHARES.items()]
+    life = "" if row["weighted_average_life"] is None else f"{row['weighted_average_life']:.2f}"
+    size, mean, tail = ("" if row[name] is None else money(row[name]) for name in ("size", "mean", "es_99"))
+    return [found[0], found[1], size, mean, tail, *found[2:], life, row["rating"] or ""]
 
 
 def loans_table(result: LendResult, most: int) -> Table:

@@ -14,7 +14,7 @@ from ipvalue.indices import IndexResult
 from ipvalue.lent import LendResult
 from ipvalue.planning import Plan
 from ipvalue.report.indices import index_table
-from ipvalue.report.loans import book_table, loans_table
+from ipvalue.report.loans import book_table, loans_table, tranche_tables
 from ipvalue.report.planned import duration, plan_lines, sampled
 from ipvalue.report.scenarios import HEADS, by_scenario, farthest
 from ipvalue.report.table import Sheet, Table
@@ -109,7 +109,7 @@ def _of_indices(result: IndexResult) -> Sheet:
 def _of_loans(result: LendResult) -> Sheet:
     counts, paths = result.manifest["counts"], result.manifest["options"]["paths"]
     head = f"loans: {counts['valued']:,} of {counts['rows']:,} lent, {paths:,} paths, {result.location}"
-    return Sheet(head, lambda: [book_table(result)], lambda: [book_table(result), loans_table(result, FULL)])
+    return Sheet(head, lambda: [book_table(result)], lambda: [book_table(result), *tranche_tables(result), loans_table(result, FULL)])
 
 
 @view_of.register

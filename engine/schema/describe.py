@@ -10,7 +10,7 @@ from typing import Any
 from ipvalue.schema.calibration import CALIBRATION
 from ipvalue.schema.column import Column
 from ipvalue.schema.errors import InputError, did_you_mean
-from ipvalue.schema.loans import LOANS
+from ipvalue.schema.loans import LOANS, TRANCHE_RATINGS
 from ipvalue.schema.portfolio import PORTFOLIO
 from ipvalue.schema.tables import MARKET, RESULTS
 
@@ -20,6 +20,7 @@ TABLES: dict[str, dict[str, Column]] = {
     "market": MARKET,
     "results": {f"{table}.{name}": column for table, columns in RESULTS.items() for name, column in columns.items()},
     "calibration": CALIBRATION,
+    "tranche_ratings": TRANCHE_RATINGS,
 }
 """What `describe` knows: each table's columns in their order."""
 

@@ -1,4 +1,4 @@
-"""Every column of the loans table: docs/loans.md, docs/numerics.md §19."""
+"""Every column of the loans table and of the table that tranches of loans are rated by: docs/loans.md, docs/numerics.md §19."""
 
 from __future__ import annotations
 
@@ -145,3 +145,19 @@ _COLUMNS = (
 )
 
 LOANS: dict[str, Column] = {column.name: column for column in _COLUMNS}
+
+TRANCHE_RATINGS: dict[str, Column] = {
+    "rating": Column("rating", "string", "its name; the best rating stands first", "a table of ratings of tranches", required=True, source=_SOURCE),
+    "expected_loss": Column(
+        "expected_loss",
+        "float_list",
+        "the most that a tranche may be expected to lose over 1, 2, … years of average life; linear between them, flat after the last",
+        "a table of ratings of tranches",
+        "fraction",
+        None,
+        0.0,
+        1.0,
+        required=True,
+        source=_SOURCE,
+    ),
+}

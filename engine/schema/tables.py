@@ -251,6 +251,45 @@ _LOSSES = (
     _losses("loss", "decimal", "what it loses on that path on all loans, exact", _MONEY),
 )
 
+
+def _tranches(name: str, meaning: str, unit: str = _MONEY, kind: Kind = "float") -> Column:
+    return Column(name, kind, meaning, "tranches.parquet", unit, source=_LENDING)
+
+
+def _tranche_losses(name: str, kind: Kind, meaning: str, unit: str = "") -> Column:
+    return Column(name, kind, meaning, "tranche_losses.arrow", unit, source=_LENDING)
+
+
+_TRANCHE = "as in the pool file, the most senior first; pool: what it loses; excess_spread, reserve: what these meet of it before tranches do"
+
+_TRANCHES = (
+    _tranches("tranche", _TRANCHE, "", "string"),
+    _tranches("attachment", "part of the pool below which losses do not reach it", "fraction"),
+    _tranches("detachment", "part of the pool above which losses are others'", "fraction"),
+    _tranches("size", "what it is of the pool at first"),
+    _tranches("coupon", "as in the pool file", "a year"),
+    _tranches("expected_loss", "mean loss over size, unpaid coupons counted", "fraction"),
+    _tranches("standard_error", "of expected_loss", "fraction"),
+    _tranches("probability_of_default", "share of paths with a loss", "fraction"),
+    *(_tranches(name, f"{meaning}; of all paths, in money") for name, meaning in (("mean", "mean loss"), ("standard_deviation", "of the loss"))),
+    *(_tranches(f"{name}_{level}", meaning) for level in ("95", "99", "99_9") for name, meaning in (
+        ("var", f"the loss's {level.replace('_', '.')} % quantile"),
+        ("es", f"mean of the {level.replace('_', '.')} % worst and worse: expected shortfall"),
+    )),
+    _tranches("unexpected_loss", "var_99_9 less mean"),
+    _tranches("unpaid_coupon", "mean of what is not paid of its coupons"),
+    _tranches("residual", "mean of what excess spread and reserve leave its holder; 0 but for the lowest"),
+    _tranches("weighted_average_life", "mean time of its principal payments; blank where none is ever made", "years"),
+    _tranches("rating", "by the table of --tranche-ratings; blank where none allows its expected loss", "", "string"),
+)  # fmt: skip
+
+_TRANCHE_LOSSES = (
+    _tranche_losses("tranche", "string", _TRANCHE),
+    _tranche_losses("path", "int", "number of the path, from 0"),
+    _tranche_losses("loss", "decimal", "principal written down, or met, on that path, exact: all rows but pool add up to pool", _MONEY),
+    _tranche_losses("unpaid_coupon", "decimal", "coupons not paid on that path, exact", _MONEY),
+)
+
 _EXPOSURES = (
     _exposures("by", "all; left out, and of these left out unread, whose principal is not known; borrower, sector or right_type"),
     _exposures("name", "the sector or right type; blank for all of them together"),
@@ -279,5 +318,7 @@ RESULTS: dict[str, dict[str, Column]] = {
         "book": _BOOK,
         "losses": _LOSSES,
         "exposures": _EXPOSURES,
+        "tranches": _TRANCHES,
+        "tranche_losses": _TRANCHE_LOSSES,
     }.items()
 }

@@ -35,7 +35,10 @@ def test_the_portfolio_is_what_one_asks_for_first() -> None:
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (("portfoli",), "there is no table 'portfoli': did you mean portfolio? (tables: portfolio, loans, market, results, calibration)"),
+        (
+            ("portfoli",),
+            "there is no table 'portfoli': did you mean portfolio? (tables: portfolio, loans, market, results, calibration, tranche_ratings)",
+        ),
         (("portfolio", "--format", "jsn"), "there is no format 'jsn': did you mean json? (formats: md, json)"),
     ],
 )

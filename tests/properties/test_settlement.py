@@ -24,7 +24,7 @@ from ipvalue.lending.bearing import SUMMED, Terms
 from ipvalue.lending.book import LEVELS, book_figures, concentration, contributions, tails
 from ipvalue.lending.covenants import Covenants, with_covenants
 from ipvalue.lending.figures import break_even_spread, loan_figures, saving
-from ipvalue.lending.pools import add_losses, add_payments, no_flows
+from ipvalue.lending.pools import add_defaults, add_schedules, add_tested, no_flows
 from ipvalue.lending.settlement import Events, settle
 from ipvalue.totals import as_integers
 
@@ -187,10 +187,14 @@ def test_flows_of_a_pool_are_as_defined(book: Book, seed: int, everyone: bool) -
     case = Shared(book, seed)
     paying = bearing.paying_parts(case.claimed([case.events]), case.balances)
     (borne,), _ = case.borne([case.events], paying)
-    wanted = define_pool(book, case.lent, case.wanted, "all" if everyone else "bank")
-    flows, members = no_flows(len(wanted.ends), book.paths), np.ones(len(book.loans), bool)
-    add_payments(flows, case.arrays.units, case.arrays.asked, members)
-    add_losses(flows, case.events, case.events.loss if everyone else borne.parts[4], members)
+    random = np.random.default_rng(seed)
+    members = random.random(len(book.loans)) < 0.7
+    members[random.integers(len(members))] = True
+    numbers = [i for at, i in enumerate(case.arrays.order) if members[at]]
+    wanted = define_pool(book, case.lent, case.wanted, "all" if everyone else "bank", members=numbers)
+    flows, none = no_flows(len(wanted.ends), book.paths), np.zeros(len(members), bool)
+    add_schedules(flows, case.arrays.plan, members, none)
+    add_defaults(flows, case.events, case.events.loss if everyone else borne.parts[4], case.arrays.plan, members, none)
     found = flows.pool(wanted.ends)
     for name in ("balance", "interest", "loss"):
         assert np.array_equal(getattr(found, name), getattr(wanted, name))
@@ -228,6 +232,7 @@ def test_covenants_are_tested_as_defined(book: Book, seed: int) -> None:
     for at, i in enumerate(arrays.order):
         assert np.array_equal(on_paths(events, at, events.year, book.paths), wanted[i].default_year)
         assert np.array_equal(on_paths(events, at, events.loss, book.paths), fixed(wanted[i].loss))
+    _flows_under_covenants(book, wanted, arrays, events, units, tested)
     for c, at in enumerate(held):
         one, years = wanted[arrays.order[at]], slice(tested.offset[c], tested.offset[c + 1])
         for name in ("calls", "unmet", "releases"):
@@ -237,6 +242,21 @@ def test_covenants_are_tested_as_defined(book: Book, seed: int) -> None:
         assert np.array_equal(tested.parts[last], one.owed)
         assert np.array_equal(tested.parts[last + length], one.pledged)
     assert all(borrower_of(book.loans[i]) == arrays.borrowers[units.borrower[at]] for at, i in enumerate(arrays.order))
+
+
+def _flows_under_covenants(book: Book, wanted: Any, arrays: Arrays, events: Events, units: Any, tested: Any) -> None:
+    """The flows of a pool of all loans, some of them with covenants, are as defined."""
+    parts = [{"all": fixed(one.loss)} for one in wanted]
+    owed = {i: np.array(one.owed_by_year) for i, one in enumerate(wanted)}
+    slow = define_pool(book, wanted, parts, "all", owed, {i: one.called for i, one in enumerate(wanted)})
+    members, has = np.ones(len(book.loans), bool), units.tested >= 0
+    flows = no_flows(len(slow.ends), book.paths)
+    add_schedules(flows, arrays.plan, members, has)
+    add_tested(flows, units, tested.default, tested.parts, members)
+    add_defaults(flows, events, events.loss, arrays.plan, members, has)
+    found = flows.pool(slow.ends)
+    for name in ("balance", "interest", "loss"):
+        assert np.array_equal(getattr(found, name), getattr(slow, name)), name
 
 
 @given(books())

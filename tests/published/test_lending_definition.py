@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import oracle_loan_figures as figures
 import pytest
+from one_factor import NORMAL, beyond, default_given, frye, over_factor
 from oracle_borrowers import default_probabilities, schedule
 from oracle_capital import risk_weight
 from oracle_lending import BEARERS, Book, lend, share
 from oracle_tranches import Pool, tranches
-from scipy.stats import binom, multivariate_normal, norm
+from scipy.stats import binom
 from tables import lending_rows
 
 import oracle
 
-NORMAL = NormalDist()
 MARKET = oracle.Market(currency="CNY", curves={"CNY": ([1.0], [0.02])}, factors=("software", "pharma"), correlation=((1.0, 0.3), (0.3, 1.0)))
 CERTAIN = {"asset_id": "certain", "right_type": "trademark", "method": "market", "comparable_price": 60.0}
 
@@ -27,18 +25,6 @@ CERTAIN = {"asset_id": "certain", "right_type": "trademark", "method": "market",
 def loan(**columns: Any) -> dict[str, Any]:
     plain = {"loan_id": "L", "borrower_id": "B", "principal": 100.0, "rate": 0.0, "term": 1.0, "pd": 0.05, "sector": "software", "asset_ids": []}
     return {**plain, "liquidation_discount": 0.0, "liquidation_lag": 0.0, **columns}
-
-
-def over_factor(function: Callable[[oracle.Array], oracle.Array]) -> float:
-    """Expectation of a function of a standard normal factor, by the trapezoid rule."""
-    x = np.linspace(-9, 9, 3601)
-    weight = np.exp(-(x**2) / 2)
-    return float(np.sum(weight * function(x)) / weight.sum())
-
-
-def default_given(x: oracle.Array, pd: float, rho: float) -> oracle.Array:
-    out: oracle.Array = norm.cdf((NORMAL.inv_cdf(pd) - rho * x) / math.sqrt(1 - rho**2))
-    return out
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -87,16 +73,9 @@ def test_systematic_collateral_is_freyes(loading: float) -> None:
     }
     book = Book([loan(principal=1.0, pd=pd, factor_loading=rho, asset_ids=["A"])], {"A": asset}, MARKET, 60_000, seed=5)
 
-    def loss_given(x: oracle.Array) -> oracle.Array:
-        """Default's probability times the expectation of (1 - collateral)+, log-normal with mean 0.8 exp(sigma b x - (sigma b)^2 / 2)."""
-        mean, s = 0.8 * np.exp(sigma * loading * x - (sigma * loading) ** 2 / 2), sigma * math.sqrt(1 - loading**2)
-        d = (np.log(mean) + s**2 / 2) / s
-        out: oracle.Array = default_given(x, pd, rho) * (norm.cdf(s - d) - mean * norm.cdf(-d))
-        return out
-
     part = share(book, one := lend(book))[0]
     found = figures.loan_figures(book, 0, one[0], part)
-    assert abs(found["expected_loss"] - over_factor(loss_given)) < 4 * found["standard_error"]
+    assert abs(found["expected_loss"] - frye(pd, rho, sigma, loading)) < 4 * found["standard_error"]
     assert abs(found["pd"] - pd) < 4 * math.sqrt(pd * (1 - pd) / book.paths)
 
 
@@ -225,16 +204,13 @@ def test_tranche_losses_of_a_large_pool_follow_the_bivariate_normal() -> None:
     pd, rho, paths = 0.05, math.sqrt(0.3), 60_000
     x = oracle.factor_normals(MARKET, "software", 3, np.arange(paths), 1)[0]
     loss = default_given(x, pd, rho)
-    large = Pool(np.ones(1), np.array([np.ones(paths), np.zeros(paths)]), np.zeros((1, paths)), loss[None, :])
-    got = tranches(large, [1.0, 0.15, 0.06])
-
-    def beyond(a: float) -> float:
-        """E[(L - a)+] = Phi2(Phi^-1(PD), -Phi^-1(a); -sqrt(1 - rho^2))."""
-        c = -math.sqrt(1 - rho**2)
-        return float(multivariate_normal.cdf([NORMAL.inv_cdf(pd), -NORMAL.inv_cdf(a)], cov=[[1, c], [c, 1]])) if a > 0 else pd
+    units = 10**9
+    balance = np.array([np.full(paths, units), np.zeros(paths, np.int64)])
+    large = Pool(np.ones(1), balance, np.zeros((1, paths), np.int64), np.rint(loss * units).astype(np.int64)[None, :])
+    borne = tranches(large, [1.0, 0.15, 0.06]).loss / units
 
     for j, (attach, detach) in enumerate([(0.15, 1.0), (0.06, 0.15), (0.0, 0.06)]):
-        expected = beyond(attach) - (beyond(detach) if detach < 1 else 0.0)
-        error = got.loss[j].std() / math.sqrt(paths)
-        assert abs(got.loss[j].mean() - expected) < 4 * error
-        assert got.loss[j] == pytest.approx(np.clip(loss - attach, 0, detach - attach), abs=1e-12)
+        expected = beyond(attach, pd, rho) - beyond(detach, pd, rho)
+        error = borne[j].std() / math.sqrt(paths)
+        assert abs(borne[j].mean() - expected) < 4 * error
+        assert borne[j] == pytest.approx(np.clip(loss - attach, 0, detach - attach), abs=2e-9)

@@ -21,6 +21,10 @@ from ipvalue import loan_work
 from ipvalue.execute import Interrupted
 
 RIGHTS, LOANS = 40, 30
+POOL = {
+    "pool": {"where": "term >= 1 and sector != 'pharma'", "reserve": 0.01, "fee": 0.002, "principal": "pro_rata"},
+    "tranche": [{"name": "A", "size": 0.7, "coupon": 0.01}, {"name": "B", "size": 0.2, "coupon": 0.03}, {"name": "C", "size": 0.1}],
+}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,7 @@ def _rows(portfolio: pa.Table) -> list[dict[str, Any]]:
 
 def _lend(inputs: Path, out: Path, **more: Any) -> dict[str, bytes]:
     """The files of a run but for the manifest."""
-    options = {"paths": 77, "seed": 3, "rows_per_task": 12, "workers": 1, **more}
+    options = {"paths": 77, "seed": 3, "rows_per_task": 12, "workers": 1, "pool": POOL, **more}
     ipvalue.lend(inputs / "loans.parquet", inputs / "rights.parquet", market=portfolios.MARKET, assumptions=inputs / "assumptions.toml", out=out,
                  **lent_books.names(), **options)  # fmt: skip
     found = contents(out)
@@ -59,7 +63,8 @@ def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     out = tmp_path_factory.mktemp("undisturbed") / "out"
     found = _lend(inputs, out)
     assert json.loads((out / "manifest.json").read_text())["counts"]["tasks"] >= 3
-    assert set(found) == {"loans/part-00000.parquet", "book.parquet", "losses.arrow", "exposures.parquet", "rejects.parquet"}
+    assert set(found) == {"loans/part-00000.parquet", "book.parquet", "losses.arrow", "exposures.parquet", "rejects.parquet", "tranches.parquet",
+                          "tranche_losses.arrow"}  # fmt: skip
     return found
 
 

@@ -46,7 +46,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("task", "pledged"),
     ("quarantine", "beside", "collateral"),
     ("inputs", "carry", "loan_figures"),
-    ("work", "loan_work"),
+    ("work", "loan_work", "loan_pool"),
     ("journal", "scenario_work", "loan_tables"),
     ("manifest",),
     ("taken_over",),

@@ -20,8 +20,10 @@ from oracle_lending import Book
 import oracle
 from ipvalue.lending.left_out import UNKNOWN, VALUED, LeftOut, without_bad_rights
 from ipvalue.lending.loan_rules import Named
+from ipvalue.lending.loss_limits import load_loss_limits
 from ipvalue.lending.pledges import Pledges, units
 from ipvalue.lending.policy import load_policies
+from ipvalue.lending.pool_file import load_cut
 from ipvalue.lending.ratings import load_ratings
 from ipvalue.lending.read import LoanBook
 from ipvalue.lending.sharing import load_programmes
@@ -263,17 +265,21 @@ def test_nothing_is_left_when_no_right_is_there(many: tuple[list[dict[str, Any]]
     assert len(rejects) == len(book.loans)
     assert nothing.order.tolist() == nothing.unit.tolist() == []
     states = np.full(len(book.loans.assets), VALUED)
-    same(book, LoanBook(book.source, *without_bad_rights(book.loans, states, np.full(len(states), np.inf))))
+    same(book, LoanBook(book.source, *without_bad_rights(book.loans, states, np.full(len(states), np.inf)), book.chosen))
 
 
 def test_what_the_documentation_shows_is_read(root: Path, tmp_path: Path) -> None:
     page = (root / "docs" / "loans.md").read_text(encoding="utf-8")
-    rows, ratings, programmes, policies = re.findall(r"^```\w+\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
-    for name, content in {"loans.csv": rows, "ratings.toml": ratings, "programmes.toml": programmes, "policies.toml": policies}.items():
+    names = ("loans.csv", "ratings.toml", "programmes.toml", "policies.toml", "pool.toml", "tranche_ratings.csv")
+    shown = re.findall(r"^```\w+\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+    rows = shown[0]
+    for name, content in zip(names, shown, strict=True):
         (tmp_path / name).write_text(content, encoding="utf-8")
     named = Named(NAMED.market, load_ratings(tmp_path / "ratings.toml"), NAMED.programmes, load_policies(tmp_path / "policies.toml"))
     book = book_of(tmp_path / "loans.csv", tmp_path, named)
     assert book.rejects.table("loan_id").to_pylist() == []
     assert (len(book.loans), book.loans.unit.tolist()) == (3, [0, 0, 1])
     assert load_programmes(tmp_path / "programmes.toml")["ours"].limits[0] == 20_000_000
+    assert load_cut(tmp_path / "pool.toml").deal.detachment == [1.0, 0.3]
+    assert load_loss_limits(tmp_path / "tranche_ratings.csv", tmp_path)["A"] == (0.0005, 0.0015, 0.003)
     assert all(f"`{name}`" in page or name in rows.splitlines()[0].split(",") for name in LOANS if name not in ("unsecured_rate", "guarantee_fee"))

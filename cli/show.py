@@ -14,8 +14,9 @@ from rich.text import Text
 from ipvalue.amounts import money
 from ipvalue.cli.common import count, errors_as_sentences, out
 from ipvalue.cli.scenarios import print_scenarios
+from ipvalue.lendable import LendableResult, open_lendable
 from ipvalue.lent import LendResult, open_loans
-from ipvalue.report.loans import book_table, loans_table, tranche_tables
+from ipvalue.report.loans import book_table, borrowers_table, capacity_table, loans_table, tranche_tables
 from ipvalue.report.scenarios import by_scenario
 from ipvalue.report.terminal import AssetView, Bars, GroupView, Overview, asset_view, bar, facts, group_view, overview, quantile_columns, rest
 from ipvalue.scenario_run import ScenarioResult, open_scenarios
@@ -61,6 +62,9 @@ def command(
             case "lend":
                 _show_loans(open_loans(directory), top, as_json)
                 return
+            case "lend --largest":
+                _show_lendable(open_lendable(directory), top, as_json)
+                return
         result = open_result(directory)
         if asset is not None:
             _show_asset(asset_view(result, asset), as_json)
@@ -104,6 +108,20 @@ def _show_loans(result: LendResult, top: int, as_json: bool) -> None:
     for one in (book_table(result), *tranche_tables(result)):
         out.print(one.text + "\n", markup=False)
     out.print(loans_table(result, top).text, markup=False)
+
+
+def _show_lendable(result: LendableResult, top: int, as_json: bool) -> None:
+    """What may be lent on a register, and the owners to whom most may be."""
+    described = facts(result.manifest)
+    if as_json:
+        typer.echo(json.dumps({"facts": dict(described), "capacity": result.capacity.to_pylist()}, indent=2))
+        return
+    for name, text in described:
+        out.print(f"{name:>14}  {text}", markup=False)
+    out.print()
+    out.print(capacity_table(result).text, markup=False)
+    if result.borrowers.num_rows:
+        out.print("\n" + borrowers_table(result, top).text, markup=False)
 
 
 def _show_scenarios(result: ScenarioResult, group: str | None, as_json: bool) -> None:

@@ -14,8 +14,8 @@ HOW = ("workers", "scheduler", "memory", "backend")
 """Options that say how a run is made; no byte of a result depends on them."""
 VERSIONS = ("ipvalue", "numerics_version", "pyarrow")
 """What wrote a result: another pyarrow writes other bytes of the same figures."""
-BESIDES = ("scenarios", "statistics", "sensitivities", "indices", "loans")
-"""What a run of scenarios, sensitivities, indices or loans is of beside the inputs that all runs have."""
+BESIDES = ("scenarios", "statistics", "sensitivities", "indices", "loans", "lendable")
+"""What a run of scenarios, sensitivities, indices, loans or what may be lent is of beside the inputs that all runs have."""
 _BLANK = "nothing"
 _LONGEST = 60
 _MOST_NAMED = 8

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from ipvalue.assumptions import Assumptions
 from ipvalue.backend import kernels
+from ipvalue.capped import Sales
 from ipvalue.collateral import MEAN, Collateral
 from ipvalue.lending import principal as most
-from ipvalue.lending.amortisation import discounts
 from ipvalue.lending.batch import Batch
 from ipvalue.lending.capital import UNSECURED_LGD, risk_weights
 from ipvalue.lending.covenants import Covenants, Tested
@@ -31,7 +31,6 @@ from ipvalue.simulate import Sampling
 from ipvalue.summary import quantile_name
 from ipvalue.tables import Tables
 
-FORCED = "forced"
 LIMITS = (*most.LIMITS, "longest_term")
 """What may bind how much is lent."""
 _BY_TYPE = len(RIGHT_TYPES)
@@ -51,22 +50,13 @@ class Lender:
 
         Raises InputError where a loan leaves it to the assumptions and these do not say.
         """
-        loan, asset = loans.pledges.loan, loans.pledges.asset
-        given = (loans.terms.liquidation_discount[loan], loans.terms.liquidation_lag[loan])
-        blank = np.isnan(given[0]) | np.isnan(given[1])
-        if blank.any():
-            for place in np.unique(right_type[asset[blank]]):
-                self.assumptions.premise(FORCED, RIGHT_TYPES[place])
-        forced = self.forced()[:, right_type[asset]]
-        discount, lag = (np.where(np.isnan(own), other, own) for own, other in zip(given, forced, strict=True))
-        found: Floats = (1.0 - discount) * discounts(loans.terms.rate[loan], lag)
-        return found
+        loan, asset, terms = loans.pledges.loan, loans.pledges.asset, loans.terms
+        return self.sales.kept(terms.liquidation_discount[loan], terms.liquidation_lag[loan], terms.rate[loan], right_type[asset])
 
-    def forced(self) -> Floats:
-        """(2, right types): discount and time to sell of a forced sale, NaN where the assumptions do not say."""
-        known = self.assumptions.premises.get(FORCED, {})
-        pairs = [self.assumptions.premise(FORCED, name) if name in known else (np.nan, np.nan) for name in RIGHT_TYPES]
-        return np.array(pairs).T
+    @property
+    def sales(self) -> Sales:
+        """What sales bring."""
+        return Sales(self.assumptions, self.tables)
 
     def of_policy(self, loans: Loans, name: str) -> Floats:
         """(l,) a limit of each loan's policy, NaN where it has none."""
@@ -201,7 +191,7 @@ def _limits(
     expected, coverage, longest = (lender.of_policy(loans, name)[these] for name in ("expected_loss", "coverage", "longest_term"))
     caps = lender.caps()[loans.terms.policy[these[pledges.loan]], rights.right_type[pledges.asset]]
     capped = ~np.isnan(caps[pledges.offset[:-1]])
-    by_value = most.by_loan_to_value(pledges.offset, np.nan_to_num(caps), pledge.mean, pledge.seniors)
+    by_value = most.by_loan_to_value(pledges.offset, np.nan_to_num(caps), _capped(loans, batch, rights, collateral, pledge, lender), pledge.seniors)
     principal = batch.years.owed[batch.years.offset[:-1]]
     tested = ~np.isnan(loans.terms.covenant_trigger[these])
     limits = np.stack(
@@ -215,6 +205,18 @@ def _limits(
     least, binding = most.binding(limits)
     late = term > longest
     return np.where(late, 0.0, least), np.where(late, LIMITS.index("longest_term"), binding)
+
+
+def _capped(loans: Loans, batch: Batch, rights: Rights, collateral: Collateral, pledge: Pledge, lender: Lender) -> Floats:
+    """(k,) what caps on loan to value are parts of."""
+    found, layout = pledge.mean.copy(), collateral.layout
+    policy = loans.terms.policy[batch.loan[batch.pledges.loan]]
+    for place, one in enumerate(lender.policies):
+        if one.value != "mean":
+            these = np.flatnonzero(policy == place)
+            right, backend = batch.pledges.asset[these], lender.sampling.backend
+            found[these] = lender.sales.capped(one, rights, right, pledge.mean[these], layout.worth_apart[right], collateral.slots, backend)
+    return found
 
 
 def _later(batch: Batch, rights: Rights, collateral: Collateral, coverage: Floats, lender: Lender) -> Floats:
@@ -233,11 +235,7 @@ def _later(batch: Batch, rights: Rights, collateral: Collateral, coverage: Float
 
 def _forced(batch: Batch, pledge: Pledge, rights: Rights, principal: Floats, lender: Lender) -> Floats:
     """(l,) loan to value on what a forced sale of the rights is expected to bring."""
-    discount, time = lender.forced()[:, rights.right_type]
-    known = ~np.isnan(time)
-    factor = np.full(len(time), np.nan)
-    factor[known] = (1.0 - discount[known]) * discounts_of(lender.tables, rights.curve[known], rights.premium[known], time[known])
-    brings = (pledge.mean * factor[batch.pledges.asset])[pledge.order]
+    brings = (pledge.mean * lender.sales.part(rights)[batch.pledges.asset])[pledge.order]
     return most.loan_to_value(batch.pledges.offset, principal, brings, pledge.seniors[pledge.order])
 
 

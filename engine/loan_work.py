@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue.backend import kernels
+from ipvalue.capped import one_by_one
 from ipvalue.collateral import Collateral, collateral_of
 from ipvalue.columns import distinct
 from ipvalue.heap import keep_freed_memory
@@ -150,7 +151,7 @@ def _batches(lent: Loans, rights: Rights, book: Book) -> Iterator[tuple[Batch, R
         return
     place = _places(lent.assets, rights)
     kept = book.lender.kept(lent, rights.right_type[place])
-    alone = ~np.isnan(book.lender.of_policy(lent, "coverage"))
+    alone = one_by_one(book.lender.policies, lent.terms.policy)
     pledges, years = lent.pledges, np.diff(lent.years.offset)
     pooled = pooled_loans(pledges.offset, pledges.asset, kept, rights.compiled.several[place]) & ~alone
     slots = (years + 1) * np.where(pooled, 1, np.diff(pledges.offset))

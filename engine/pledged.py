@@ -90,6 +90,12 @@ def _filled(batch: pa.RecordBatch, row: Longs, file: str, appraiser: Appraiser, 
     return Rows(filled, row, report, file, receipt.rejects)
 
 
+def rights_of_rows(rows: Rows, compiled: Compiled, tables: Tables) -> Rights:
+    """The rights of compiled rows of one file, by their places."""
+    number = np.arange(len(rows))
+    return _in_order([(rows, compiled)], number, number, np.zeros(len(rows), np.int64), tables)
+
+
 def _in_order(pieces: list[tuple[Rows, Compiled]], order: Longs, number: Longs, file: Longs, tables: Tables) -> Rights:
     """The rights of pieces in another order; number, file (a,): of each, one piece after another."""
     compiled = [one for _, one in pieces]

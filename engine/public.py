@@ -16,6 +16,9 @@ from ipvalue.export import export as export
 from ipvalue.indices import IndexResult as IndexResult
 from ipvalue.indices import indices as indices
 from ipvalue.indices import open_indices as open_indices
+from ipvalue.lendable import LendableResult as LendableResult
+from ipvalue.lendable import lendable as lendable
+from ipvalue.lendable import open_lendable as open_lendable
 from ipvalue.lent import LendResult as LendResult
 from ipvalue.lent import lend as lend
 from ipvalue.lent import open_loans as open_loans

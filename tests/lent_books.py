@@ -18,8 +18,8 @@ PROGRAMMES: dict[str, dict[str, Any]] = {
     "unlimited": {"bank": 0.3, "guarantor": 0.7},
 }
 POLICIES: dict[str, dict[str, Any]] = {
-    "caps": {"loan_to_value": {"trademark": 0.5, "invention_patent": 0.3, "utility_model": 0.2}},
-    "all": {"loan_to_value": dict.fromkeys(RIGHT_TYPES, 0.6), "expected_loss": 0.05, "coverage": 1.2},
+    "caps": {"loan_to_value": {"trademark": 0.5, "invention_patent": 0.3, "utility_model": 0.2}, "value": "q05"},
+    "all": {"loan_to_value": dict.fromkeys(RIGHT_TYPES, 0.6), "expected_loss": 0.05, "coverage": 1.2, "value": "forced"},
     "losses": {"expected_loss": 0.02},
 }
 FORCED = {name: (0.1 + 0.05 * (i % 5), 0.5 * (i % 4)) for i, name in enumerate(RIGHT_TYPES)}

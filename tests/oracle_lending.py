@@ -248,7 +248,7 @@ def share(book: Book, lent: Sequence[OnPaths], programmes: Mapping[str, Any] | N
                 paid = asked[i][b]
                 if key in limited:
                     total, left = sums[key], limited[key]
-                    paying = left / np.maximum(total, 1) * (1 - 2.0**-50)
+                    paying = np.minimum(left / np.maximum(total, 1), 1.0) * (1 - 2.0**-50)
                     paid = np.where(total <= left, paid, np.floor(paid * paying).astype(np.int64))
                 parts[i][b] += np.where(hit[i], paid, 0)
             for key, total in sums.items():

@@ -66,8 +66,7 @@ def loan_to_value(book: Book, i: int, one: OnPaths, quantiles: Sequence[float] =
 
 def forced_value(book: Book, i: int, asset_id: str) -> float:
     """What a forced sale of the asset is expected to bring, less the seniors' principal."""
-    asset, seniors = book.assets[asset_id], book.seniors(i, asset_id)
-    brings = mean_of(book, asset_id) * oracle.premise_factor(asset, book.market, book.premises[str(asset["right_type"])])
+    seniors, brings = book.seniors(i, asset_id), worth_of(book, asset_id, "forced")
     return max(brings - sum(float(book.plans[s].balance[0]) for s in seniors), 0.0) if seniors else brings
 
 
@@ -75,12 +74,22 @@ def mean_of(book: Book, asset_id: str) -> float:
     return oracle.striped_sum(book.on_assets[asset_id][1]) / book.paths
 
 
-def capped_value(book: Book, i: int, caps: Mapping[str, float]) -> float:
-    """Sum of cap times mean by right type, 0 for a type without a cap (without any caps: of the means), less the seniors' principal."""
+def worth_of(book: Book, asset_id: str, value: str) -> float:
+    """What a cap is a part of: the mean, a quantile (q50, q05), or what a forced sale is expected to bring."""
+    if value == "mean":
+        return mean_of(book, asset_id)
+    asset = book.assets[asset_id]
+    if value == "forced":
+        return mean_of(book, asset_id) * oracle.premise_factor(asset, book.market, book.premises[str(asset["right_type"])])
+    return float(oracle.quantile(np.sort(book.on_assets[asset_id][1]), int(value[1:]) / 100))
+
+
+def capped_value(book: Book, i: int, caps: Mapping[str, float], value: str = "mean") -> float:
+    """Sum of cap times worth by right type, 0 for a type without a cap (without any caps: of the worths), less the seniors' principal."""
     total = 0.0
     for a in book.loans[i]["asset_ids"]:
         before = book.seniors(i, a)
-        worth = caps.get(str(book.assets[a].get("right_type")), 0.0 if caps else 1.0) * mean_of(book, a)
+        worth = caps.get(str(book.assets[a].get("right_type")), 0.0 if caps else 1.0) * worth_of(book, a, value)
         total += max(worth - sum(book.plans[s].balance[0] for s in before), 0.0) if before else worth
     return total
 

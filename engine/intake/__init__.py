@@ -10,7 +10,7 @@ from ipvalue.intake.portfolio import Portfolio, SourceFile
 from ipvalue.intake.rows import Together, read, read_together
 from ipvalue.intake.same_rows import Alike, Editions, matched
 from ipvalue.intake.sample import scattered_rows, scattered_units
-from ipvalue.intake.scan import NOWHERE, Duplicates, Scan, columns_of, duplicated, ids_of, no_duplicates, repeated_ids, scan
+from ipvalue.intake.scan import NOWHERE, Duplicates, Ids, Scan, columns_of, duplicated, ids_of, no_duplicates, repeated_ids, scan
 from ipvalue.intake.shared import Streams
 from ipvalue.intake.sources import open_portfolio, reopen_portfolio
 from ipvalue.intake.stored import BATCH_ROWS, Unit
@@ -26,6 +26,7 @@ __all__ = [
     "Editions",
     "Fault",
     "Gathered",
+    "Ids",
     "Kind",
     "Portfolio",
     "Scan",

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from ipvalue.amounts import count, money
+from ipvalue.lendable import LendableResult
 from ipvalue.lent import LendResult
 from ipvalue.report.table import Table
 
@@ -65,6 +66,24 @@ def loans_table(result: LendResult, most: int) -> Table:
     top = loans.take(order[:most]) if loans.num_rows else loans
     rows = [(row["loan_id"], *_cells(row, _LOANS)) for row in top.to_pylist()]
     return Table(f"The {count(top.num_rows, 'loan')} with the greatest expected loss", ("", *_LOANS), rows, "l" + "r" * len(_LOANS))
+
+
+def capacity_table(result: LendableResult) -> Table:
+    """What may be lent in all, by right type and by the limit that binds, as a table."""
+    rows = [(row["name"] or row["by"], f"{row['rights']:,}", *_cells(row, ("value", "largest_principal"))) for row in result.capacity.to_pylist()]
+    inputs = result.manifest["inputs"]
+    title = f"What policy {inputs['lendable']['policy']} allows to be lent; money in {inputs['market']['content']['currency']}"
+    return Table(title, ("", "rights", "value", "at most"), rows, "lrrr")
+
+
+def borrowers_table(result: LendableResult, most: int) -> Table:
+    """The owners to whom most may be lent."""
+    owners = result.borrowers
+    top = owners.take(pc.sort_indices(owners, sort_keys=[("largest_principal", "descending"), ("owner_id", "ascending")])[:most])
+    rows = [
+        (row["owner_id"], f"{row['rights']:,}", *_cells(row, ("value", "largest_principal")), row["binding_limit"] or "") for row in top.to_pylist()
+    ]
+    return Table(f"The {count(len(rows), 'owner')} to whom most may be lent", ("", "rights", "value", "at most", "by"), rows, "lrrrl")
 
 
 def _cells(row: dict[str, float | None], names: Sequence[str]) -> list[str]:

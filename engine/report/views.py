@@ -11,10 +11,11 @@ import pyarrow as pa
 from ipvalue.amounts import count, money
 from ipvalue.explain import Explanation
 from ipvalue.indices import IndexResult
+from ipvalue.lendable import LendableResult
 from ipvalue.lent import LendResult
 from ipvalue.planning import Plan
 from ipvalue.report.indices import index_table
-from ipvalue.report.loans import book_table, loans_table, tranche_tables
+from ipvalue.report.loans import book_table, borrowers_table, capacity_table, loans_table, tranche_tables
 from ipvalue.report.planned import duration, plan_lines, sampled
 from ipvalue.report.scenarios import HEADS, by_scenario, farthest
 from ipvalue.report.table import Sheet, Table
@@ -110,6 +111,13 @@ def _of_loans(result: LendResult) -> Sheet:
     counts, paths = result.manifest["counts"], result.manifest["options"]["paths"]
     head = f"loans: {counts['valued']:,} of {counts['rows']:,} lent, {paths:,} paths, {result.location}"
     return Sheet(head, lambda: [book_table(result)], lambda: [book_table(result), *tranche_tables(result), loans_table(result, FULL)])
+
+
+@view_of.register
+def _of_lendable(result: LendableResult) -> Sheet:
+    counts, paths = result.manifest["counts"], result.manifest["options"]["paths"]
+    head = f"lendable: {counts['valued']:,} of {counts['rows']:,} rights, {paths:,} paths, {result.location}"
+    return Sheet(head, lambda: [capacity_table(result)], lambda: [capacity_table(result), borrowers_table(result, FULL)])
 
 
 @view_of.register

@@ -4,7 +4,7 @@ from ipvalue.schema.calibration import CALIBRATION, INPUTS
 from ipvalue.schema.column import LONGEST_LIST, Column
 from ipvalue.schema.describe import TABLES, columns_page, describe
 from ipvalue.schema.errors import InputError, IpvalueError, RunError, did_you_mean, did_you_mean_file, nearest
-from ipvalue.schema.loans import AMORTISATIONS, EXPOSURE_CLASSES, LOANS, TRANCHE_RATINGS
+from ipvalue.schema.loans import AMORTISATIONS, EXPOSURE_CLASSES, LARGEST_RATE, LOANS, LONGEST_TERM, TRANCHE_RATINGS
 from ipvalue.schema.portfolio import (
     CURRENCY_CODE,
     DISTRIBUTIONS,
@@ -34,9 +34,11 @@ __all__ = [
     "FILLABLE",
     "INCOME_METHODS",
     "INPUTS",
+    "LARGEST_RATE",
     "LINKED",
     "LOANS",
     "LONGEST_LIST",
+    "LONGEST_TERM",
     "MARKET",
     "METHODS",
     "PENDING",

@@ -290,6 +290,48 @@ _TRANCHE_LOSSES = (
     _tranche_losses("unpaid_coupon", "decimal", "coupons not paid on that path, exact", _MONEY),
 )
 
+
+def _lendable(name: str, meaning: str, unit: str = _MONEY, kind: Kind = "float", group: str = "lendable/part-*.parquet") -> Column:
+    return Column(name, kind, meaning, group, unit, source=_LENDING)
+
+
+_BINDS = "the limit that this is; the first of loan_to_value, expected_loss and coverage where two are equal"
+_NO_LIMIT = "blank where it limits nothing"
+
+_LENDABLE = (
+    _lendable("asset_id", "as in the portfolio", "", "string"),
+    _lendable("owner_id", "as in the portfolio", "", "string"),
+    _lendable("right_type", "as in the portfolio", "", "string"),
+    _lendable("value", "what the cap is a part of: the right's mean, or the quantile or forced sale that the policy says"),
+    _lendable("loan_to_value", "the policy's cap for the right's type, 0 where it does not name it; blank where it has none", "fraction"),
+    _lendable("largest_by_loan_to_value", f"the most by the cap; {_NO_LIMIT}"),
+    _lendable("largest_by_expected_loss", f"the most by the limit on expected loss; {_NO_LIMIT}"),
+    _lendable("largest_by_coverage", f"the most by the least coverage; {_NO_LIMIT}"),
+    _lendable("largest_principal", "the least of these: the most that may be lent; blank where nothing limits it"),
+    _lendable("binding_limit", _BINDS, "", "string"),
+)
+
+_BORROWERS = (
+    _lendable("owner_id", "an owner, once", "", "string", "borrowers.parquet"),
+    _lendable("rights", "how many it has", "", "int", "borrowers.parquet"),
+    *(_lendable(name, f"sum over its rights{blank}", group="borrowers.parquet") for name, blank in (
+        ("value", ""),
+        *((f"largest_by_{one}", "; blank where it limits nothing on one of them") for one in ("loan_to_value", "expected_loss", "coverage")),
+    )),
+    _lendable("largest_principal", "the least of these sums; blank where nothing limits it", group="borrowers.parquet"),
+    _lendable("binding_limit", _BINDS, "", "string", "borrowers.parquet"),
+)  # fmt: skip
+
+_CAPACITY = (
+    _lendable(
+        "by", "all; right_type; binding_limit, of rights; without an owner, of which the number alone is told", "", "string", "capacity.parquet"
+    ),
+    _lendable("name", "the right type or limit; blank for all of them together", "", "string", "capacity.parquet"),
+    _lendable("rights", "how many", "", "int", "capacity.parquet"),
+    _lendable("value", "sum over these rights", group="capacity.parquet"),
+    _lendable("largest_principal", "sum over these rights; blank where nothing limits it on one of them", group="capacity.parquet"),
+)
+
 _EXPOSURES = (
     _exposures("by", "all; left out, and of these left out unread, whose principal is not known; borrower, sector or right_type"),
     _exposures("name", "the sector or right type; blank for all of them together"),
@@ -320,5 +362,8 @@ RESULTS: dict[str, dict[str, Column]] = {
         "exposures": _EXPOSURES,
         "tranches": _TRANCHES,
         "tranche_losses": _TRANCHE_LOSSES,
+        "lendable": _LENDABLE,
+        "borrowers": _BORROWERS,
+        "capacity": _CAPACITY,
     }.items()
 }

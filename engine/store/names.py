@@ -14,17 +14,18 @@ JOURNAL = ".journal"
 LOCK = ".lock"
 
 _HEX = "[0-9a-f]{32}"
-_TABLES = r"(?:groups|scenarios|sensitivities|tornado|indices|book|exposures|tranches|rejects)\.parquet|(?:totals|losses|tranche_losses)\.arrow"
+_PARQUET = "groups|scenarios|sensitivities|tornado|indices|book|exposures|tranches|borrowers|capacity|rejects"
+_TABLES = rf"(?:{_PARQUET})\.parquet|(?:totals|losses|tranche_losses)\.arrow"
 _PASSED = "figures|events|flows"
-_FOLDERS = rf"assets|paths|loans|{_PASSED}"
-_FILE = rf"(?:manifest\.json|{_TABLES}|(?:assets|loans)/part-\d+\.parquet|(?:paths|{_PASSED})/part-\d+\.arrow|\.journal|\.lock)"
+_FOLDERS = rf"assets|paths|loans|lendable|{_PASSED}"
+_FILE = rf"(?:manifest\.json|{_TABLES}|(?:assets|loans|lendable)/part-\d+\.parquet|(?:paths|{_PASSED})/part-\d+\.arrow|\.journal|\.lock)"
 UNFINISHED = rf"(?:\.{_HEX}|(?:(?:{_FOLDERS})/)?\.\.?[a-z]+(?:-\d+)?(?:\.[a-z]+)?\.{_HEX})"
 OURS = re.compile(rf"(?:\.new-{_HEX}/)?(?:{_FILE}|{UNFINISHED}|{_FOLDERS})|\.new-{_HEX}")
 """Names within a results directory that a run writes, or leaves behind where it is killed; nothing else is ever deleted."""
 PASSED = re.compile(rf"(?:{_PASSED})(?:/part-\d+\.arrow)?")
 """Those that are no part of a result: what tasks write for the tables that are made of all of them."""
 
-_PART = re.compile(rf"(?:assets|paths|{_PASSED})/part-(\d+)\.")
+_PART = re.compile(rf"(?:assets|paths|lendable|{_PASSED})/part-(\d+)\.")
 
 LAYOUT = b"ipvalue journal 1 "
 """Of the journal, in a line at its end, before the SHA-256 of what comes before it."""

@@ -20,6 +20,7 @@ from ipvalue.store.place import Place
 _READ_BY = {
     "sensitivities --indices": ": ipvalue.open_indices reads it",
     "lend": ": ipvalue show prints it, and ipvalue.open_loans reads it",
+    "lend --largest": ": ipvalue show prints it, and ipvalue.open_lendable reads it",
     "scenarios": ": ipvalue show prints it, and ipvalue.open_scenarios reads it",
     "sensitivities": ": ipvalue.open_sensitivities reads it",
     "value": ": ipvalue show prints it, and ipvalue.open_result reads it",

@@ -37,7 +37,7 @@ FLAGS = {
     "lend": {
         "--portfolio", "--market", "--assumptions", "--ratings", "--programmes", "--policies", "--policy", "--out", "--paths", "--seed", "--sampler",
         "--precision", "--quantiles", "--workers", "--scheduler", "--memory", "--backend", "--resume", "--overwrite", "--strict", "--log-json",
-        "--pool", "--tranche-ratings",
+        "--pool", "--tranche-ratings", "--largest",
     },
     "reverse": {
         "--until", "--scenario", "--group", "--most", "--market", "--assumptions", "--paths", "--seed", "--sampler", "--precision", "--tail",

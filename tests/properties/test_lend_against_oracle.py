@@ -102,7 +102,7 @@ def test_how_much_may_be_lent(both: tuple[Any, Any, float]) -> None:
         policy = lent_books.POLICIES.get(book.loans[i].get("policy", ""), {})
         limits = {}
         if "loan_to_value" in policy:
-            limits["loan_to_value"] = max(slow_figures.capped_value(book, i, policy["loan_to_value"]), 0.0)
+            limits["loan_to_value"] = max(slow_figures.capped_value(book, i, policy["loan_to_value"], policy.get("value", "mean")), 0.0)
         if "expected_loss" in policy:
             most = slow_figures.largest_by_expected_loss(slow[i], book.plans[i].balance[0], policy["expected_loss"], PATHS)
             limits |= {} if most is None else {"expected_loss": most}

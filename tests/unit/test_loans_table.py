@@ -270,7 +270,7 @@ def test_nothing_is_left_when_no_right_is_there(many: tuple[list[dict[str, Any]]
 
 def test_what_the_documentation_shows_is_read(root: Path, tmp_path: Path) -> None:
     page = (root / "docs" / "loans.md").read_text(encoding="utf-8")
-    names = ("loans.csv", "ratings.toml", "programmes.toml", "policies.toml", "pool.toml", "tranche_ratings.csv")
+    names = ("loans.csv", "ratings.toml", "programmes.toml", "policies.toml", "terms.toml", "pool.toml", "tranche_ratings.csv")
     shown = re.findall(r"^```\w+\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
     rows = shown[0]
     for name, content in zip(names, shown, strict=True):
@@ -280,6 +280,10 @@ def test_what_the_documentation_shows_is_read(root: Path, tmp_path: Path) -> Non
     assert book.rejects.table("loan_id").to_pylist() == []
     assert (len(book.loans), book.loans.unit.tolist()) == (3, [0, 0, 1])
     assert load_programmes(tmp_path / "programmes.toml")["ours"].limits[0] == 20_000_000
+    (tmp_path / "both.toml").write_text(f"{(tmp_path / 'policies.toml').read_text()}\n{(tmp_path / 'terms.toml').read_text()}")
+    terms = load_policies(tmp_path / "both.toml")["ours"].terms
+    assert terms is not None
+    assert (terms.term, terms.pd) == (3.0, 0.03)
     assert load_cut(tmp_path / "pool.toml").deal.detachment == [1.0, 0.3]
     assert load_loss_limits(tmp_path / "tranche_ratings.csv", tmp_path)["A"] == (0.0005, 0.0015, 0.003)
     assert all(f"`{name}`" in page or name in rows.splitlines()[0].split(",") for name in LOANS if name not in ("unsecured_rate", "guarantee_fee"))

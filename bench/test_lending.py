@@ -76,6 +76,42 @@ def test_lending(benchmark: Any, tmp_path: Path) -> None:
     sys.stdout.write(f"valued {valued:.2f}, lent against {lent:.2f} CPU-seconds: {lent / valued:.2f} times\n")
 
 
+POLICIES = """\
+[policy.values.loan_to_value]
+invention_patent = 0.25
+[policy.all]
+expected_loss = 0.02
+coverage = 1.2
+loan_to_value = { invention_patent = 0.25 }
+terms = { rate = 0.05, term = 3.0, pd = 0.03, amortisation = "level" }
+"""
+
+
+def test_largest(benchmark: Any, tmp_path: Path) -> None:
+    """How much may be lent on every right, by its value alone and by expected loss and coverage too, beside the valuation."""
+    rights, market, out = written("reference", LOANS * PLEDGED, tmp_path), market_file("reference", tmp_path), tmp_path / "out"
+    (tmp_path / "policies.toml").write_text(POLICIES)
+    common = ("--market", market, "--out", out)
+    asked = ("--largest", "--portfolio", rights, "--policies", tmp_path / "policies.toml", *common)
+    cases = {
+        "the rights valued": Command("value", (rights, *common)),
+        "lendable by value": Command("lend", (*asked, "--policy", "values")),
+        "lendable by all limits": Command("lend", (*asked, "--policy", "all")),
+    }
+    kept = cases["lendable by all limits"]
+    usage_of(kept.name, *kept.arguments, "--paths", 100)  # what Numba compiles is kept for the turns
+
+    def turn() -> None:
+        for case in cases.values():
+            case.turn(PATHS)
+
+    benchmark.pedantic(turn, rounds=TURNS, iterations=1)
+    recorded = {name: {"amount": LOANS * PLEDGED, "cpu": case.cpu, "wall": case.wall} for name, case in cases.items()}
+    title = f"How much may be lent on {LOANS * PLEDGED:,} rights at {PATHS:,} paths"
+    benchmark.extra_info.update(title=title, unit="rights", against="the rights valued", cases=recorded)
+    sys.stdout.write(table(benchmark.extra_info))
+
+
 def test_memory_of_lending(benchmark: Any, tmp_path: Path) -> None:
     """Ten times the loans at a tenth of the paths: the tables of loans alone should grow."""
     market, peaks = market_file("reference", tmp_path), {}

@@ -60,7 +60,9 @@ def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     return found
 
 
-@pytest.mark.parametrize("more", [{"workers": 2}, {"scheduler": "processes", "workers": 2}, {"backend": "numba"}], ids=str)
+@pytest.mark.parametrize(
+    "more", [{"workers": 2}, {"scheduler": "processes", "workers": 2}, pytest.param({"backend": "numba"}, marks=pytest.mark.slow)], ids=str
+)
 def test_workers_and_kernels_move_no_byte(more: dict[str, Any], inputs: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
     assert _found(inputs, tmp_path / "out", **more) == undisturbed
 

@@ -27,7 +27,7 @@ from ipvalue.lending.sharing import BEARERS, Programme
 from ipvalue.loan_pool import Pooled, PoolSums, write_pool
 from ipvalue.loan_work import NUMBER, flows_name
 from ipvalue.receipt import Receipt
-from ipvalue.rows import Floats, Longs
+from ipvalue.rows import Floats, Longs, Mask
 from ipvalue.schema import RIGHT_TYPES
 from ipvalue.storage import Written
 from ipvalue.store import Store
@@ -169,7 +169,7 @@ def _borne(parts: Parts, paying: Floats, paths: int, pool: PoolSums | None) -> t
 def _shares(parts: Parts, paying: Floats, sums: Words, paths: int) -> Floats:
     """(l, b, levels) the loans' parts of the book's expected shortfalls, as they stand in `figures`."""
     found, scratch, made = tails(sums), np.zeros_like(sums), []
-    told = found.marks.any(axis=0)
+    told: Mask = found.marks.max(axis=0) > 0
     for loans, whole in parts.events():
         events = whole.on(told)
         borne: Borne = bear(events, parts.ledger.terms(loans), _years(parts.ledger.loans, loans), paying, scratch)

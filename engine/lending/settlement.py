@@ -45,8 +45,8 @@ class Events:
         here = paths[self.path]
         start = np.concatenate([[0], np.cumsum(here)])[self.start]
         none, nothing = np.zeros(0), np.zeros(0, np.int64)
-        columns = (getattr(self, name)[here] for name in ("loan", "path", "year", "loss", "used"))
-        return Events(start, *columns, nothing, none, none)
+        columns: dict[str, Any] = {name: getattr(self, name)[here] for name in ("loan", "path", "year", "loss", "used")}
+        return Events(start=start, **columns, interest=nothing, exposure=none, room=none)
 
 
 class _Work(NamedTuple):

@@ -217,8 +217,10 @@ if __name__ == "__main__":
         package_dir={"ipvalue": "engine", "ipvalue.ext": "ext", "ipvalue.cli": "cli"},
         include_package_data=False,
         package_data={
-            "": ["*.pyi", "*.toml", "*.j2", "py.typed", "templates/*"],
+            "": ["*.pyi", "*.toml", "*.j2", "py.typed"],
             "ipvalue": ["py.typed", "assumptions/*.toml", "data/*", "starter/*.csv", "starter/*.md"],
+            "ipvalue.report": ["templates/*"],
+            "ipvalue.serve": ["templates/*"],
             "ipvalue.ext": ["*.pyi"],
         },
         ext_modules=extension(),

@@ -16,7 +16,8 @@ def command(
 ) -> None:
     """Write a result as one page of charts and tables.
 
-    Tables can be searched and sorted. The page needs nothing beside it and asks no one for anything; print it from the browser. Of value, scenarios, sensitivities, lend and explain.
+    Tables can be searched and sorted. The page needs nothing beside it and asks no one for anything; print it from the browser. Of value, scenarios,
+    sensitivities, lend and explain.
 
     Example: ipvalue report results --out report.html --language zh
     """

@@ -31,6 +31,11 @@ DEVIATIONS = np.linspace(-4.0, 4.0, 33)
 LIFE_CLASSES = 40
 """Years that have a class of their own; what lasts longer counts in the last."""
 
+FIRSTS = (1, 10, 100, 1000)
+"""Numbers of rights whose share is told."""
+COUNTS_MORE = 15
+"""The curve of concentration has a point after a fifteenth more rights."""
+
 _ID, _VALUE = "asset_id", "value"
 _READ = (_ID, _VALUE, "status", "mean_raw", "standard_error", "closed_form", "expected_life")
 
@@ -68,8 +73,8 @@ class Concentration:
     positive: int
 
     def of_first(self, number: int) -> float:
-        """The share that the first so many hold."""
-        return float(np.interp(number, [0, *self.counts], [0.0, *self.shares]))
+        """The share that the first so many hold, where so many are among `counts`."""
+        return float(self.shares[np.flatnonzero(self.counts == number)[0]])
 
 
 @dataclass(frozen=True)
@@ -196,10 +201,19 @@ def _concentration(values: Floats) -> Concentration | None:
     if not len(values):
         return None
     held = np.sort(values)[::-1]
-    shares = np.cumsum(held) / held.sum()
-    counts = np.unique(np.rint(np.geomspace(1, len(held), 200)).astype(np.int64))
     fractions = held / held.sum()
-    return Concentration(counts, shares[counts - 1], float(1.0 / (fractions @ fractions)), len(held))
+    counts = _counts(len(held))
+    return Concentration(counts, np.cumsum(fractions)[counts - 1], float(1.0 / np.sum(fractions * fractions)), len(held))
+
+
+def _counts(rights: int) -> npt.NDArray[np.int64]:
+    """1 … all: FIRSTS, a tenth of all, and others as far apart as they are large."""
+    found, number = {rights, max(rights // 10, 1)}, 1
+    while number < rights:
+        found.add(number)
+        number += max(number // COUNTS_MORE, 1)
+    found |= {first for first in FIRSTS if first <= rights}
+    return np.array(sorted(found))
 
 
 def _valued_cells(result: Result, portfolio: Portfolio) -> Iterator[pa.RecordBatch]:

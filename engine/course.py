@@ -96,7 +96,7 @@ def _by_year(right: _Again, cumulative: bool) -> ByYear:
 
 def _held(right: _Again) -> Held:
     """A right that ends with a year is in force for as long as the right itself up to that year's end."""
-    years, lengths = right.years, right.lengths
+    years = right.years
     kept = (right.year <= years[:, None]).ravel()
     many = right.over(years)
     lives = right.valued(replace(many, vectors=replace(many.vectors, survival=np.where(kept, many.vectors.survival, 0.0)))).expected_life

@@ -23,9 +23,9 @@ the profile of `ipvalue synthesize`.""",
 what a thousand rights take.""",
     "test_memory": """Peak resident memory of the command in a process of its own. A run holds the rows that its workers are at; beyond those
 it grows by a few bytes a right.""",
-    "test_serve": """What `ipvalue serve` answers over HTTP, each turn for another right; the results are made up, the rows of a small valuation over
-and over. Ids stand in no order. The index is made once, when a result is first looked at, and is not timed here. `id that is not there` tries all
-ways to match one after the other.""",
+    "test_serve": """What `ipvalue serve` answers over HTTP, each turn for another right; the results are made up, the rows of a small
+valuation over and over. Ids stand in no order. The index is made once, when a result is first looked at, and is not timed here. `id that is not
+there` tries all ways to match one after the other.""",
     "test_since[reference]": """`--since` an earlier result: a hundredth of the rights has another revenue, or nothing has changed. What changed is
 valued twice, once to be taken out of the sums. Each run is a process of its own, the start of Python included.""",
     "test_since[cn_trademarks]": """The same with synthetic trademarks.""",
@@ -35,8 +35,8 @@ first version.""",
     "test_versions[reference-20-single]": """The same rights with twice the life.""",
     "test_register": """Each command in a process of its own, by the clock, in CPU-seconds of all its threads, with the peak of its memory and the
 size of what it wrote. The last line multiplies the slice's valuation by the number of rights.""",
-    "test_report": """`ipvalue report` of a result of so many rights, the start of Python included; the page has the most valuable 500 of them, and sums
-over all.""",
+    "test_report": """`ipvalue report` of a result of so many rights, the start of Python included; the page has the most valuable 500 of them, and
+sums over all.""",
     "test_journal[no groups]": """A run keeps a journal beside its parts, from which it can be gone on with; without, nothing of it is written. A
 hundredth of a run's seconds may go into it.""",
     "test_journal[1,000 groups]": """The same with sums of 160 MB, which are first written when a run has gone on for a minute or two.""",

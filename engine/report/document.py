@@ -50,6 +50,8 @@ def report_page(shown: Result | Explanation, language: str = "en") -> str:
 
 def write_report(shown: Result | Explanation, path: str | Path, language: str = "en") -> None:
     """Writes the page to a file, which is replaced as a whole."""
+    if "://" in str(path):
+        raise InputError(f"{path}: a report is written to a file of this machine: name another --out")
     text = report_page(shown, language)
     place = Path(path)
     with writing(str(path), InputError), atomic(place, lasting=False) as file:

@@ -9,6 +9,7 @@ from itertools import combinations
 from tornado.web import HTTPError
 
 from ipvalue.evidence import JSON, PAGE, PERIODS
+from ipvalue.schema import InputError
 from ipvalue.serve.compare import Comparison, check_comparable, compare
 from ipvalue.serve.guard import POLICY_OF_EVIDENCE
 from ipvalue.serve.handlers import Handler, Site
@@ -17,7 +18,7 @@ from ipvalue.serve.overview import overview_of
 from ipvalue.serve.pages import address
 from ipvalue.serve.proofs import Proof
 from ipvalue.serve.right import rejected, right_of
-from ipvalue.serve.search import COMPARISONS, MATCHES, Condition, Query, query_of, search
+from ipvalue.serve.search import COMPARISONS, MATCHES, Condition, Found, Query, query_of, search
 
 EVIDENCE_TYPES = {PAGE: "text/html; charset=utf-8", JSON: "application/json; charset=utf-8", PERIODS: "text/csv; charset=utf-8"}
 CONDITIONS = 2
@@ -59,10 +60,14 @@ class Search(Handler):
         if not index.ready.is_set():
             self.wait_for([index])
             return
-        query = query_of(self.given, index)
-        found = await self.work(lambda: search(self.site.indexes, index, query))
+        query, problem = Query(), ""
+        try:
+            query = query_of(self.given, index)
+            found = await self.work(lambda: search(self.site.indexes, index, query))
+        except InputError as error:  # is told beside what was asked, to be mended there
+            found, problem = Found([], 0, query, 0.0), str(error)
+            self.set_status(400)
         why = await self.work(lambda: rejected(index, query.text)) if query.text and not found.total else []
-        blanks = [("", "ge", "")] * (CONDITIONS - len(query.conditions))
         self.show(
             "search.html.j2",
             run=run,
@@ -70,12 +75,19 @@ class Search(Handler):
             query=query,
             found=found,
             columns=shown_columns(index),
-            conditions=[*((one.column, one.comparison, said(one)) for one in query.conditions), *blanks],
+            conditions=self.conditions(),
+            problem=problem,
             matches=MATCHES,
             comparisons=list(COMPARISONS),
             rejected=why,
             link=lambda **changes: address(run, "search", **_parameters(replace(query, **changes))),
         )
+
+    def conditions(self) -> list[tuple[str, str, str]]:
+        """Those of the form, as they were typed, and room for more."""
+        columns, comparisons, values = (self.given.get(name, []) for name in ("column", "op", "than"))
+        typed = [one for one in zip(columns, comparisons, values, strict=False) if one[0] or one[2]]
+        return [*typed, *[("", "ge", "")] * (CONDITIONS - len(typed))]
 
     def wait_for(self, indexes: Sequence[Index]) -> None:
         """Says how far indexes are; the page asks again by itself."""

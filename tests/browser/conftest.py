@@ -11,7 +11,7 @@ from typing import Any
 import lent_books
 import pyarrow.parquet as pq
 import pytest
-from attacks import BREAKS_OUT, HOSTILE
+from attacks import BREAKS_OUT, FORMULA, HOSTILE
 from commandline import MARKET, ROW, table
 from portfolios import market as market_of
 
@@ -81,13 +81,14 @@ def _market(folder: Path) -> Path:
 
 
 def _portfolio() -> list[dict[str, Any]]:
-    """Forty rights, some of hostile owners and names, one of which is set aside."""
+    """Forty-one rights, some of hostile owners and names, one of which is set aside."""
     kinds, sectors = ("trademark", "invention_patent", "software_copyright"), ("software", "pharma")
     rows = [
         {**ROW, "asset_id": f"r{i:02d}", "right_type": kinds[i % 3], "sector": sectors[i % 2], "owner_id": f"owner {i % 5}", "revenue": 1e5 * (i + 1)}
         for i in range(38)
     ]
     rows.append({**ROW, "asset_id": BREAKS_OUT, "owner_id": HOSTILE, "revenue": 9e7})
+    rows.append({**ROW, "asset_id": FORMULA, "owner_id": FORMULA, "revenue": 8e7})
     return [*rows, {**ROW, "asset_id": HOSTILE, "owner_id": BREAKS_OUT, "revenue": -1.0}]
 
 

@@ -57,15 +57,15 @@ def test_search_finds_by_any_text_and_says_how_many(reports: Reports, show: Any)
     opened = show(reports["value"])
     grid = opened.page.locator('[data-grid="top-rows"]')
     assert opened.rows("top").count() == 20
-    assert grid.get_by_role("status").inner_text() == "20 of 39 rows"
+    assert grid.get_by_role("status").inner_text() == "20 of 40 rows"
     grid.get_by_label("Search this table").fill("R07")
     assert opened.column("top", 0) == ["r07"]
-    assert grid.get_by_role("status").inner_text() == "1 of 39 rows"
+    assert grid.get_by_role("status").inner_text() == "1 of 40 rows"
     grid.get_by_label("Search this table").fill("no such right")
     assert opened.rows("top").count() == 0
     grid.get_by_label("Search this table").fill("")
     grid.get_by_role("button", name="Show more rows").click()
-    assert opened.rows("top").count() == 39
+    assert opened.rows("top").count() == 40
     assert not grid.get_by_role("button", name="Show more rows").is_visible()
 
 
@@ -84,7 +84,7 @@ def test_sort_sorts_numbers_as_numbers_from_the_largest_and_texts_from_the_first
     names.get_by_role("button").click()
     assert names.get_attribute("aria-sort") == "ascending"
     assert head.get_attribute("aria-sort") is None
-    assert opened.column("top", 0)[1:3] == ["r00", "r01"]
+    assert opened.column("top", 0)[-1] == "r17"
 
 
 def test_a_table_is_sorted_by_the_keyboard(reports: Reports, show: Any) -> None:

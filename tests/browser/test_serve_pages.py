@@ -143,6 +143,16 @@ def test_a_condition_in_the_form_holds(look: Look, root: Path) -> None:
     assert it.page.locator("select[name=column]").first.input_value() == "value"
 
 
+def test_what_cannot_be_asked_is_told_beside_the_form(look: Look) -> None:
+    it = look()
+    it.open("/runs/first/search")
+    it.page.locator("select[name=column]").first.select_option("value")
+    it.page.locator("input[name=than]").first.fill("much")
+    it.follow(it.page.get_by_role("button", name="Find"))
+    assert it.page.get_by_role("alert").inner_text() == "value: 'much' must be a number, as 1000000 or 1e6"
+    assert it.page.locator("input[name=than]").first.input_value() == "much"
+
+
 def test_heads_sort_and_say_so(look: Look, root: Path) -> None:
     values = {row["asset_id"]: row["value"] for row in iv.open_result(root / "first").assets.to_pylist()}
     it = look()

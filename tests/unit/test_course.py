@@ -176,7 +176,6 @@ def test_the_years_a_right_is_in_force_add_up_to_its_expected_life(tmp_path: Pat
             assert found.held[:-1].sum() <= row["expected_life"] + 1e-9 <= found.held.sum() + 2e-9
 
 
-
 def test_a_right_is_in_force_by_its_hazard_and_for_less_where_its_owner_gives_it_up() -> None:
     """An eternal right whose hazard ends a tenth of it a year, of three years and a half: held alone, and with costs that do not pay."""
     rows = [

@@ -8,8 +8,11 @@ import string
 import pytest
 
 import ipvalue as iv
+from ipvalue.indices.uncertain import UNCERTAIN
 from ipvalue.report.labels import LANGUAGES, entries, labels
 from ipvalue.report.page import TEMPLATES
+from ipvalue.schema import METHODS, RIGHT_TYPES
+from ipvalue.sensitivities.drivers import DRIVERS
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
@@ -58,3 +61,17 @@ def test_amounts_are_counted_as_the_language_counts(amount: float, english: str,
 
 def test_dates_are_written_out() -> None:
     assert (labels("en").day("2026-11-02"), labels("zh").day("2026-11-02")) == ("2 November 2026", "2026 年 11 月 2 日")
+
+
+def test_drivers_and_uncertain_inputs_have_names_of_their_own() -> None:
+    names = {*DRIVERS, *(one.name for one in UNCERTAIN)}
+    for language in LANGUAGES:
+        say = labels(language)
+        shown = {name: say.or_as_is("driver", name) for name in names}
+        assert len({*shown.values()}) == len(shown)
+    assert not {f"driver.{name}" for name in names} - entries().keys()
+
+
+def test_types_of_rights_and_methods_have_names() -> None:
+    assert not {f"right_type.{name}" for name in RIGHT_TYPES} - entries().keys()
+    assert not {f"method.{name}" for name in METHODS} - entries().keys()

@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 import pytest
-from served import NAMES, make_root
+from commandline import MARKET, table
+from served import NAMES, make_root, rows
 
 import ipvalue as iv
 
@@ -73,6 +74,16 @@ def ids(it: Found) -> list[str]:
 def test_ids_are_found(indexes: Indexes, index: Index, text: str, match: str, wanted: list[str], way: str) -> None:
     it = found(indexes, index, id=text, match=match)
     assert (ids(it), it.total, it.query.match) == (wanted, len(wanted), way)
+
+
+def test_ids_in_capitals_are_found_by_small_letters(indexes: Indexes, tmp_path: Path) -> None:
+    made = [{**row, "asset_id": f"CN-{number}"} for number, row in enumerate(rows()[:3])]
+    (tmp_path / "market.toml").write_text(MARKET)
+    iv.value(table(made), market=tmp_path / "market.toml", paths=16, out=tmp_path / "capitals")
+    index = ready(indexes, tmp_path, "capitals")
+    assert index.capitals
+    assert ids(found(indexes, index, id="cn-1")) == ["CN-1"]
+    assert ids(found(indexes, index, id="n-", order="desc")) == ["CN-2", "CN-1", "CN-0"]
 
 
 def test_without_an_id_the_most_valuable_come_first(indexes: Indexes, index: Index, root: Path) -> None:

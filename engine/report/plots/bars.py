@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from bokeh.models import ColumnDataSource, FactorRange
+from bokeh.models import ColumnDataSource, Range1d
 from bokeh.plotting import figure
 
 from ipvalue.report.labels import Labels
@@ -21,6 +21,7 @@ from ipvalue.report.plots.style import (
     frame,
     hover,
     legend_below,
+    name_places,
     named_rows,
     unit_of,
     words,
@@ -143,7 +144,8 @@ def heat(title: str, rows: Sequence[str], columns: Sequence[str], shares: Floats
     strength = [abs(float(shares[i, j])) / most for i, j in cells]
     source = ColumnDataSource({
         "row": [i for i, _ in cells],
-        "column": [columns[j] for _, j in cells],
+        "column": [j for _, j in cells],
+        "of": [columns[j] for _, j in cells],
         "alpha": [0.05 + 0.85 * one for one in strength],
         "color": [BLUE if shares[i, j] > 0.0 else VERMILLION if shares[i, j] < 0.0 else GREY for i, j in cells],
         "ink": ["#ffffff" if one > _STRONG else INK for one in strength],
@@ -151,11 +153,12 @@ def heat(title: str, rows: Sequence[str], columns: Sequence[str], shares: Floats
         "name": [rows[i] for i, _ in cells],
         "tip": [tips[i][j] for i, j in cells],
     })  # fmt: skip
-    chart = named_rows(title, "", rows, x_range=FactorRange(*columns), x_axis_location="above")
+    chart = named_rows(title, "", rows, x_range=Range1d(-0.5, len(columns) - 0.5), x_axis_location="above")
+    name_places(chart.xaxis, columns)
     chart.xgrid.grid_line_color = None
     chart.axis.major_tick_line_color = chart.axis.axis_line_color = None
-    chart.xaxis.major_label_orientation = 0.6
+    chart.xaxis.major_label_orientation = 1.0
     drawn = chart.rect(x="column", y="row", width=0.96, height=0.92, fill_color="color", fill_alpha="alpha", line_color=None, source=source)
-    chart.text(x="column", y="row", text="said", text_align="center", text_baseline="middle", color="ink", text_font_size="9pt", source=source)
-    hover(chart, [drawn], (say("chart.scenario"), "@name"), ("", "@column"), (say("chart.change"), "@said %"), ("", "@tip"))
+    chart.text(x="column", y="row", text="said", text_align="center", text_baseline="middle", color="ink", text_font_size="8pt", source=source)
+    hover(chart, [drawn], (say("chart.scenario"), "@name"), ("", "@of"), (say("chart.change"), "@said %"), ("", "@tip"))
     return chart

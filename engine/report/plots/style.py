@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from bokeh.models import FixedTicker, HoverTool, Range1d
+from bokeh.models import FixedTicker, HoverTool, PlainText, Range1d
 from bokeh.plotting import figure
 
 from ipvalue.report.labels import SIZES, Labels, labels
@@ -93,11 +93,17 @@ def bars_frame(title: str, x: str, labels: Sequence[str], **more: Any) -> figure
 def named_rows(title: str, x: str, names: Sequence[str], **more: Any) -> figure:
     """The same for names that may be long or the same: bars lie at 0, 1, 2, … from the top."""
     made = frame(title, x, None, y_range=Range1d(len(names) - 0.5, -0.5), height=_AROUND + ROW * len(names), **more)
-    made.yaxis.ticker = FixedTicker(ticks=list(range(len(names))))
-    made.yaxis.major_label_overrides = {place: name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for place, name in enumerate(names)}
+    name_places(made.yaxis, names)
     made.ygrid.grid_line_color = None
     made.yaxis.major_tick_line_color = None
     return made
+
+
+def name_places(axis: Any, names: Sequence[str]) -> None:
+    """Names at 0, 1, 2, … of an axis, long ones cut; as they are, or Bokeh would take $$ in them for a formula."""
+    axis.ticker = FixedTicker(ticks=list(range(len(names))))
+    shown = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in names]
+    axis.major_label_overrides = {place: PlainText(text=name) for place, name in enumerate(shown)}
 
 
 def hover(chart: figure, renderers: Sequence[Any], *lines: tuple[str, str], mode: str = "mouse") -> None:

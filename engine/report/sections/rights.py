@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ipvalue.composition import DEVIATIONS, LIFE_CLASSES, Agreement, Composition, Concentration, Lives
+from ipvalue.composition import DEVIATIONS, FIRSTS, LIFE_CLASSES, Agreement, Composition, Concentration, Lives
 from ipvalue.course import ByYear, Held, course
 from ipvalue.report.embed import Chart, Column, Grid, Note, Part, Section, embedded, number
 from ipvalue.report.labels import Labels
@@ -19,7 +19,6 @@ from ipvalue.valuation import Result
 
 DRAWN = 4
 """Rights whose cash flows are drawn."""
-_FIRST = (1, 10, 100, 1000)
 _NORMAL_WITHIN = (0.6827, 0.9545, 0.9973)
 """Shares of normal errors within one, two and three of them."""
 
@@ -111,7 +110,7 @@ def concentrated(found: Concentration, say: Labels) -> Section:
     """Which share of the value the most valuable rights hold."""
     title = say("concentration.chart")
     drawn = charts().concentration(title, found, say)
-    firsts = [number_of for number_of in _FIRST if number_of < found.positive]
+    firsts = [number_of for number_of in FIRSTS if number_of < found.positive]
     lines = [(say("concentration.first", number=say.count(n)), say.percent(found.of_first(n))) for n in [*firsts, found.positive]]
     lines += [(say("concentration.tenth"), say.percent(found.of_first(max(found.positive // 10, 1))))] if found.positive >= 10 else []
     lines += [(say("concentration.effective"), f"{found.effective:,.1f}")]

@@ -14,7 +14,7 @@ from ipvalue.report.sections.tables import currency_of, table
 from ipvalue.report.terminal import group_name
 from ipvalue.scenario_run import ScenarioResult
 
-SHOWN, GROUPS = 24, 8
+SHOWN, GROUPS = 24, 5
 """Scenarios and groups of the heatmap."""
 ROWS = 1000
 

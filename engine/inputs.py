@@ -112,9 +112,14 @@ def _market_source(market: object, portfolio: object) -> Any:
     if market is not None:
         found = f"an object of type {type(market).__name__}"
         raise InputError(f"{found} is no market: give the path of a TOML file, a mapping like one, or what load_market gave")
-    if isinstance(portfolio, str | Path) and (beside := _beside(str(portfolio))):
-        return beside
-    raise InputError("no market is given and no market.toml stands beside the portfolio: name one with --market")
+    if isinstance(portfolio, str | Path):
+        if beside := _beside(str(portfolio)):
+            return beside
+        fs, inner = file_system(str(portfolio))
+        with reading(str(portfolio)):  # where there is no portfolio either, its name is what was mistyped
+            fs.info(inner)
+    mend = "name one with --market; ipvalue init DIR writes one to begin with"
+    raise InputError(f"no market is given and no market.toml stands beside the portfolio: {mend}")
 
 
 def _beside(portfolio: str) -> str | None:

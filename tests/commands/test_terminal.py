@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def test_it_says_what_to_do_next_and_loads_nothing_for_it(args: list[str]) -> No
     assert done.stderr == ""
     *lines, ended = done.stdout.splitlines()
     assert ended == "[0]"
-    assert {"": "  ipvalue init first", "--help": "Commands:", "--version": "ipvalue 0.1.0"}["".join(args)] in lines
+    assert {"": "  ipvalue init first", "--help": "Commands:", "--version": f"ipvalue {version('ipvalue')}"}["".join(args)] in lines
 
 
 def test_no_line_of_the_first_screen_is_wider_than_a_terminal() -> None:

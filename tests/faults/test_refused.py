@@ -149,8 +149,9 @@ def test_a_mistyped_market_or_portfolio_is_named_with_the_one_that_was_meant() -
 
 def test_no_market_at_all() -> None:
     Path("market.toml").unlink()
-    expected = "no market is given and no market.toml stands beside the portfolio: name one with --market"
+    expected = "no market is given and no market.toml stands beside the portfolio: name one with --market; ipvalue init DIR writes one to begin with"
     assert refused("portfolio.parquet") == expected
+    assert refused("portfolo.parquet") == "portfolo.parquet: there is no such file or directory: did you mean portfolio.parquet?"
 
 
 # ------------------------------------------------------------------------------------------------ the assumptions

@@ -11,7 +11,7 @@ import ipvalue as iv
 from ipvalue.indices.uncertain import UNCERTAIN
 from ipvalue.report.labels import LANGUAGES, entries, labels
 from ipvalue.report.page import TEMPLATES
-from ipvalue.schema import METHODS, RIGHT_TYPES
+from ipvalue.schema import METHODS, PORTFOLIO, RIGHT_TYPES
 from ipvalue.sensitivities.drivers import DRIVERS
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -72,6 +72,7 @@ def test_drivers_and_uncertain_inputs_have_names_of_their_own() -> None:
     assert not {f"driver.{name}" for name in names} - entries().keys()
 
 
-def test_types_of_rights_and_methods_have_names() -> None:
+def test_types_of_rights_methods_and_columns_have_names() -> None:
     assert not {f"right_type.{name}" for name in RIGHT_TYPES} - entries().keys()
     assert not {f"method.{name}" for name in METHODS} - entries().keys()
+    assert not {f"portfolio.{name}" for name in PORTFOLIO} - entries().keys()

@@ -122,10 +122,14 @@ def test_sums_of_owners_and_of_all_are_exact(rights: pa.Table, ways: dict[str, A
     assert capacity["without an owner", None]["rights"] == sum(row["owner_id"] is None for row in rows)
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-def test_it_is_what_a_loan_on_the_right_may_be(policy: str, ways: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("policy", "more"),
+    [*((policy, {}) for policy in POLICIES), ("all on a quantile", {"market": portfolios.market(4), "paths": 256, "sampler": "sobol"})],
+    ids=str,
+)
+def test_it_is_what_a_loan_on_the_right_may_be(policy: str, more: dict[str, Any], ways: dict[str, Any]) -> None:
     """`lend` of a loan of any principal on each right, for rights read from curves and by several methods too; owners have one right each."""
-    table = lent_books.rights(12, 3)
+    table, ways = lent_books.rights(12, 3), {**ways, **more}
     rights = owned(table, [f"O{i}" for i in range(len(table))])
     loans = [{**loan_on(row, policy), "principal": 1e4 * (i + 1), "policy": policy} for i, row in enumerate(rights.to_pylist())]
     named: dict[str, Any] = {"policies": {"policy": POLICIES}, "ratings": {"rating": lent_books.RATINGS}}

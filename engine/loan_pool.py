@@ -94,10 +94,9 @@ class PoolSums:
         return cls(pooled, loans, no_flows(pooled.members.years, paths))
 
     def add(self, these: Longs, events: Events, borne: Borne) -> None:
-        """Adds some loans by their numbers in the book (l,), with all their defaults and who bears these."""
+        """Adds all defaults of some loans by their numbers in the book (l,), and who bears these."""
         plan, members, tested = self.loans.years.take(these), self.pooled.members.loans[these], self.loans.tested[these]
         part = events.loss if self.pooled.cut.pool.bearer == "all" else borne.parts[PARTIES - 1]
-        add_schedules(self.flows, plan, members, tested)
         add_defaults(self.flows, events, part, plan, members, tested)
 
     def ends(self, lent: Longs) -> Floats:
@@ -109,8 +108,9 @@ class PoolSums:
 
 
 def write_pool(sums: PoolSums, lent: Longs, store: Store, job: Job) -> list[Written]:
-    """Writes tranches.parquet and tranche_losses.arrow. lent (l,): the loans that are lent, by their numbers in the book."""
+    """Writes tranches.parquet and tranche_losses.arrow when all defaults are added. lent (l,): which loans of the book are lent."""
     ends = sums.ends(lent)
+    add_schedules(sums.flows, sums.loans.years.take(lent), sums.pooled.members.loans[lent], sums.loans.tested[lent])
     pool = sums.flows.pool(ends)
     found = waterfall(pool, sums.pooled.cut.deal)
     return [

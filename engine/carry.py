@@ -17,7 +17,7 @@ from ipvalue.backend import kernels
 from ipvalue.beside import Range, clean_rows, value_beside
 from ipvalue.doubts import Doubts
 from ipvalue.intake import NOWHERE, Editions, Unit
-from ipvalue.quarantine import Stopped, deadly_rows, run_alone
+from ipvalue.quarantine import Stopped, deadly_rows, lot_of, run_alone
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Longs, Mask, Rows
 from ipvalue.schema import InputError, RunError
@@ -171,12 +171,14 @@ def run_renewal_apart(task: Renewed | Gone, renewal: Renewal, stopped: Stopped) 
     if isinstance(task, Renewed):
         task = replace(task, quarantined=deadly)
     units = [unit for unit, _ in wanted or leaving]
-    return run_alone(partial(run_renewal, task, renewal), replace(units[0], rows=units[-1].first_row + units[-1].rows - units[0].first_row), stopped)
+    return run_alone(
+        partial(run_renewal, task, renewal), lot_of(replace(units[0], rows=units[-1].first_row + units[-1].rows - units[0].first_row)), stopped
+    )
 
 
 def _deadly(ranges: Sequence[Range], run: Run, stopped: Stopped) -> tuple[int, ...]:
     """The rows that are meant at which processes end, by their numbers within the file."""
-    return tuple(row for unit, meant in ranges if meant.any() for row in deadly_rows(unit, partial(_attempt, unit, meant, run), stopped))
+    return tuple(row for unit, meant in ranges if meant.any() for row in deadly_rows(lot_of(unit), partial(_attempt, unit, meant, run), stopped))
 
 
 def _attempt(unit: Unit, meant: Mask, run: Run, rows: range) -> partial[None]:

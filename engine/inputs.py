@@ -42,6 +42,12 @@ class Inputs:
         """The same, to be written elsewhere."""
         return replace(self, run=replace(self.run, store=store))
 
+    def under(self, job: Job) -> Inputs:
+        """The same files for a run with other options, that has no groups and keeps no paths: nothing is read again; its tasks are for the caller to
+        make."""
+        appraiser = make_appraiser(self.market, self.assumptions, job.sampling, job.premise, False)
+        return replace(self, run=Run(job, appraiser, self.run.duplicates, self.run.store), tasks=[], groups=0)
+
     @property
     def first_file(self) -> str:
         """Of the portfolio, the file that is opened first."""

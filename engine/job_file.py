@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from pydantic.fields import FieldInfo
 
-from ipvalue.options import Groups, Kept, Numbers, Place
+from ipvalue.options import Groups, Kept, Numbers, Place, check_quantiles
 from ipvalue.schema import InputError, RunError, Strict, read_toml, validate
 
 Name = Annotated[str, Field(min_length=1)]
@@ -36,6 +36,23 @@ class Outputs(Kept):
     root: Annotated[Name, Field(description="a directory of results directories, each named by valuation date and fingerprint")] = "results"
 
 
+class Lending(Strict):
+    """What the loans name, and what is said of them."""
+
+    ratings: Annotated[Name | None, Field(description="TOML of ratings that loans name")] = None
+    programmes: Annotated[Name | None, Field(description="TOML of programmes that share losses; by default the shipped ones")] = None
+    policies: Annotated[Name | None, Field(description="TOML of lending policies; by default the shipped ones")] = None
+    policy: Annotated[Name | None, Field(description="the policy of loans that name none")] = None
+    quantiles: Annotated[
+        tuple[float, ...], Field(strict=False, description="of coverage, and of what the rights of a loan are worth together, from 0 to 1")
+    ] = (0.05, 0.5)
+
+    @field_validator("quantiles")
+    @classmethod
+    def _check_quantiles(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        return check_quantiles(value)
+
+
 class Where(Place):
     """Where and how the job is run, and when it has failed."""
 
@@ -53,8 +70,13 @@ class JobFile(Strict):
         Name | None,
         Field(description="an earlier result whose rows are taken over where they are the same still; `latest`: the last one under root"),
     ] = None
+    loans: Annotated[
+        Name | None,
+        Field(description="a table of loans against the rights, lent when these are valued: files as those of a portfolio"),
+    ] = None
     options: Annotated[Numbers, Field(default_factory=Numbers, description="what the figures follow from")]
     groups: Annotated[Groups, Field(default_factory=Groups, description="which rights are added up")]
+    lending: Annotated[Lending, Field(default_factory=Lending, description="what the loans name, and what is said of them")]
     outputs: Annotated[Outputs, Field(default_factory=Outputs, description="what is written, and where")]
     run: Annotated[Where, Field(default_factory=Where, description="where and how the job is run; no bit depends on it")]
 
@@ -80,11 +102,13 @@ def load_job(path: str | Path) -> JobFile:
         raise InputError("\n".join(f"{path}: {one}" for one in misplaced))
     with in_words_of_a_job():
         job = validate(JobFile, content, str(path))
+    _refuse_mismatch(job, path)
     folder = file.absolute().parent
     changes: dict[str, Any] = {"portfolio": _resolved(job.portfolio, folder)}
     changes["outputs"] = job.outputs.model_copy(update={"root": _resolved(job.outputs.root, folder)})
-    if job.market is not None:
-        changes["market"] = _resolved(job.market, folder)
+    changes |= {name: _resolved(given, folder) for name in ("market", "loans") if (given := getattr(job, name)) is not None}
+    named = {name: _resolved(given, folder) for name in ("ratings", "programmes", "policies") if (given := getattr(job.lending, name)) is not None}
+    changes["lending"] = job.lending.model_copy(update=named)
     if job.assumptions != "default":
         changes["assumptions"] = _resolved(job.assumptions, folder)
     if job.since not in (None, LATEST):
@@ -95,13 +119,24 @@ def load_job(path: str | Path) -> JobFile:
     return job.model_copy(update=changes)
 
 
+def _refuse_mismatch(job: JobFile, path: str | Path) -> None:
+    """Raises InputError where keys are given that do not go together."""
+    if job.loans is None and job.lending.model_fields_set:
+        raise InputError(f"{path}: lending has {min(job.lending.model_fields_set)}, and there are no loans: name them as loans, above all tables")
+    if job.loans is not None and job.rule is not None:
+        raise InputError(f"{path}: nothing can be lent against a right whose income a rule makes: leave loans or rule out")
+
+
 def _misplaced(content: Mapping[str, Any]) -> Iterator[str]:
     """Keys that stand in another table than their own, each in a sentence."""
-    own = {key.name: key.table for key in keys()}
-    for name in dict.fromkeys(own.values()):
+    own: dict[str, list[str]] = {}
+    for key in keys():
+        own.setdefault(key.name, []).append(key.table)
+    for name in dict.fromkeys(table for tables in own.values() for table in tables):
         table = content.get(name) if name else content
         found = table if isinstance(table, Mapping) else {}
-        yield from (f"{key} is not known {_where(name)}: it belongs {_where(own[key])}" for key in found if own.get(key, name) != name)
+        away = [key for key in found if name not in own.get(key, [name])]
+        yield from (f"{key} is not known {_where(name)}: it belongs {' or '.join(map(_where, own[key]))}" for key in away)
 
 
 def _where(table: str) -> str:

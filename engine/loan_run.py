@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,24 +15,27 @@ import numpy as np
 from ipvalue.backend import kernel
 from ipvalue.execute import Outcome, Progress, value_portfolio
 from ipvalue.inputs import Inputs, opened
-from ipvalue.intake import gather, places_of
+from ipvalue.intake import NOWHERE, gather, places_of
 from ipvalue.job import Job, make_job
 from ipvalue.lending.batch import packed
 from ipvalue.lending.loan_rules import Named
 from ipvalue.lending.loans import Loans
 from ipvalue.lending.policy import SHIPPED as POLICIES
-from ipvalue.lending.policy import load_policies
-from ipvalue.lending.ratings import load_ratings
+from ipvalue.lending.policy import Policy, load_policies
+from ipvalue.lending.ratings import Ratings, load_ratings
 from ipvalue.lending.read import LoanBook, read_loans
 from ipvalue.lending.sharing import SHIPPED as PROGRAMMES
-from ipvalue.lending.sharing import load_programmes
+from ipvalue.lending.sharing import Programme, load_programmes
+from ipvalue.loan_apart import run_loans_apart
 from ipvalue.loan_figures import Lender
 from ipvalue.loan_pool import Pooled, asked_pool
 from ipvalue.loan_tables import Ledger, write_tables
-from ipvalue.loan_work import Book, LoanTask, new_receipt, run_loans
+from ipvalue.loan_work import Book, LoanTask, new_receipt, refuse_too_large, run_loans
+from ipvalue.market import Market
 from ipvalue.rows import Longs
-from ipvalue.schema import InputError, did_you_mean
+from ipvalue.schema import InputError, Rejects, did_you_mean
 from ipvalue.store import Store
+from ipvalue.task import Run
 from ipvalue.work import Work
 
 Source = str | Path | Mapping[str, Any]
@@ -40,6 +44,8 @@ Source = str | Path | Mapping[str, Any]
 COMMAND = "lend"
 OPTIONS = ("paths", "seed", "sampler", "precision", "quantiles", "workers", "scheduler", "memory", "backend", "rows_per_task")
 """The options of `value` that loans follow from, or are made by."""
+PLEDGED = "pledged/part-00000.arrow"
+"""In the results directory, the rows that are pledged, where the workers of a cluster read them; it goes when the run is done."""
 QUANTILES = (0.05, 0.5)
 """Of coverage and of what the rights of a loan are worth together, where no others are asked for."""
 
@@ -66,30 +72,56 @@ def lend_into(
     """Lends into a results directory and says what came of it."""
     store = Store(out)
     store.check_free(overwrite=overwrite, resume=resume)
-    job = _job(options)
-    names = (load_ratings(ratings) if ratings else {}, load_programmes(programmes or PROGRAMMES), load_policies(policies or POLICIES))
-    if policy is not None and policy not in names[2]:
-        raise InputError(f"there is no policy {policy!r}{did_you_mean(policy, names[2])} (policies: {', '.join(names[2])})")
+    job, names = loan_job(options), load_names(ratings, programmes, policies, policy)
     with (
         store.locked(),
         kernel.DefaultArithmetic(),
         opened(portfolio, market, assumptions, job, out) as inputs,
-        tempfile.TemporaryDirectory(prefix="ipvalue-") as folder,
+        opened_book(inputs, loans, names, pool, tranche_ratings) as planned,
     ):
-        named, asked = Named(inputs.market, *names), asked_pool(pool, tranche_ratings, Path(folder))
-        source = read_loans(loans, named, Path(folder), None if asked is None else asked.where)
-        pooled = None if asked is None else asked.of(source)
-        planned = _planned(inputs, source, named, policy, Path(folder), pooled)
-        told = None if progress is None else _told(progress, planned.source.source.rows)
-        ways: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "keep": keep, "progress": told, "command": COMMAND}
-        return value_portfolio(planned.inputs, whole=planned.work, **ways)
+        return planned.lend(overwrite=overwrite, resume=resume, keep=keep, progress=progress)
 
 
-def _job(options: Mapping[str, Any]) -> Job:
+def loan_job(options: Mapping[str, Any]) -> Job:
+    """The options of a run of loans, checked."""
     for name in options:
         if name not in OPTIONS:
             raise InputError(f"{name} is no option of loans{did_you_mean(name, OPTIONS)} (options: {', '.join(OPTIONS)})")
     return make_job({"quantiles": QUANTILES, **options})
+
+
+@dataclass(frozen=True)
+class Names:
+    """What loans may name, and the policy of those that name none."""
+
+    ratings: Ratings
+    programmes: Mapping[str, Programme]
+    policies: Mapping[str, Policy]
+    policy: str | None
+
+    def in_market(self, market: Market) -> Named:
+        """The same, for loans in the currencies and sectors of a market."""
+        return Named(market, self.ratings, self.programmes, self.policies)
+
+
+def load_names(ratings: Source | None, programmes: Source | None, policies: Source | None, policy: str | None) -> Names:
+    """What loans may name, read and checked; without programmes or policies those shipped."""
+    names = Names(load_ratings(ratings) if ratings else {}, load_programmes(programmes or PROGRAMMES), load_policies(policies or POLICIES), policy)
+    if policy is not None and policy not in names.policies:
+        raise InputError(f"there is no policy {policy!r}{did_you_mean(policy, names.policies)} (policies: {', '.join(names.policies)})")
+    return names
+
+
+@contextmanager
+def opened_book(inputs: Inputs, loans: object, names: Names, pool: Source | None = None, tranche_ratings: object = None) -> Iterator[Planned]:
+    """A book of loans, opened, checked and planned; nothing of it is computed yet. inputs: of a run with `loan_job`'s options. Raises InputError."""
+    with tempfile.TemporaryDirectory(prefix="ipvalue-") as folder:
+        named, asked = names.in_market(inputs.market), asked_pool(pool, tranche_ratings, Path(folder))
+        source = read_loans(loans, named, Path(folder), None if asked is None else asked.where)
+        pooled = None if asked is None else asked.of(source)
+        planned = _planned(inputs, source, named, names.policy, Path(folder), pooled)
+        planned.refuse_too_large()
+        yield planned
 
 
 def _told(progress: Progress, loans: int) -> Progress:
@@ -111,19 +143,61 @@ class Planned:
     room: int
     pooled: Pooled | None
 
+    def into(self, store: Store) -> Planned:
+        """The same, to be written elsewhere."""
+        return replace(self, inputs=self.inputs.into(store))
+
+    def lend(self, *, overwrite: bool = False, resume: bool = False, keep: bool = True, progress: Progress | None = None) -> Outcome:
+        """Lends into the results directory of the inputs."""
+        told = None if progress is None else _told(progress, self.source.source.rows)
+        ways: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "keep": keep, "progress": told, "command": COMMAND}
+        return value_portfolio(self.inputs, whole=self.work, **ways)
+
     def work(self, inputs: Inputs) -> Work:
         """All loans lent. Copies the rows that are pledged, those of each task together."""
         run = inputs.run
-        gathered, rejects = gather(inputs.portfolio, run.duplicates, self.places, self.part, self.folder)
-        lender = Lender(tuple(self.named.policies.values()), inputs.assumptions, run.appraiser.tables, run.appraiser.sampling)
-        book = Book(run, self.loans, gathered, self.places[0] >= 0, lender, self.room, None if self.pooled is None else self.pooled.members)
+        book, rejects = self._book(run, self.part, self.folder)
+        if not run.job.is_local:
+            run.store.copy_in(PLEDGED, book.gathered.path)
+            book = replace(book, gathered=replace(book.gathered, path=run.store.place(PLEDGED)))
         begun = new_receipt(run)
         begun.rejects.merge(self.source.rejects)
         begun.rejects.merge(rejects)
         begun.rows = begun.rejected = self.source.source.rows - len(self.loans)
-        ledger = Ledger(self.loans, tuple(self.named.programmes.values()), self.source.left_out, self.pooled)
-        portfolios = (inputs.portfolio, self.source.source)
-        return Work(inputs.tasks, run_loans, book, begun, portfolios, (gathered.path,), tables=partial(write_tables, ledger), passed=True)
+        tables = partial(write_tables, self.ledger)
+        portfolios, places = (inputs.portfolio, self.source.source), (book.gathered.path,)
+        return Work(inputs.tasks, run_loans, book, begun, portfolios, places, apart=run_loans_apart, tables=tables, passed=True)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the tables of the whole book are made by."""
+        return Ledger(self.loans, tuple(self.named.programmes.values()), self.source.left_out, self.pooled)
+
+    def book_of(self, tasks: Sequence[LoanTask], folder: Path) -> Book:
+        """What some tasks need, which are of whole units and numbered from 0: the rights of those alone are copied, into `folder`."""
+        part = np.full(len(self.loans.assets), NOWHERE)
+        for task in tasks:
+            part[self.loans.pledges.take(task.loans).asset] = task.number
+        return self._book(self.inputs.run, part, folder)[0]
+
+    def _book(self, run: Run, part: Longs, folder: Path) -> tuple[Book, Rejects]:
+        """What tasks need, and the problems of the rights that they pledge; part: which task each right is of, NOWHERE: of none."""
+        places = tuple(np.where(part == NOWHERE, NOWHERE, one) for one in self.places)
+        gathered, rejects = gather(self.inputs.portfolio, run.duplicates, (places[0], places[1]), part, folder)
+        lender = Lender(tuple(self.named.policies.values()), self.inputs.assumptions, run.appraiser.tables, run.appraiser.sampling)
+        members = None if self.pooled is None else self.pooled.members
+        return Book(run, self.loans, gathered, self.places[0] != NOWHERE, lender, self.room, members), rejects
+
+    def refuse_too_large(self) -> None:
+        """Raises InputError where a unit's collateral on all paths does not fit the memory of a worker; the rights of those that may not are read."""
+        loans = self.loans
+        most = np.bincount(loans.unit, (np.diff(loans.years.offset) + 1) * np.diff(loans.pledges.offset)) * self.inputs.run.job.paths * 8.0
+        doubtful = np.flatnonzero(most > self.room)
+        if not len(doubtful):
+            return
+        with tempfile.TemporaryDirectory(prefix="ipvalue-") as folder:
+            task = LoanTask(0, np.flatnonzero(np.isin(loans.unit, doubtful)))
+            refuse_too_large(task, self.book_of([task], Path(folder)))
 
 
 def _planned(inputs: Inputs, source: LoanBook, named: Named, policy: str | None, folder: Path, pooled: Pooled | None) -> Planned:

@@ -34,8 +34,8 @@ from ipvalue.loan_figures import Lender, cap_of, described, figures_schema, pled
 from ipvalue.memory import size
 from ipvalue.pledged import Rights, only, rights_of
 from ipvalue.receipt import Receipt
-from ipvalue.rows import Longs, Mask
-from ipvalue.schema import InputError
+from ipvalue.rows import Floats, Longs, Mask
+from ipvalue.schema import InputError, Rejects
 from ipvalue.summary import UNUSABLE
 from ipvalue.task import Run
 from ipvalue.totals import Totals
@@ -53,10 +53,19 @@ POOLED_EVENTS = EVENTS.append(pa.field("interest", pa.int64()))
 
 @dataclass(frozen=True)
 class LoanTask:
-    """Loans of whole units, by their numbers in the book, ascending."""
+    """Loans of whole units, by their numbers in the book, ascending; rights and loans that end a process, by their numbers: they are set aside."""
 
     number: int
     loans: Longs
+    deadly_rights: tuple[int, ...] = ()
+    deadly_loans: tuple[int, ...] = ()
+
+
+Parts = list[tuple[pa.RecordBatch, pa.RecordBatch]]
+"""Figures and events of loans, batch by batch."""
+
+ENDS = "a loan can be lent without ending the process"
+"""The rule that loans break which end processes."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +100,7 @@ def run_loans(task: LoanTask, book: Book) -> Receipt:
     """Lends to some units and writes what comes of it for the tables of the whole book. Running it twice changes nothing."""
     keep_freed_memory()
     run, receipt = book.run, new_receipt(book.run)
-    with kernels(run.job.backend).DefaultArithmetic():
-        rights = rights_of(task.number, book.gathered, run.appraiser, receipt)
-        parts, flows = _lent(task, rights, book, receipt)
+    parts, flows = lent_of(task, book, receipt)
     figures, events = ([part[i] for part in parts] for i in range(2))
     schema = figures_schema(run.job.sampling.quantiles).insert(0, pa.field(NUMBER, pa.int64()))
     receipt.files[task.number] = [
@@ -111,18 +118,30 @@ def flows_name(number: int) -> str:
     return f"flows/part-{number:05d}.arrow"
 
 
-def _lent(task: LoanTask, rights: Rights, book: Book, receipt: Receipt) -> tuple[list[tuple[pa.RecordBatch, pa.RecordBatch]], Flows | None]:
-    """Figures and events of the task's loans by batch, and the flows of those that are pooled and have covenants, where there are any. Rights whose
-    values turn out to be no numbers are taken out with the loans on them, and the others lent to without these."""
+def lent_of(task: LoanTask, book: Book, receipt: Receipt, wanted: Longs | None = None) -> tuple[Parts, Flows | None]:
+    """What comes of a task's loans, and the flows of those that are pooled and have covenants, where there are any; problems go to the receipt, and
+    nothing is written. wanted: the numbers of their rights, where the part that the task's are copied in has others."""
+    with kernels(book.run.job.backend).DefaultArithmetic():
+        rights = rights_of(task.number, book.gathered, book.run.appraiser, receipt, wanted, task.deadly_rights)
+        return _lent(task, rights, book, receipt)
+
+
+def refuse_too_large(task: LoanTask, book: Book) -> None:
+    """Raises InputError where what stands behind one of the task's units does not fit the memory of a worker."""
+    receipt = new_receipt(book.run)
+    with kernels(book.run.job.backend).DefaultArithmetic():
+        rights = rights_of(task.number, book.gathered, book.run.appraiser, receipt)
+        _slots(_lendable(book.loans.take(task.loans), task, rights, book)[0], rights, book)
+
+
+def _lent(task: LoanTask, rights: Rights, book: Book, receipt: Receipt) -> tuple[Parts, Flows | None]:
+    """Figures and events of the task's loans by batch, and the flows. Rights whose values turn out to be no numbers are taken out with the loans on
+    them, and the others lent to without these."""
     loans = book.loans.take(task.loans)
     pooled = np.zeros(len(loans), np.bool_) if book.pool is None else book.pool.loans[task.loans] & loans.tested
-    known = book.known[distinct(book.loans.pledges.take(task.loans).asset)[0]]
     while True:
-        place = _places(loans.assets, rights)
-        state = np.where(place >= 0, VALUED, np.where(known, REJECTED, UNKNOWN))
-        written = np.append(rights.written, np.inf)[place]
-        lent, rejects, _ = without_bad_rights(loans, state, written)
-        parts: list[tuple[pa.RecordBatch, pa.RecordBatch]] = []
+        lent, rejects = _lendable(loans, task, rights, book)
+        parts: Parts = []
         before, numbers = 0, _numbers(lent, loans)
         members = pooled[numbers]
         flows = no_flows(book.pool.years, book.run.job.paths) if book.pool is not None and members.any() else None
@@ -138,6 +157,30 @@ def _lent(task: LoanTask, rights: Rights, book: Book, receipt: Receipt) -> tuple
             return [(_numbered(figures, task.loans[numbers]), events) for figures, events in parts], flows
 
 
+def _lendable(loans: Loans, task: LoanTask, rights: Rights, book: Book) -> tuple[Loans, Rejects]:
+    """Those of a task's loans that can be lent, and the problems of the others."""
+    rejects, deadly = Rejects(), np.isin(task.loans, task.deadly_loans)
+    if deadly.any():
+        for file in np.unique(loans.file[deadly]):
+            here = deadly & (loans.file == file)
+            names = loans.loan_id.filter(pa.array(here)).to_pylist()
+            messages = [f"loan_id {name!r}, or one that shares a right or its borrower with it, ended every process that lent it" for name in names]
+            rejects.add(loans.files[file], loans.row[here], names, "loan_id", names, ENDS, messages)
+        loans = loans.take(np.flatnonzero(~deadly))
+    known = book.known[_assets(book, task.loans[~deadly])]
+    place = _places(loans.assets, rights)
+    state = np.where(place >= 0, VALUED, np.where(known, REJECTED, UNKNOWN))
+    lent, problems, _ = without_bad_rights(loans, state, np.append(rights.written, np.inf)[place])
+    rejects.merge(problems)
+    return lent, rejects
+
+
+def _assets(book: Book, loans: Longs) -> Longs:
+    """The rights that loans pledge, by their numbers in the book, in the order in which the loans' own tables have them."""
+    found: Longs = distinct(book.loans.pledges.take(loans).asset)[0].astype(np.int64)
+    return found
+
+
 def _places(assets: pa.StringArray, rights: Rights) -> Longs:
     """(n,) where ids stand among the rights, −1: nowhere."""
     found: Longs = pc.fill_null(pc.index_in(assets, rights.asset_id), -1).to_numpy().astype(np.int64)
@@ -150,24 +193,31 @@ def _batches(lent: Loans, rights: Rights, book: Book) -> Iterator[tuple[Batch, R
     if not len(lent):
         return
     place = _places(lent.assets, rights)
+    slots, kept, alone = _slots(lent, rights, book)
+    order = in_order(lent)
+    bundle = packed(lent.unit, slots, max(min(book.room, SLOT_BYTES) // (book.run.job.paths * 8), 1))[order]
+    for one in range(int(bundle[-1]) + 1):
+        batch = batch_of(lent, order[bundle == one], kept, alone)
+        here = only(rights, place[batch.right])
+        yield batch, here, collateral_of(batch, here, book.run.appraiser)
+
+
+def _slots(lent: Loans, rights: Rights, book: Book) -> tuple[Longs, Floats, Mask]:
+    """(l,) the slots of each loan, at most; (k,) h of each pledge; (l,) whose rights have slots of their own though they could be pooled. Raises
+    InputError where those of one unit do not fit."""
+    place = _places(lent.assets, rights)
     kept = book.lender.kept(lent, rights.right_type[place])
     alone = one_by_one(book.lender.policies, lent.terms.policy)
     pledges, years = lent.pledges, np.diff(lent.years.offset)
     pooled = pooled_loans(pledges.offset, pledges.asset, kept, rights.compiled.several[place]) & ~alone
-    slots = (years + 1) * np.where(pooled, 1, np.diff(pledges.offset))
-    paths = book.run.job.paths
-    largest = int(np.bincount(lent.unit, slots).max()) * paths * 8
+    slots: Longs = (years + 1) * np.where(pooled, 1, np.diff(pledges.offset))
+    largest = int(np.bincount(lent.unit, slots).max(initial=0)) * book.run.job.paths * 8
     if largest > book.room:
         raise InputError(
             f"{lent.files[0]}: loans that share rights or borrowers are settled together, and some {np.bincount(lent.unit).max():,} of them need "
             f"{size(largest)} of memory, of which a worker has {size(book.room)}: use fewer paths or workers, or allow more with --memory"
         )
-    order = in_order(lent)
-    bundle = packed(lent.unit, slots, max(min(book.room, SLOT_BYTES) // (paths * 8), 1))[order]
-    for one in range(int(bundle[-1]) + 1):
-        batch = batch_of(lent, order[bundle == one], kept, alone)
-        here = only(rights, place[batch.right])
-        yield batch, here, collateral_of(batch, here, book.run.appraiser)
+    return slots, kept, alone
 
 
 SLOT_BYTES = 256 * 1024 * 1024

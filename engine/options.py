@@ -39,13 +39,7 @@ class Numbers(Strict):
     @field_validator("quantiles")
     @classmethod
     def _check_quantiles(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        for one in value:
-            if not 0.0 <= one <= 1.0:
-                raise ValueError(f"{one:g} is no quantile: give numbers from 0 to 1")
-        _refuse_repeated(value)
-        if len(value) > MAX_QUANTILES:
-            raise ValueError(f"there are {len(value)}: give at most {MAX_QUANTILES}")
-        return value
+        return check_quantiles(value)
 
     @model_validator(mode="after")
     def _check_sampler(self) -> Self:
@@ -119,6 +113,17 @@ class Place(Strict):
         if value is not None:
             parse_memory(value)
         return value
+
+
+def check_quantiles(value: tuple[float, ...]) -> tuple[float, ...]:
+    """Quantiles that may be asked for. Raises ValueError."""
+    for one in value:
+        if not 0.0 <= one <= 1.0:
+            raise ValueError(f"{one:g} is no quantile: give numbers from 0 to 1")
+    _refuse_repeated(value)
+    if len(value) > MAX_QUANTILES:
+        raise ValueError(f"there are {len(value)}: give at most {MAX_QUANTILES}")
+    return value
 
 
 def _refuse_repeated(values: Sequence[object]) -> None:

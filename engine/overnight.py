@@ -1,4 +1,5 @@
-"""`ipvalue.run`: a job file valued into a directory that is named by what is valued, so that the same job goes on where it was."""
+"""`ipvalue.run`: a job file valued into a directory that is named by what is valued, so that the same job goes on where it was; and its loans lent
+into another, beside it."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipvalue.backend import kernel
 from ipvalue.execute import Outcome, Progress, value_portfolio
@@ -17,13 +18,17 @@ from ipvalue.fingerprint import fingerprint
 from ipvalue.inputs import Inputs, opened
 from ipvalue.job_file import LATEST, JobFile, in_words, in_words_of_a_job, load_job
 from ipvalue.journal import SINCE
+from ipvalue.lent import LendResult, open_loans
 from ipvalue.manifest import terms_of
 from ipvalue.options import Groups, Numbers
-from ipvalue.schema import InputError, IpvalueError
+from ipvalue.schema import InputError, IpvalueError, RunError
 from ipvalue.since import fault_of, work_beside
 from ipvalue.store import LostRecord, Store, made_by
-from ipvalue.valuation import Result, job_and_rule, open_result
+from ipvalue.valuation import Result, job_and_rule
 from ipvalue.work import Work, whole_work
+
+if TYPE_CHECKING:
+    from ipvalue.loan_run import Planned
 
 _log = logging.getLogger("ipvalue")
 
@@ -37,45 +42,92 @@ _NUMBERS = (*Numbers.model_fields, *Groups.model_fields, "rule")
 """The options that figures follow from."""
 
 
+LENT = "-lending"
+"""How the name of a directory ends that has the loans of a job."""
+
+
+@dataclass(frozen=True)
+class Lent:
+    """The loans of a job that is done: their results directory, and what came of them."""
+
+    directory: str
+    outcome: Outcome
+
+
 @dataclass(frozen=True)
 class Finished:
-    """A job that is done: its results directory, what came of it, and whether rows that were set aside count as a failure."""
+    """A job that is done: its results directory, what came of it, and of its loans, and whether rows that were set aside count as a failure."""
 
     directory: str
     outcome: Outcome
     strict: bool
+    lent: Lent | None = None
 
     @property
     def failed(self) -> bool:
         """Whether rows were set aside and none should have been."""
-        return self.strict and self.outcome.rejected > 0
+        return self.strict and any(one.rejected for one in (self.outcome, *([self.lent.outcome] if self.lent else ())))
 
 
-def run(job: str | Path, *, progress: Progress | None = None) -> Result:
-    """Values what a job file says (docs/files.md) into a directory of its own, ROOT/DATE-FINGERPRINT, as `ipvalue run` does.
+class JobResult(Result):
+    """What a job came to: the results directory of its portfolio, and that of its loans (`lent`), None where it has none."""
+
+    lent: LendResult | None = None
+
+
+def run(job: str | Path, *, progress: Progress | None = None, lending: Progress | None = None) -> JobResult:
+    """Values what a job file says (docs/files.md) into a directory of its own, ROOT/DATE-FINGERPRINT, and lends its loans, if it has any, into one
+    beside it, ROOT/DATE-FINGERPRINT-lending, as `ipvalue run` does.
 
     A run that was stopped goes on, one that is finished is only opened; where anything that a figure follows from has changed, it is another
-    directory. Raises InputError (nothing written) and RunError (the text says what is kept).
+    directory. progress, lending: called with the rights that are valued, and with the loans that are lent. Raises InputError (nothing written, unless
+    the text says what) and RunError (the text says what is kept).
     """
-    return open_result(run_job(job, progress).directory)
+    done = run_job(job, progress, lending)
+    found = JobResult.open(done.directory)
+    found.lent = open_loans(done.lent.directory) if done.lent else None
+    return found
 
 
-def run_job(job: str | Path, progress: Progress | None = None) -> Finished:
+def run_job(job: str | Path, progress: Progress | None = None, lending: Progress | None = None) -> Finished:
     """The same, with what came of it."""
     file = load_job(job)
-    with in_words_of_a_job(), opened_job(file) as inputs:
-        root = file.outputs.root.rstrip("/")
-        directory = f"{root}/{inputs.market.valuation_date}-{fingerprint(terms_of(inputs))[:DIGITS]}"
+    with in_words_of_a_job(), opened_job(file) as inputs, opened_loans(file, inputs) as book:
+        directory = _directory(file, inputs)
+        loans = None if book is None else book.into(Store(f"{_directory(file, book.inputs)}{LENT}"))
+        if loans is not None:  # before the night's work
+            loans.inputs.run.store.check_free(overwrite=False, resume=True)
         _log.info("the results of %s go to %s", job, directory)
-        store = Store(directory)
+        outcome = _valued(file, inputs.into(Store(directory)), progress)
+        lent = None if loans is None else _lent(loans, directory, lending)
+    return Finished(directory, outcome, file.run.strict, lent)
+
+
+def _directory(file: JobFile, inputs: Inputs) -> str:
+    """The results directory, named by all that the results follow from."""
+    return f"{file.outputs.root.rstrip('/')}/{inputs.market.valuation_date}-{fingerprint(terms_of(inputs))[:DIGITS]}"
+
+
+def _valued(file: JobFile, inputs: Inputs, progress: Progress | None) -> Outcome:
+    store = inputs.run.store
+    with store.locked():
+        value = partial(value_portfolio, inputs, resume=True, progress=progress)
+        if file.since == LATEST:
+            return _beside_the_latest(inputs, store, value)
+        with work_beside(file.since) as work_of:
+            outcome: Outcome = value(work_of=work_of)
+            return outcome
+
+
+def _lent(book: Planned, valued: str, progress: Progress | None) -> Lent:
+    """Lends when the portfolio is valued, in `valued`, which an error does not undo."""
+    store = book.inputs.run.store
+    _log.info("the portfolio is valued in %s; the results of its loans go to %s", valued, store.location)
+    try:
         with store.locked():
-            value = partial(value_portfolio, inputs.into(store), resume=True, progress=progress)
-            if file.since == LATEST:
-                outcome = _beside_the_latest(inputs, store, value)
-            else:
-                with work_beside(file.since) as work_of:
-                    outcome = value(work_of=work_of)
-    return Finished(directory, outcome, file.run.strict)
+            return Lent(store.location, book.lend(resume=True, progress=progress))
+    except (InputError, RunError) as error:
+        raise type(error)(f"{error}; the portfolio is valued, in {valued}") from None
 
 
 def _beside_the_latest(inputs: Inputs, store: Store, value: Callable[..., Outcome]) -> Outcome:
@@ -126,7 +178,7 @@ def _latest(store: Store, options: Mapping[str, Any]) -> list[str]:
     same options, the latest first."""
     root, own = store.root.rpartition("/")[0], store.root.rstrip("/")
     places = [path.rstrip("/") for path in store.fs.ls(root, detail=False)] if store.fs.isdir(root) else []
-    others = [Store(store.location_of(place)) for place in places if place != own]
+    others = [Store(store.location_of(place)) for place in places if place != own and not place.endswith(LENT)]
     others = [other for other in others if _is_of_value(other) or _has_lost_its_manifest(other)]
     return [place for _, place in sorted(((_begun(other, options), other.location) for other in others), reverse=True)[:MOST_TRIED]]
 
@@ -159,3 +211,18 @@ def opened_job(file: JobFile) -> Iterator[Inputs]:
     job, rule = job_and_rule(file.asked, file.rule)
     with kernel.DefaultArithmetic(), opened(file.portfolio, file.market, file.assumptions, job, file.outputs.root, rule) as inputs:
         yield inputs
+
+
+@contextmanager
+def opened_loans(file: JobFile, inputs: Inputs) -> Iterator[Planned | None]:
+    """The loans of a job, opened and checked, and the rights of its portfolio that they pledge found; None where it has none. Raises InputError."""
+    if file.loans is None:
+        yield None
+        return
+    from ipvalue.loan_run import OPTIONS, load_names, loan_job, opened_book  # with Numba, which nothing else needs
+
+    given, lending = file.asked, file.lending
+    job = loan_job({**{name: given[name] for name in OPTIONS if name in given}, "quantiles": lending.quantiles})
+    names = load_names(lending.ratings, lending.programmes, lending.policies, lending.policy)
+    with opened_book(inputs.under(job), file.loans, names) as book:
+        yield book

@@ -66,9 +66,20 @@ def _between(tenors: Floats, rates: Floats, time: Floats) -> Floats:
     return np.where(time <= tenors[0], rates[0], np.where(time >= tenors[-1], rates[-1], inside))
 
 
-def rights_of(part: int, gathered: Gathered, appraiser: Appraiser, receipt: Receipt) -> Rights:
-    """The rights of a part of the gathered rows that keep the rules; the others' problems go to the receipt. Raises RunError."""
+ENDS = ("asset_id", "a row can be valued without ending the process", "asset_id {!r} ended every process that valued it: look at its cells")
+"""The column, rule and message of a right that ends processes."""
+
+
+def rights_of(
+    part: int, gathered: Gathered, appraiser: Appraiser, receipt: Receipt, wanted: Longs | None = None, deadly: tuple[int, ...] = ()
+) -> Rights:
+    """The rights of a part of the gathered rows that keep the rules, all or those `wanted` by their numbers; the others' problems go to the receipt,
+    with the `deadly` ones, which end a process. Raises RunError."""
     batch, number, file, row = gathered.read(part)
+    if wanted is not None or deadly:
+        taken = np.isin(number, deadly, invert=True) & (True if wanted is None else np.isin(number, wanted))
+        _set_aside(batch["asset_id"], file, row, np.isin(number, deadly), gathered.files, receipt)
+        batch, number, file, row = batch.filter(pa.array(taken)), number[taken], file[taken], row[taken]
     pieces, kept = [], [np.zeros(0, np.int64)]
     for at in np.unique(file) if len(file) else range(1):  # of none, no rows of the first
         of_file = np.flatnonzero(file == at)
@@ -82,6 +93,15 @@ def rights_of(part: int, gathered: Gathered, appraiser: Appraiser, receipt: Rece
     these = np.concatenate(kept)
     order = np.argsort(number[these])
     return _in_order(pieces, order, number[these], file[these], appraiser.tables)
+
+
+def _set_aside(ids: pa.StringArray, file: Longs, row: Longs, deadly: Mask, files: tuple[str, ...], receipt: Receipt) -> None:
+    """Puts the deadly ones of some rights among the rejects."""
+    column, rule, message = ENDS
+    for at in np.unique(file[deadly]):
+        here = deadly & (file == at)
+        names = ids.filter(pa.array(here)).to_pylist()
+        receipt.rejects.add(files[at], row[here], names, column, names, rule, [message.format(name) for name in names])
 
 
 def _filled(batch: pa.RecordBatch, row: Longs, file: str, appraiser: Appraiser, receipt: Receipt) -> Rows:

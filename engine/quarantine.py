@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -41,6 +41,36 @@ Stopped = Callable[[], bool]
 Call = Callable[[], object]
 
 
+@dataclass(frozen=True)
+class Lot:
+    """What a process is to value: so many `things` of `display`, numbered from `first` on."""
+
+    display: str
+    first: int
+    count: int
+    things: str = "rows"
+
+    @property
+    def vain(self) -> RunError:
+        """That a process ends at no certain one of them."""
+        return RunError(
+            f"{self.display}, {self.things} {self.first} to {self.first + self.count - 1}: a process that values them ends, and at no certain "
+            f"{self.things[:-1]}, for want of memory perhaps: use fewer --workers or --paths"
+        )
+
+    def too_many(self, first: int) -> RunError:
+        """That more of them end a process than can be at fault."""
+        return RunError(
+            f"{self.display}: more than {MOST_ROWS} {self.things} (the first is {first}) end the process that values them, for want of memory "
+            "perhaps: use fewer --workers or --paths"
+        )
+
+
+def lot_of(unit: Unit) -> Lot:
+    """The rows of a file that are a task's."""
+    return Lot(unit.display, unit.first_row, unit.rows)
+
+
 def run_apart(task: Task, run: Run, stopped: Stopped) -> Receipt:
     """What run_task does and gives, without the rows that end the process which values them: they are among the rejects.
 
@@ -53,34 +83,28 @@ def run_without_deadly(
     task: Task, shared: T, stopped: Stopped, attempt: Callable[[Task, T], None], function: Callable[[Task, T], Receipt]
 ) -> Receipt:
     """What `function` gives of a task without its deadly rows. attempt: values a task's rows as `function` does, and writes nothing."""
-    deadly = deadly_rows(task.unit, lambda rows: partial(attempt, replace(task, unit=task.unit.part(rows)), shared), stopped)
-    return run_alone(partial(function, replace(task, quarantined=deadly), shared), task.unit, stopped)
+    lot = lot_of(task.unit)
+    deadly = deadly_rows(lot, lambda rows: partial(attempt, replace(task, unit=task.unit.part(rows)), shared), stopped)
+    return run_alone(partial(function, replace(task, quarantined=deadly), shared), lot, stopped)
 
 
-def run_alone(call: Call, unit: Unit, stopped: Stopped) -> Receipt:
-    """What a call gives in a process of its own. Raises RunError, naming the rows of `unit`, where that ends."""
+def run_alone(call: Call, lot: Lot, stopped: Stopped) -> Receipt:
+    """What a call gives in a process of its own. Raises RunError, naming what it was to value, where that ends."""
     with _process([call], stopped) as answers:
         for answer in answers:
             assert isinstance(answer, Receipt)
             return answer
-    raise _vain(unit)
+    raise lot.vain
 
 
-def _vain(unit: Unit) -> RunError:
-    return RunError(
-        f"{unit.display}, rows {unit.first_row} to {unit.first_row + unit.rows - 1}: a process that values them ends, and at no certain row, "
-        "for want of memory perhaps: use fewer --workers or --paths"
-    )
+def deadly_rows(lot: Lot, attempt: Callable[[range], Call], stopped: Stopped) -> tuple[int, ...]:
+    """What of a lot ends processes, by number. attempt: gives what values some of it, counted from its first, and changes nothing; a process can be
+    sent it.
 
-
-def deadly_rows(unit: Unit, attempt: Callable[[range], Call], stopped: Stopped) -> tuple[int, ...]:
-    """The rows of `unit`, by their numbers within the file, at which processes end. attempt: gives what values some of them, counted from its first,
-    and changes nothing; a process can be sent it.
-
-    Raises RunError where there are too many, or where processes end at no certain row.
+    Raises RunError where there are too many, or where processes end at no certain one.
     """
     found: list[int] = []
-    vain, rest = 0, range(unit.rows)
+    vain, rest = 0, range(lot.count)
     while rest:
         part = _deadly_part(attempt, rest, stopped)
         if part is None:
@@ -88,16 +112,13 @@ def deadly_rows(unit: Unit, attempt: Callable[[range], Call], stopped: Stopped) 
         while len(part) > 1 and (smaller := _deadly_part(attempt, part, stopped)):
             part = smaller
         if len(part) == 1:
-            found.append(unit.first_row + part.start)
+            found.append(lot.first + part.start)
         else:
             vain += 1
         if len(found) > MOST_ROWS:
-            raise RunError(
-                f"{unit.display}: more than {MOST_ROWS} rows (the first is {found[0]}) end the process that values them, for want of memory "
-                "perhaps: use fewer --workers or --paths"
-            )
+            raise lot.too_many(found[0])
         if vain > MOST_VAIN:
-            raise _vain(unit)
+            raise lot.vain
         rest = range(part.stop, rest.stop)
     return tuple(found)
 

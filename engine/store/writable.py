@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from ipvalue.storage import Hashed, Written, atomic, uploaded, writing
 from ipvalue.store.names import JOURNAL, LAYOUT, MANIFEST
 from ipvalue.store.place import Place
 
+COPIED_AT_ONCE = 1 << 22
 DISTINCT = ("asset_id",)
 """Texts of which no two rows of a file have the same; only their least and greatest are kept, by which a reader finds the part of one right."""
 
@@ -62,6 +64,11 @@ class Writable(Place):
                 writer.write_batch(batch)
                 rows += batch.num_rows
         return file.written(name, rows)
+
+    def copy_in(self, name: str, path: str) -> None:
+        """Writes a local file's content, for this run alone."""
+        with self._creating(name, lasting=False) as file, Path(path).open("rb") as content:
+            shutil.copyfileobj(content, file, COPIED_AT_ONCE)
 
     def write_bytes(self, name: str, content: bytes, rows: int) -> Written:
         """Writes a file whose content is known already."""

@@ -30,7 +30,8 @@ def test_every_key_has_a_meaning() -> None:
 
 
 def test_every_option_of_a_run_is_a_key() -> None:
-    assert {key.name for key in keys()} == {*Job.model_fields, "portfolio", "market", "assumptions", "since", "root", "strict"}
+    of_loans = {"loans", "ratings", "programmes", "policies", "policy"}
+    assert {key.name for key in keys()} == {*Job.model_fields, *of_loans, "portfolio", "market", "assumptions", "since", "root", "strict"}
 
 
 def test_only_what_the_file_gives_is_asked_for(tmp_path: Path) -> None:

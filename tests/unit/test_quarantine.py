@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipvalue import quarantine
-from ipvalue.intake import Unit
 from ipvalue.schema import RunError
 
 FIRST = 1000
@@ -29,7 +28,7 @@ def search(rows: int, deadly: set[int], calls: list[range], monkeypatch: pytest.
         return _entered(iter([True] * done))
 
     monkeypatch.setattr(quarantine, "_process", process)
-    return quarantine.deadly_rows(Unit("p", "p", "parquet", range(1), rows, 0, rows, FIRST), lambda piece: piece, lambda: False)  # type: ignore[arg-type, return-value]
+    return quarantine.deadly_rows(quarantine.Lot("p", FIRST, rows), lambda piece: piece, lambda: False)  # type: ignore[return-value]
 
 
 class _entered:

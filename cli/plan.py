@@ -36,13 +36,19 @@ def command(
     memory: Memory = None,
     backend: Backend = None,
     rule: Rule = None,
+    loans: Annotated[str | None, typer.Option(help="Loans against the rights, as lend takes them: lent beside.", show_default=False)] = None,
+    ratings: Annotated[str | None, typer.Option(help="As lend takes it.", show_default=False)] = None,
+    programmes: Annotated[str | None, typer.Option(help="As lend takes it.", show_default=False)] = None,
+    policies: Annotated[str | None, typer.Option(help="As lend takes it.", show_default=False)] = None,
+    policy: Annotated[str | None, typer.Option(help="As lend takes it.", show_default=False)] = None,
     premise: Annotated[str | None, typer.Option(help="going_concern (the default), orderly or forced.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a run will take before it is run.
 
     Rights, paths × periods, processor and wall time, peak memory, disk and tasks, from the run's own inputs and a random sample of its rows, which is
-    valued for some seconds. Nothing is kept. What would not fit the memory is refused, as the run would be.
+    valued for some seconds. Nothing is kept. What would not fit the memory is refused, as the run would be. With loans, of a job or by
+    --loans, also what lending will take.
 
     Examples:
         ipvalue plan rights.parquet --market market.toml --paths 10000 --group-by sector
@@ -64,6 +70,11 @@ def command(
         "memory": memory,
         "backend": backend,
         "premise": premise,
+        "loans": loans,
+        "ratings": ratings,
+        "programmes": programmes,
+        "policies": policies,
+        "policy": policy,
     }
     with errors_as_sentences():
         options["quantiles"] = None if quantiles is None else quantile_list(quantiles)

@@ -128,7 +128,7 @@ def calibrate(inputs: Inputs) -> Measured:
     """Values a sample of an opened portfolio into a directory that is removed again. Raises InputError where no row of it can be valued."""
     workers = threads_at_once(inputs)
     pool = _drawn(inputs, min(MOST_ROWS, max(LEAST_ROWS, workers * rows_at_once(inputs))))
-    with _store_for_a_while() as store:
+    with store_for_a_while() as store:
         run = replace(inputs.run, store=store)
         whole = Receipt(run.appraiser.new_totals(run.job.group_by))
         pa.default_memory_pool().release_unused()  # what reading the sample took and let go again
@@ -143,7 +143,7 @@ def calibrate(inputs: Inputs) -> Measured:
 
 
 @contextmanager
-def _store_for_a_while() -> Iterator[Store]:
+def store_for_a_while() -> Iterator[Store]:
     """A store in a directory of its own, which is removed again. Raises RunError where there is no room for it, which asks for another TMPDIR."""
     with tempfile.TemporaryDirectory(prefix="ipvalue-plan-") as folder:
         try:

@@ -169,6 +169,11 @@ class Planned:
         return Work(inputs.tasks, run_loans, book, begun, portfolios, places, apart=run_loans_apart, tables=tables, passed=True)
 
     @property
+    def weight(self) -> Longs:
+        """(l,) by which tasks are cut: a loan counts as one, and each of its pledges as one more."""
+        return 1 + np.diff(self.loans.pledges.offset)
+
+    @property
     def ledger(self) -> Ledger:
         """What the tables of the whole book are made by."""
         return Ledger(self.loans, tuple(self.named.programmes.values()), self.source.left_out, self.pooled)

@@ -8,9 +8,9 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -19,13 +19,18 @@ from ipvalue.calibration import Measured, Meter, Round, Used, calibrate, residen
 from ipvalue.inputs import Inputs, opened
 from ipvalue.intake import BATCH_ROWS
 from ipvalue.job_file import in_words_of_a_job, load_job
+from ipvalue.lent import Source
 from ipvalue.manifest import terms_of
 from ipvalue.memory import size
-from ipvalue.overnight import opened_job
+from ipvalue.overnight import loans_beside, opened_job, opened_loans
 from ipvalue.schema import InputError
 from ipvalue.shown import Shown
 from ipvalue.store import Store
 from ipvalue.valuation import job_and_rule
+
+if TYPE_CHECKING:
+    from ipvalue.loan_planning import LoanPlan
+    from ipvalue.loan_run import Planned
 
 BYTES_A_FILE = 200
 """What a manifest says of each."""
@@ -41,7 +46,8 @@ class Plan(Shown):
 
     Seconds: of all processors together, and by the clock with so many workers. Bytes: the most memory at a time, of which `program_bytes` is the
     program itself and its inputs; `memory_limit` what may be taken beside it; the results; what they take while the run is on; and what is free
-    where they go, None where nobody says (object stores). sampled: rows that were valued to find out.
+    where they go, None where nobody says (object stores). sampled: rows that were valued to find out. lending: what the loans take beside all that,
+    where there are any.
     """
 
     rows: int
@@ -60,6 +66,32 @@ class Plan(Shown):
     free_bytes: int | None
     sampled: int
     warnings: tuple[str, ...]
+    lending: LoanPlan | None = None
+
+    @property
+    def together(self) -> Together:
+        """The valuation and the lending, one after the other."""
+        of, loans = self, self.lending
+        if loans is None:
+            return Together(of.cpu_seconds, of.wall_seconds, of.memory_bytes, of.disk_bytes, of.working_bytes)
+        return Together(
+            of.cpu_seconds + loans.cpu_seconds,
+            of.wall_seconds + loans.wall_seconds,
+            max(of.memory_bytes, loans.memory_bytes),
+            of.disk_bytes + loans.disk_bytes,
+            max(of.working_bytes, of.disk_bytes + loans.working_bytes),
+        )
+
+
+@dataclass(frozen=True)
+class Together:
+    """What a job takes in all: as the fields of Plan of these names."""
+
+    cpu_seconds: float
+    wall_seconds: float
+    memory_bytes: int
+    disk_bytes: int
+    working_bytes: int
 
 
 def plan(
@@ -69,38 +101,62 @@ def plan(
     assumptions: str | Path = "default",
     out: str | Path | None = None,
     rule: object = None,
+    loans: object = None,
+    ratings: Source | None = None,
+    programmes: Source | None = None,
+    policies: Source | None = None,
+    policy: str | None = None,
     started: bool = False,
     **options: Any,
 ) -> Plan:
     """What valuing a portfolio with these options, or running a job file (a path that ends in .toml), will take.
 
     Opens and checks all inputs as the run does, refuses what would not fit the memory, values a sample of the rows for some seconds and writes
-    nothing that stays. out: where results would go; options: those of `value`. started: whether the start of this process is counted too, as in a
-    command's run it is. Raises InputError.
+    nothing that stays. out: where results would go; options: those of `value`. loans, and what they name: lent beside, as a job with loans would do.
+    started: whether the start of this process is counted too, as in a command's run it is. Raises InputError.
     """
     begun = Used(time.process_time(), time.process_time(), resident_bytes()) if started else Used(0.0, 0.0, resident_bytes())
     meter = Meter()
-    with _opened(source, market, assumptions, out, rule, options) as inputs:
+    named = {"loans": loans, "ratings": ratings, "programmes": programmes, "policies": policies, "policy": policy}
+    with _opened(source, market, assumptions, out, rule, options, named) as (inputs, book):
         opening, limit = meter.read(), inputs.run.job.memory_limit
-        return _planned(inputs, calibrate(inputs), begun, opening, limit)
+        found = _planned(inputs, calibrate(inputs), begun, opening, limit)
+        found = found if book is None else _with_loans(found, book)
+        return replace(found, warnings=(*found.warnings, *_warnings(found, inputs.run.store.location)))
 
 
 @contextmanager
 def _opened(
-    source: object, market: object, assumptions: str | Path, out: str | Path | None, rule: object, options: dict[str, Any]
-) -> Iterator[Inputs]:
-    """The inputs of a portfolio or of a job file, whose store is where results would go, or the root of it."""
+    source: object, market: object, assumptions: str | Path, out: str | Path | None, rule: object, options: dict[str, Any], named: dict[str, Any]
+) -> Iterator[tuple[Inputs, Planned | None]]:
+    """The inputs of a portfolio or of a job file, whose store is where results would go, or the root of it; and the book of its loans, or None."""
     if isinstance(source, str | Path) and Path(source).suffix == ".toml":
-        given = [name for name, value in {"market": market, "out": out, "rule": rule, **options}.items() if value is not None]
+        given = [name for name, value in {"market": market, "out": out, "rule": rule, **named, **options}.items() if value is not None]
         if given or assumptions != "default":
             raise InputError(f"{source}: a job file says by itself what is run: write {(given or ['assumptions'])[0]} there")
         file = load_job(source)
-        with in_words_of_a_job(), opened_job(file) as inputs:
-            yield inputs
+        with in_words_of_a_job(), opened_job(file) as inputs, opened_loans(file, inputs) as book:
+            yield inputs, book
         return
+    if named["loans"] is None and (alone := [name for name, value in named.items() if value is not None]):
+        raise InputError(f"{alone[0]} is given, and there are no loans: name their table with --loans")
+    if named["loans"] is not None and rule is not None:
+        raise InputError("nothing can be lent against a right whose income a rule makes: leave --loans or --rule out")
     job, found = job_and_rule(options, rule)
     with kernel.DefaultArithmetic(), opened(source, market, assumptions, job, str(out or "results"), found) as inputs:
-        yield inputs
+        if named["loans"] is None:
+            yield inputs, None
+            return
+        with loans_beside(inputs, named["loans"], {**options, "quantiles": None}, *list(named.values())[1:]) as book:
+            yield inputs, book
+
+
+def _with_loans(found: Plan, book: Planned) -> Plan:
+    """The plan with what the loans take."""
+    from ipvalue.loan_planning import plan_loans  # with Numba, which nothing else needs
+
+    more = tuple(text for text in book.inputs.warnings if text not in found.warnings)
+    return replace(found, lending=plan_loans(book), warnings=(*found.warnings, *more))
 
 
 def _valuing(inputs: Inputs, found: Measured, assets: int) -> float:
@@ -169,16 +225,17 @@ def _planned(inputs: Inputs, found: Measured, begun: Used, opening: Used, limit:
         working_bytes=working,
         free_bytes=free,
         sampled=min(len(found.pool.periods), sum(r.tasks * r.rows for r in found.rounds)),
-        warnings=(*inputs.warnings, *_warnings(memory - program, limit, working, free, inputs.run.store.location)),
+        warnings=inputs.warnings,
     )
 
 
-def _warnings(memory: int, limit: int, disk: int, free: int | None, place: str) -> Iterator[str]:
+def _warnings(found: Plan, place: str) -> Iterator[str]:
     """What will not do, as far as the sample shows it."""
-    if memory > limit:
+    whole, limit, free = found.together, found.memory_limit, found.free_bytes
+    if (memory := whole.memory_bytes - found.program_bytes) > limit:
         yield f"about {size(memory)} of memory are needed beside the program, and {size(limit)} may be used: use fewer workers, or allow more"
-    if free is not None and disk > free:
-        yield f"{place}: about {size(disk)} of disk are needed, and {size(free)} are free: make room, or write elsewhere"
+    if free is not None and whole.working_bytes > free:
+        yield f"{place}: about {size(whole.working_bytes)} of disk are needed, and {size(free)} are free: make room, or write elsewhere"
 
 
 def _free(store: Store) -> int | None:

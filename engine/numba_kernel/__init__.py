@@ -12,7 +12,7 @@ from ipvalue.numba_kernel.borrowers import default_years, factors_over
 from ipvalue.numba_kernel.by_rule import RuleFailed, compiled_rule
 from ipvalue.numba_kernel.cholesky import cholesky
 from ipvalue.numba_kernel.closed_form import closed_form
-from ipvalue.numba_kernel.compiler import instruction_sets, isa, isa_fault, select_isa
+from ipvalue.numba_kernel.compiler import compile_seconds, instruction_sets, isa, isa_fault, select_isa
 from ipvalue.numba_kernel.describe import quantiles_of, statistics
 from ipvalue.numba_kernel.elementary import elementary
 from ipvalue.numba_kernel.exact import add_exact, exact_as_float, merge_exact
@@ -39,6 +39,7 @@ __all__ = [
     "cholesky",
     "clear_stop",
     "closed_form",
+    "compile_seconds",
     "compiled_rule",
     "default_years",
     "difference",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import FunctionType
@@ -140,16 +141,31 @@ def _compile(function: Callable[..., Any], types: tuple[Any, ...], folder: str |
     return found
 
 
+_seconds = [0.0]
+
+
+def compile_seconds() -> float:
+    """The seconds of this process that went into compiling, which another process with the same code kept does not need."""
+    return _seconds[0]
+
+
 class _Announcer(Listener):  # type: ignore[misc]
-    """Says once a process that something is compiled."""
+    """Says once a process that something is compiled, and counts the time that it takes. One is at work at a time."""
+
+    def __init__(self) -> None:
+        self._within, self._begun = 0, 0.0
 
     def on_start(self, event: Any) -> None:
+        self._begun = self._begun if self._within else time.thread_time()
+        self._within += 1
         if not _announced.is_set():
             _announced.set()
             _logger.info("compiling the Numba kernels (up to 20 s)…")
 
     def on_end(self, event: Any) -> None:
-        pass
+        self._within -= 1
+        if not self._within:
+            _seconds[0] += time.thread_time() - self._begun
 
 
 def announce_rule(name: str) -> None:

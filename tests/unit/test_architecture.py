@@ -57,6 +57,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("lent",),
     ("lendable",),
     ("overnight", "calibration", "reverse"),
+    ("loan_planning",),
     ("planning",),
     ("sensitivities", "explain", "speed", "verify", "calibrate"),
     ("evidence", "course", "composition", "indices"),

@@ -18,7 +18,8 @@ from ipvalue.verify import Verified, verify
 def command(
     directory: Annotated[str, typer.Argument(help="A results directory.", show_default=False)],
     asset: Annotated[str | None, typer.Option(help="The asset_id of a right to re-derive from its inputs.", show_default=False)] = None,
-    sample: Annotated[float | None, typer.Option(help="The share of the rights to re-derive, as 0.001.", show_default=False)] = None,
+    loan: Annotated[str | None, typer.Option(help="Of a result of lend: the loan_id of a loan to re-derive.", show_default=False)] = None,
+    sample: Annotated[float | None, typer.Option(help="The share of the rights, or loans, to re-derive, as 0.001.", show_default=False)] = None,
     evidence_of: Annotated[
         str | None,
         typer.Option("--evidence", help="The asset_id of a right whose valuation is written out for another valuer to follow.", show_default=False),
@@ -34,19 +35,20 @@ def command(
 ) -> None:
     """Verify a result: files, counts, sums, and rights again.
 
-    Exit 1 if anything is wrong, with a sentence for each. --asset and --sample value rights again from the manifest alone, and compare every
-    figure to the bit. --evidence does the same for one right and writes its inputs with their origins, and its formulas in numbers period by period.
+    Exit 1 if anything is wrong, with a sentence for each. --asset, --loan and --sample make rights, or loans, again from the manifest alone, and
+    compare every figure to the bit. --evidence does the same for one right and writes its inputs with their origins, and its formulas in numbers
+    period by period.
 
     Examples:
         ipvalue verify results --sample 0.001
         ipvalue verify results --evidence TM-1 --out evidence
     """
     with errors_as_sentences(log_json):
-        if evidence_of is not None and (asset is not None or sample is not None):
-            raise InputError("--evidence re-derives its own right: leave --asset and --sample out")
+        if evidence_of is not None and (asset, loan, sample) != (None, None, None):
+            raise InputError("--evidence re-derives its own right: leave --asset, --loan and --sample out")
         with progress(log_json, "verifying", "parts") as show:
             if evidence_of is None:
-                found = verify(directory, asset=asset, sample=sample, seed=seed, workers=workers, backend=backend, progress=show)
+                found = verify(directory, asset=asset, loan=loan, sample=sample, seed=seed, workers=workers, backend=backend, progress=show)
             else:
                 found = evidence(directory, evidence_of, out=out_dir, workers=workers, backend=backend, progress=show).verified
         if as_json:

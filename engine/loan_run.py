@@ -14,8 +14,8 @@ import numpy as np
 
 from ipvalue.backend import kernel
 from ipvalue.execute import Outcome, Progress, value_portfolio
-from ipvalue.inputs import Inputs, opened
-from ipvalue.intake import NOWHERE, gather, places_of
+from ipvalue.inputs import Inputs, opened, reopened
+from ipvalue.intake import BOOK, NOWHERE, gather, places_of, reopen_portfolio
 from ipvalue.job import Job, make_job
 from ipvalue.lending.batch import packed
 from ipvalue.lending.loan_rules import Named
@@ -42,6 +42,8 @@ Source = str | Path | Mapping[str, Any]
 """A TOML file, or a mapping like one."""
 
 COMMAND = "lend"
+PLACES = "loan_files"
+"""Among the inputs in a manifest: where the tables of loans lie, by their names. No figure follows from it."""
 OPTIONS = ("paths", "seed", "sampler", "precision", "quantiles", "workers", "scheduler", "memory", "backend", "rows_per_task")
 """The options of `value` that loans follow from, or are made by."""
 PLEDGED = "pledged/part-00000.arrow"
@@ -127,6 +129,20 @@ def opened_book(inputs: Inputs, loans: object, names: Names, pool: Source | None
 def _told(progress: Progress, loans: int) -> Progress:
     """Of the loans, not of the rights."""
     return lambda done, _: progress(done, loans)
+
+
+@contextmanager
+def reopened_book(manifest: Mapping[str, Any], out: str = ".", **options: Any) -> Iterator[Planned]:
+    """What a finished result of loans was made of, opened again from its manifest alone, as `inputs.reopened` does. Raises InputError."""
+    of, places = manifest["inputs"]["loans"], manifest["inputs"].get(PLACES, {})
+    names = load_names({"rating": of["ratings"]}, {"programme": of["programmes"]}, {"policy": of["policies"]}, of["policy"])
+    files = [{"file": name, "path": places.get(name), "sha256": one["sha256"]} for name, one in of["files"].items()]
+    with (
+        tempfile.TemporaryDirectory(prefix="ipvalue-") as folder,
+        reopened(manifest, out, **options) as inputs,
+        opened_book(inputs, reopen_portfolio(files, Path(folder), kind=BOOK), names) as planned,
+    ):
+        yield planned
 
 
 @dataclass(frozen=True)
@@ -219,7 +235,7 @@ def _planned(inputs: Inputs, source: LoanBook, named: Named, policy: str | None,
     base, left = inputs.run.appraiser, job.check_memory(1, inputs.assumptions.most_methods)
     base = replace(base, sampling=replace(base.sampling, threads=job.threads_of_task(len(tasks))), chunk_bytes=left // 4)
     run, warnings = replace(inputs.run, appraiser=base), (*inputs.warnings, *source.source.warnings)
-    besides = {"loans": _terms(source, named, policy, pooled)}
+    besides = {"loans": _terms(source, named, policy, pooled), PLACES: {one.display: one.location for one in source.source.files}}
     inputs = replace(inputs, run=run, tasks=tasks, warnings=warnings, besides=besides)
     return Planned(inputs, source, loans, named, places, part, folder, left // 2, pooled)
 

@@ -45,7 +45,8 @@ EXPOSURES = pa.schema([
 ])  # fmt: skip
 """The columns of exposures.parquet."""
 _SCALE = float(MONEY_SCALE)
-_NONE = np.zeros((0, 0, 0))
+NONE = np.zeros((0, 0, 0))
+"""What balances pay where none is limited."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Parts:
         for number in self.numbers:
             table = self.store.read_ipc(f"events/part-{number:05d}.arrow")
             count = self._loans(number)
-            yield whole[before : before + count], _events_of(table, count)
+            yield whole[before : before + count], events_of(table, count)
             before += count
 
     def _loans(self, number: int) -> int:
@@ -115,7 +116,9 @@ def write_tables(ledger: Ledger, store: Store, job: Job, gathered: Receipt) -> l
     order = np.argsort(figures[NUMBER].to_numpy())
     lent = figures.take(pa.array(order)).combine_chunks()
     return [
-        *_write_loans(store, ledger, lent, bank[runs(_years(ledger.loans, figures[NUMBER].to_numpy()), order)], shares[order]),
+        *_write_loans(
+            store, loan_rows(ledger, lent, bank[runs(years_of(ledger.loans, figures[NUMBER].to_numpy()), order)], shares[order], job.paths)
+        ),
         store.write_parquet("book.parquet", _book(sums)),
         store.write_ipc("losses.arrow", LOSSES, _losses(sums)),
         store.write_parquet("exposures.parquet", _exposures(ledger, lent)),
@@ -132,7 +135,7 @@ def _write_pool(pool: PoolSums, parts: Parts, gathered: Receipt, job: Job) -> li
     return write_pool(pool, parts.figures[NUMBER].to_numpy(), parts.store, job)
 
 
-def _events_of(table: pa.Table, loans: int) -> Events:
+def events_of(table: pa.Table, loans: int) -> Events:
     found: dict[str, Any] = {name: table[name].to_numpy() for name in table.column_names}
     start = np.searchsorted(found["loan"], np.arange(loans + 1))
     none, nothing = np.zeros(0), np.zeros(0, np.int64)
@@ -146,7 +149,7 @@ def _paying(parts: Parts, paths: int) -> Floats:
     """(m, y, p) the part of each claim that balances pay."""
     limits = parts.ledger.limits()
     if not len(limits):
-        return _NONE
+        return NONE
     years = int(np.diff(parts.ledger.loans.years.offset).max(initial=1))
     sums = np.zeros((len(limits), years, paths, 2), np.uint64)
     for loans, events in parts.events():
@@ -155,15 +158,15 @@ def _paying(parts: Parts, paths: int) -> Floats:
 
 
 def _borne(parts: Parts, paying: Floats, paths: int, pool: PoolSums | None) -> tuple[Words, Floats]:
-    """Sums on the paths by bearer (b, p, 2), and (t,) what the bank is expected to lose in each year of the loans, as they stand in `figures`. Adds
-    to the flows of a pool."""
+    """Sums on the paths by bearer (b, p, 2), and (t,) what the bank loses over all of them in each year of the loans, as they stand in `figures`.
+    Adds to the flows of a pool."""
     sums, bank = np.zeros((len(SUMMED), paths, 2), np.uint64), []
     for loans, events in parts.events():
-        borne = bear(events, parts.ledger.terms(loans), _years(parts.ledger.loans, loans), paying, sums)
+        borne = bear(events, parts.ledger.terms(loans), years_of(parts.ledger.loans, loans), paying, sums)
         bank.append(borne.bank)
         if pool is not None:
             pool.add(loans, events, borne)
-    return sums, np.concatenate(bank) / (paths * _SCALE)
+    return sums, np.concatenate(bank)
 
 
 def _shares(parts: Parts, paying: Floats, sums: Words, paths: int) -> Floats:
@@ -172,12 +175,12 @@ def _shares(parts: Parts, paying: Floats, sums: Words, paths: int) -> Floats:
     told: Mask = found.marks.max(axis=0) > 0
     for loans, whole in parts.events():
         events = whole.on(told)
-        borne: Borne = bear(events, parts.ledger.terms(loans), _years(parts.ledger.loans, loans), paying, scratch)
+        borne: Borne = bear(events, parts.ledger.terms(loans), years_of(parts.ledger.loans, loans), paying, scratch)
         made.append(contributions(tail_sums(events, borne, found.marks, len(loans)), found))
     return np.concatenate(made)
 
 
-def _years(loans: Loans, these: Longs) -> Longs:
+def years_of(loans: Loans, these: Longs) -> Longs:
     """Where the years of some loans begin, one loan after another."""
     return np.concatenate([[0], np.cumsum(np.diff(loans.years.offset)[these])]).astype(np.int64)
 
@@ -185,8 +188,10 @@ def _years(loans: Loans, these: Longs) -> Longs:
 # ------------------------------------------------------------------------------------------------------------- the tables
 
 
-def _write_loans(store: Store, ledger: Ledger, lent: pa.Table, bank: Floats, shares: Floats) -> list[Written]:
-    """Writes loans/part-*.parquet, in the order of the table of loans. bank (t,): what it is expected to lose in each year."""
+def loan_rows(ledger: Ledger, lent: pa.Table, bank: Floats, shares: Floats, paths: int) -> pa.Table:
+    """The result's rows of loans, from their figures. bank (t,): what it loses over all paths in each year, in units of 10⁻⁶; shares (l, b, levels):
+    the loans' parts of the book's expected shortfalls."""
+    bank = bank / (paths * _SCALE)
     loans = ledger.loans.take(lent[NUMBER].to_numpy())
     standing = lent["standing"].combine_chunks().flatten().to_numpy()
     more: dict[str, Any] = {
@@ -202,7 +207,11 @@ def _write_loans(store: Store, ledger: Ledger, lent: pa.Table, bank: Floats, sha
         **{name: lent[name] for name in lent.column_names if name not in (NUMBER, "standing", "by_right_type")},
         **{name: pa.array(one, mask=np.isnan(one)) for name, one in more.items()},
     }
-    table = pa.table(columns).combine_chunks()
+    return pa.table(columns).combine_chunks()
+
+
+def _write_loans(store: Store, table: pa.Table) -> list[Written]:
+    """Writes loans/part-*.parquet, in the order of the table of loans."""
     return [
         store.write_parquet(f"loans/part-{place:05d}.parquet", table.slice(first, LOANS_A_PART))
         for place, first in enumerate(range(0, table.num_rows, LOANS_A_PART))

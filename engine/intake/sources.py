@@ -13,7 +13,7 @@ from ipvalue.intake.portfolio import Portfolio, SourceFile
 from ipvalue.intake.spool import TABLE, spool_csv, spool_table, spool_workbook
 from ipvalue.intake.stored import Format, describe_file, digest, place_of, state_of
 from ipvalue.intake.workbook import SUFFIXES
-from ipvalue.schema import PORTFOLIO, Column, InputError
+from ipvalue.schema import Column, InputError
 
 _FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
@@ -50,15 +50,17 @@ def open_portfolio(source: str | Path | object, spool: Path, extra: Sequence[Col
     return portfolio
 
 
-def reopen_portfolio(recorded: Sequence[Mapping[str, Any]], spool: Path, extra: Sequence[Column] = (), table: object = None) -> Portfolio:
+def reopen_portfolio(
+    recorded: Sequence[Mapping[str, Any]], spool: Path, extra: Sequence[Column] = (), table: object = None, kind: Kind = RIGHTS
+) -> Portfolio:
     """The files that a manifest lists (file, path, sha256), under the names they had; `table` where it was one in memory. Raises InputError where
     one is not what it was."""
-    names = Names({**PORTFOLIO, **{column.name: column for column in extra}})
+    names = Names({**kind.columns, **{column.name: column for column in extra}})
     files: list[SourceFile] = []
     for one in recorded:
         if one["path"] is None and table is None:
-            raise InputError(f"{one['file']}: cannot be read again, for it was no file: value a portfolio that is one")
-        files.append(_open_table(table, spool, names) if one["path"] is None else _open_file(one["path"], one["file"], spool, names, RIGHTS))
+            raise InputError(f"{one['file']}: cannot be read again, for it was no file: give a {kind.file} that is one")
+        files.append(_open_table(table, spool, names) if one["path"] is None else _open_file(one["path"], one["file"], spool, names, kind))
         if files[-1].sha256 != one["sha256"]:
             mend = "value it again" if one["path"] is None else "put that file back in its place"
             raise InputError(f"{one['path'] or one['file']}: is not what it was when it was valued: {mend}")

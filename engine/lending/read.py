@@ -37,13 +37,14 @@ class LoanBook:
 
 
 def read_loans(source: str | Path | object, named: Named, spool: Path, where: Callable[[pa.RecordBatch], Mask] | None = None) -> LoanBook:
-    """The loans of a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or of anything with `__arrow_c_stream__`.
+    """The loans of a path or URL (Parquet, Arrow IPC, a directory of either, CSV), of anything with `__arrow_c_stream__`, or of files that
+    are open.
 
     CSV and tables in memory are copied once into the directory `spool`. where: which rows are chosen, all without it. What is pledged is not looked
     up yet: `without_bad_rights` does. Raises InputError where a file is missing, damaged, empty or no table of loans, and RunError where the copy
     cannot be written.
     """
-    book = open_portfolio(source, spool, kind=BOOK)
+    book = source if isinstance(source, Portfolio) else open_portfolio(source, spool, kind=BOOK)
     files = tuple(one.display for one in book.files)
     file = np.repeat(np.arange(len(files)), [one.rows for one in book.files])
     row = np.concatenate([np.arange(one.rows) for one in book.files])

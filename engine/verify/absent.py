@@ -18,14 +18,14 @@ def rejected_as(wanted: str, rejects: pa.Table | None) -> list[dict[str, Any]]:
     return rows
 
 
-def not_there(location: str, wanted: str, ids: Iterable[pa.ChunkedArray], rejects: pa.Table | None) -> InputError:
-    """Why a right has no row among `ids`: it was rejected, or there is none of that name, and then what is near."""
+def not_there(location: str, wanted: str, ids: Iterable[pa.ChunkedArray], rejects: pa.Table | None, what: str = "right") -> InputError:
+    """Why a right, or a loan, has no row among `ids`: it was rejected, or there is none of that name, and then what is near."""
     if why := rejected_as(wanted, rejects):
         more = f" (and {len(why) - 1} more problems)" if len(why) > 1 else ""
         return InputError(f"{location}: {wanted} was rejected ({why[0]['file']}, row {why[0]['row']}): {why[0]['message']}{more}")
     names = [*ids, *([] if rejects is None else [rejects["asset_id"]])]
     candidates = [name for some in names for name in _alike(wanted, some)]
-    return InputError(f"{location}: there is no right {wanted!r} in it{did_you_mean(wanted, candidates)}")
+    return InputError(f"{location}: there is no {what} {wanted!r} in it{did_you_mean(wanted, candidates)}")
 
 
 def _alike(name: str, ids: pa.ChunkedArray) -> list[str]:

@@ -43,19 +43,25 @@ def check_manifest(manifest: Mapping[str, Any], found: Findings) -> None:
         found.add(kind, f"{MANIFEST}: its fingerprint is not that of its versions, options and inputs: one of them was changed")
 
 
+def told_of_files(store: Store, manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """What was looked at of the files, in a line."""
+    return "files", f"{len(manifest['files']):,} listed, {len(store.names()) - 1:,} beside {MANIFEST}; sizes and SHA-256 of all"
+
+
 def check_names(store: Store, manifest: Mapping[str, Any], keep_paths: bool, found: Findings) -> None:
     """Whether every file that such a run writes is listed, and no other file is there."""
-    listed, tasks = listed_files(manifest), range(manifest["counts"]["tasks"])
+    tasks = range(manifest["counts"]["tasks"])
     expected = {*TABLES, *(f"assets/part-{number:05d}.parquet" for number in tasks)}
     if keep_paths:
         expected.update(f"paths/part-{number:05d}.arrow" for number in tasks)
-    found.add(
-        "files that are not listed",
-        *(f"{MANIFEST}: does not list {name}, which a run of {len(tasks):,} tasks writes" for name in sorted(expected - {*listed})),
-    )
-    found.add(
-        "files too many", *(f"{MANIFEST}: lists {name}, which a run of {len(tasks):,} tasks does not write" for name in sorted({*listed} - expected))
-    )
+    check_listed(store, manifest, expected, f"a run of {len(tasks):,} tasks", found)
+
+
+def check_listed(store: Store, manifest: Mapping[str, Any], expected: set[str], run: str, found: Findings) -> None:
+    """Whether the files that `run` writes are those that are listed, and no other file is there."""
+    listed = listed_files(manifest)
+    found.add("files that are not listed", *(f"{MANIFEST}: does not list {name}, which {run} writes" for name in sorted(expected - {*listed})))
+    found.add("files too many", *(f"{MANIFEST}: lists {name}, which {run} does not write" for name in sorted({*listed} - expected)))
     found.add(
         "files too many", *(f"{name}: is there, and the manifest does not list it" for name in store.names() if name not in {*listed, MANIFEST})
     )

@@ -67,14 +67,14 @@ def _valued(run: Run, batch: pa.RecordBatch, row: npt.NDArray[np.int64], file: s
         return run.appraiser.value(_filled(run, batch, row, file), run.appraiser.new_totals(()))
 
 
-def differences(stored: pa.Table, derived: pa.RecordBatch | None) -> list[str]:
-    """What differs between rows of a result and the same rights re-derived, a sentence each."""
-    ids, ours = stored["asset_id"].to_pylist(), [] if derived is None else derived["asset_id"].to_pylist()
+def differences(stored: pa.Table, derived: pa.RecordBatch | pa.Table | None, key: str = "asset_id", done: str = "valued") -> list[str]:
+    """What differs between rows of a result and the same rights (or loans, which `key` names) re-derived, a sentence each."""
+    ids, ours = stored[key].to_pylist(), [] if derived is None else derived[key].to_pylist()
     if ids != ours:
         lost, new = sorted({*ids} - {*ours}), sorted({*ours} - {*ids})
         return [
             *(f"{name}: has a row of results, and is rejected when it is re-derived" for name in lost),
-            *(f"{name}: has no row of results, and is valued when it is re-derived" for name in new),
+            *(f"{name}: has no row of results, and is {done} when it is re-derived" for name in new),
         ]
     if derived is None:  # of rows that are all rejected
         return []

@@ -93,7 +93,7 @@ def check_totals(store: Store, rows: list[Row], job: Job, group_by: tuple[str, .
         if not _is_of(batch, row, group_by, job.paths):
             found.add(kind, f"totals.arrow: does not hold the {job.paths:,} paths of {name} where they should be")
             return
-        sums = _words(batch["value"])
+        sums = words_of(batch["value"])
         if place == 1:
             whole = sums
         else:
@@ -115,7 +115,7 @@ def _is_of(batch: pa.RecordBatch, row: Row, group_by: tuple[str, ...], paths: in
     return texts and batch["path"].equals(pa.array(np.arange(paths))) and batch["value"].null_count == 0
 
 
-def _words(values: pa.Array) -> npt.NDArray[np.uint64]:
+def words_of(values: pa.Array) -> npt.NDArray[np.uint64]:
     """(p, 2) low and high words of decimal128 sums."""
     buffer = values.buffers()[1]
     return np.frombuffer(buffer, np.uint64).reshape(-1, 2)[values.offset : values.offset + len(values)].copy()

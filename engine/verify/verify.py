@@ -18,7 +18,7 @@ from ipvalue.inputs import Inputs, reopened
 from ipvalue.job import Job, make_job
 from ipvalue.schema import InputError
 from ipvalue.shown import Shown
-from ipvalue.store import MANIFEST, Store
+from ipvalue.store import Store, made_by
 from ipvalue.verify import directory, sums
 from ipvalue.verify.absent import not_there, rejected_as
 from ipvalue.verify.findings import Findings
@@ -48,6 +48,7 @@ def verify(
     location: str | Any,
     *,
     asset: str | None = None,
+    loan: str | None = None,
     sample: float | None = None,
     seed: int = 1,
     workers: int | None = None,
@@ -60,13 +61,22 @@ def verify(
     of the rights (0.001: one in a thousand), chosen by `seed` and each right's own id. Raises InputError where this is no result, or of another
     numerics_version, the right has no row in it, or an input is not there or not what it was.
     """
-    if asset is not None and sample is not None:
-        raise InputError("asset and sample are both given: re-derive one right, or a share of them")
+    if len(given := [name for name, one in (("asset", asset), ("loan", loan), ("sample", sample)) if one is not None]) > 1:
+        raise InputError(f"{given[0]} and {given[1]} are both given: re-derive one {'loan' if 'loan' in given else 'right'}, or a share of them")
     if sample is not None and not 0.0 < sample <= 1.0:
         raise InputError(f"sample is {sample!r}: it must be above 0 and at most 1, the share of the rights to re-derive")
     if not 0 <= seed < 2**64:
         raise InputError(f"seed is {seed}: it must be at least 0 and below 2^64")
+    command = made_by(Store(str(location)).manifest())
+    if (loan is not None and command != "lend") or (asset is not None and command == "lend"):
+        what = "loans, by loan" if command == "lend" else "rights, by asset"
+        raise InputError(f"{location}: is a result of ipvalue {command}: what can be re-derived of it is one of its {what}")
     try:
+        if command == "lend":
+            from ipvalue.verify.loans import look_through  # with Numba, which nothing else needs
+
+            share = None if sample is None else Share(sample, seed)
+            return look_through(open_to_verify(str(location), workers, backend, command), loan, share, progress).verified()
         opened = open_to_verify(str(location), workers, backend)
         if sample is None:
             looked = looked_through(opened, asset, progress=progress)
@@ -96,10 +106,10 @@ class Opened:
         return tuple(self.manifest["options"]["group_by"])
 
 
-def open_to_verify(location: str, workers: int | None = None, backend: str | None = None) -> Opened:
-    """Raises InputError where this is no finished result, or one of another numerics_version."""
+def open_to_verify(location: str, workers: int | None = None, backend: str | None = None, command: str = "value") -> Opened:
+    """Raises InputError where this is no finished result of the command, or one of another numerics_version."""
     store = Store(location)
-    manifest = store.manifest_of("value")
+    manifest = store.manifest_of(command)
     if manifest["numerics_version"] != NUMERICS_VERSION:
         made = f"was made under numerics_version {manifest['numerics_version']}, and this is {NUMERICS_VERSION}"
         raise InputError(f"{location}: {made}: verify it with ipvalue {manifest.get('ipvalue')}, or value it again")
@@ -211,9 +221,7 @@ def _tell(looked: Looked, seen: Seen, rows: list[sums.Row] | None, by_inputs: bo
     """What was looked at, in lines."""
     manifest, job, counts = looked.opened.manifest, looked.opened.job, looked.opened.manifest["counts"]
     lines = looked.lines
-    lines.append(
-        ("files", f"{len(manifest['files']):,} listed, {len(looked.opened.store.names()) - 1:,} beside {MANIFEST}; sizes and SHA-256 of all")
-    )
+    lines.append(directory.told_of_files(looked.opened.store, manifest))
     lines.append(("counts", f"{counts['rows']:,} rows, {counts['valued']:,} valued, {counts['rejected']:,} rejected, {counts['tasks']:,} parts"))
     lines.append(("rights", f"{seen.rows:,} in the parts, their ids" + (", and their places by the rows of the portfolio" if by_inputs else "")))
     if rows is not None:

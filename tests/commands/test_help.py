@@ -52,8 +52,9 @@ FLAGS = {
     "plan": {
         "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler", "--tolerance", "--max-paths", "--precision", "--quantiles", "--tail",
         "--group-by", "--keep-paths", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--json",
+        "--loans", "--ratings", "--programmes", "--policies", "--policy",
     },
-    "verify": {"--asset", "--sample", "--evidence", "--out", "--seed", "--workers", "--backend", "--json", "--log-json"},
+    "verify": {"--asset", "--loan", "--sample", "--evidence", "--out", "--seed", "--workers", "--backend", "--json", "--log-json"},
     "explain": {"--out", "--group-by", "--top", "--workers", "--scheduler", "--memory", "--json", "--log-json"},
     "calibrate implied": {
         "--driver", "--search", "--market", "--assumptions", "--paths", "--seed", "--sampler", "--precision", "--rule", "--premise", "--workers",

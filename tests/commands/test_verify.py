@@ -107,7 +107,7 @@ def test_a_result_on_another_file_system() -> None:
 def test_a_table_in_memory_cannot_be_opened_again() -> None:
     iv.value(table(), market="market.toml", paths=8, out="out")
     assert iv.verify("out").ok
-    with pytest.raises(iv.InputError, match="table in memory: cannot be read again, for it was no file: value a portfolio that is one"):
+    with pytest.raises(iv.InputError, match="table in memory: cannot be read again, for it was no file: give a portfolio that is one"):
         iv.verify("out", asset="r1")
 
 

@@ -81,6 +81,8 @@ class Totals:
 
     def add(self, group: npt.NDArray[np.int32], extras: npt.NDArray[np.float64]) -> None:
         """Counts assets (a,) and adds their `extras` (a, k)."""
+        if extras.shape[1:] != (self.width,):  # the kernel takes the width from them, and would write past the sums
+            raise ValueError(f"extras of {extras.shape} for sums of {self.width:,} columns")
         kernels(self.backend).add_exact(self.extras, group, np.ascontiguousarray(extras))
         self.counts += np.bincount(group, minlength=len(self.counts))
 

@@ -222,7 +222,7 @@ def _of_several(versions: Sequence[Version], study: Study, groups: Groups, total
 
 def _reconciled(versions: Sequence[Version], study: Study, groups: Groups, totals: Totals) -> list[Valued]:
     found, first = [], None
-    sampling = study.base.sampling
+    sampling = replace(study.base.sampling, quantiles=()) if study.moments else study.base.sampling
     for version, appraiser, group in zip(versions, study.appraisers, groups, strict=True):
         compiled = version.compiled
         add_boundaries(compiled.vectors, sampling.backend)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
@@ -17,7 +18,7 @@ from ipvalue.appraise import make_appraiser
 from ipvalue.backend import kernel
 from ipvalue.compiled import compile_rows
 from ipvalue.execute import Outcome, Progress, value_portfolio
-from ipvalue.inputs import Inputs, opened
+from ipvalue.inputs import Inputs, opened, reopened
 from ipvalue.intake import read
 from ipvalue.job import Job
 from ipvalue.receipt import Receipt
@@ -120,6 +121,16 @@ def scenarios_into(
         _check_rows(inputs, study)
         whole = partial(scenario_work, study=study)
         return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=progress, command=ScenarioResult.command, whole=whole)
+
+
+@contextmanager
+def reopened_scenarios(manifest: Mapping[str, Any], out: str = ".", **options: Any) -> Iterator[tuple[Inputs, Scenes]]:
+    """What a finished result of scenarios was made of, opened again from its manifest alone, as `inputs.reopened` does. Raises InputError."""
+    with reopened(manifest, out, **options) as inputs:
+        recorded, rule = manifest["inputs"], inputs.run.appraiser.tables.rule
+        found = load_scenarios({"scenario": recorded["scenarios"]}, (), rule.extra if rule else ())
+        inputs, study = _planned(inputs, found, recorded["statistics"] == "mean")
+        yield inputs, Scenes(inputs.run, study)
 
 
 def _refuse_options(job: Job) -> None:

@@ -75,12 +75,12 @@ class Scenes:
 def scenario_work(inputs: Inputs, study: Study) -> Work:
     """All rows valued under every scenario. Raises InputError where the sums of all do not fit the memory."""
     scenes = Scenes(inputs.run, study)
-    begun, tables = Receipt(_new_totals(scenes)), partial(_write_tables, scenes)
+    begun, tables = Receipt(new_totals(scenes)), partial(_write_tables, scenes)
     return Work(inputs.tasks, run_scenes, scenes, begun, (inputs.portfolio,), (inputs.first_file,), apart=run_scenes_apart, tables=tables)
 
 
-def _new_totals(scenes: Scenes) -> Totals:
-    """Sums by group and scenario; of moments no quantiles are added up."""
+def new_totals(scenes: Scenes) -> Totals:
+    """Empty sums by group and scenario; of moments no quantiles are added up."""
     sampling, job = scenes.study.base.sampling, scenes.run.job
     extras = EXTRA_COLUMNS + (0 if scenes.study.moments else len(sampling.quantiles))
     return Totals((*job.group_by, SCENARIO), sampling.paths, extras, sampling.backend)
@@ -99,7 +99,7 @@ def run_scenes(task: Task, scenes: Scenes) -> Receipt:
 def try_scenes(task: Task, scenes: Scenes) -> None:
     """Values one range of rows as run_scenes does, and writes nothing."""
     with kernels(scenes.run.job.backend).DefaultArithmetic():
-        for _ in _valued(task, scenes, Receipt(_new_totals(scenes))):
+        for _ in _valued(task, scenes, Receipt(new_totals(scenes))):
             pass
 
 
@@ -109,7 +109,7 @@ def run_scenes_apart(task: Task, scenes: Scenes, stopped: Stopped) -> Receipt:
 
 
 def _value_task(task: Task, scenes: Scenes) -> Receipt:
-    run, receipt = scenes.run, Receipt(_new_totals(scenes))
+    run, receipt = scenes.run, Receipt(new_totals(scenes))
     table = _by_version(list(_valued(task, scenes, receipt)), len(scenes.names), scene_schema(scenes.study))
     split = [] if scenes.study.moments else [quantile_name(one) for one in scenes.study.base.sampling.quantiles]
     receipt.files[task.number] = [run.store.write_parquet(part_name(task.number), table, (*DENSE, DIFFERENCE, ERROR), split)]
@@ -129,12 +129,12 @@ def _by_version(pieces: list[pa.RecordBatch], v: int, schema: pa.Schema) -> pa.T
 def _valued(task: Task, scenes: Scenes, receipt: Receipt) -> Iterator[pa.RecordBatch]:
     """Values rows piece by piece into the receipt; yields their result rows by version."""
     for rows in chain.from_iterable(prepared(clean_rows(task, scenes.run), task.unit.display, scenes.run, receipt)):
-        if (described := _described(rows, scenes, receipt)) is not None:
+        if (described := described_rows(rows, scenes, receipt)) is not None:
             yield described
 
 
-def _described(rows: Rows, scenes: Scenes, receipt: Receipt) -> pa.RecordBatch | None:
-    """The result rows of some rows, by version, the base first; their path values go into the receipt's totals."""
+def described_rows(rows: Rows, scenes: Scenes, receipt: Receipt) -> pa.RecordBatch | None:
+    """The result rows of filled rows, by version, the base first, those of each in their order; their path values go into the receipt's totals."""
     study, totals = scenes.study, receipt.totals
     versions = versions_of(study, rows)
     if not len(versions[0].rows):
@@ -228,7 +228,7 @@ def _write_tables(scenes: Scenes, store: Store, job: Job, gathered: Receipt) -> 
     records = list(_records(scenes, job, of_scenario))
     return [
         store.write_parquet("scenarios.parquet", pa.Table.from_pylist(records, scenarios_schema(job))),
-        store.write_ipc("totals.arrow", _totals_schema(job), _totals_batches(scenes, job, of_scenario)),
+        store.write_ipc("totals.arrow", sums_schema(job), _totals_batches(scenes, job, of_scenario)),
         store.write_parquet("rejects.parquet", gathered.rejects.table()),
     ]
 
@@ -243,26 +243,30 @@ def scenarios_schema(job: Job) -> pa.Schema:
 
 def _records(scenes: Scenes, job: Job, of_scenario: Mapping[str | None, Totals]) -> Iterator[dict[str, object]]:
     """A row for each scenario and group, the whole before its groups."""
-    sampling, kernel = job.sampling, kernels(job.backend)
     base = {key: sums for key, _, sums, _ in of_scenario[BASE].ordered()}
     means: dict[Key, float] = {}
     for name in scenes.names:
         for key, count, sums, extras in of_scenario[name].ordered():
-            found = kernel.statistics(kernel.exact_as_float(sums), sampling.quantiles, sampling.tail)
-            means.setdefault(key, float(found[0]))
-            yield {
-                SCENARIO: name,
-                **dict(zip(job.group_by, key or (None,) * len(job.group_by), strict=True)),
-                "assets": count,
-                "value": extras[0],
-                "mean": found[0],
-                "standard_error": error_of_mean(sums, sampling),
-                "standard_deviation": found[1],
-                **{quantile_name(q): number for q, number in zip(sampling.quantiles, found[5:], strict=True)},
-                "expected_shortfall": found[2],
-                DIFFERENCE: found[0] - means[key],
-                ERROR: error_of_mean(minus(sums, base[key]), sampling),
-            }
+            figures = figures_of_sums(sums, base[key], means.get(key), job)
+            means.setdefault(key, figures["mean"])
+            named = dict(zip(job.group_by, key or (None,) * len(job.group_by), strict=True))
+            yield {SCENARIO: name, **named, "assets": count, "value": extras[0], **figures}
+
+
+def figures_of_sums(sums: Words, base: Words, base_mean: float | None, job: Job) -> dict[str, float]:
+    """What scenarios.parquet says of a group's sums on each path (p, 2), and of their difference to those under the base, whose mean is `base_mean`
+    (None: they are these)."""
+    sampling, kernel = job.sampling, kernels(job.backend)
+    found = [float(one) for one in kernel.statistics(kernel.exact_as_float(sums), sampling.quantiles, sampling.tail)]
+    return {
+        "mean": found[0],
+        "standard_error": error_of_mean(sums, sampling),
+        "standard_deviation": found[1],
+        **{quantile_name(q): number for q, number in zip(sampling.quantiles, found[5:], strict=True)},
+        "expected_shortfall": found[2],
+        DIFFERENCE: found[0] - (found[0] if base_mean is None else base_mean),
+        ERROR: error_of_mean(minus(sums, base), sampling),
+    }
 
 
 def error_of_mean(sums: Words, sampling: Sampling) -> float:
@@ -274,14 +278,15 @@ def error_of_mean(sums: Words, sampling: Sampling) -> float:
     return float(kernel.statistics(on_paths, (), sampling.tail)[1] / np.sqrt(np.float64(sampling.paths)))
 
 
-def _totals_schema(job: Job) -> pa.Schema:
+def sums_schema(job: Job) -> pa.Schema:
+    """The columns of totals.arrow."""
     texts = [(name, pa.string()) for name in (SCENARIO, *job.group_by)]
     return pa.schema([*texts, ("path", pa.int64()), ("value", pa.decimal128(38, 6))])
 
 
 def _totals_batches(scenes: Scenes, job: Job, of_scenario: Mapping[str | None, Totals]) -> Iterator[pa.RecordBatch]:
     """One batch for each scenario and group."""
-    schema, path = _totals_schema(job), pa.array(np.arange(job.paths))
+    schema, path = sums_schema(job), pa.array(np.arange(job.paths))
     for name in scenes.names:
         for key, _, sums, _ in of_scenario[name].ordered():
             value = pa.Array.from_buffers(pa.decimal128(38, 6), job.paths, [None, pa.py_buffer(np.ascontiguousarray(sums))])

@@ -48,6 +48,12 @@ def told_of_files(store: Store, manifest: Mapping[str, Any]) -> tuple[str, str]:
     return "files", f"{len(manifest['files']):,} listed, {len(store.names()) - 1:,} beside {MANIFEST}; sizes and SHA-256 of all"
 
 
+def told_of_counts(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """What was looked at of the counts, in a line."""
+    counts = manifest["counts"]
+    return "counts", f"{counts['rows']:,} rows, {counts['valued']:,} valued, {counts['rejected']:,} rejected, {counts['tasks']:,} parts"
+
+
 def check_names(store: Store, manifest: Mapping[str, Any], keep_paths: bool, found: Findings) -> None:
     """Whether every file that such a run writes is listed, and no other file is there."""
     tasks = range(manifest["counts"]["tasks"])

@@ -90,7 +90,7 @@ def check_totals(store: Store, rows: list[Row], job: Job, group_by: tuple[str, .
             return
         row = rows[place - 1]
         name = name_of(row, group_by)
-        if not _is_of(batch, row, group_by, job.paths):
+        if not is_of(batch, row, group_by, job.paths):
             found.add(kind, f"totals.arrow: does not hold the {job.paths:,} paths of {name} where they should be")
             return
         sums = words_of(batch["value"])
@@ -109,7 +109,7 @@ def check_totals(store: Store, rows: list[Row], job: Job, group_by: tuple[str, .
         found.add(kind, f"totals.arrow: the sum of the whole on path {path} is not that of its groups")
 
 
-def _is_of(batch: pa.RecordBatch, row: Row, group_by: tuple[str, ...], paths: int) -> bool:
+def is_of(batch: pa.RecordBatch, row: Row, group_by: tuple[str, ...], paths: int) -> bool:
     """Whether a batch is one group's, path by path."""
     texts = all(batch[column].equals(pa.array([row[column]] * batch.num_rows, pa.string())) for column in group_by)
     return texts and batch["path"].equals(pa.array(np.arange(paths))) and batch["value"].null_count == 0

@@ -27,6 +27,15 @@ from ipvalue.verify.rights import Derived, Share, derive, differences, kept_path
 
 Progress = Callable[[int, int], None]
 
+RE_DERIVED = {
+    "value": ("asset", "sample"),
+    "scenarios": ("asset",),
+    "lend": ("loan", "sample"),
+    "sensitivities": (),
+    "sensitivities --indices": (),
+}
+"""What of the results of each command can be re-derived: one right, one loan, or a share of them."""
+
 
 @dataclass(frozen=True, repr=False)
 class Verified(Shown):
@@ -68,15 +77,19 @@ def verify(
     if not 0 <= seed < 2**64:
         raise InputError(f"seed is {seed}: it must be at least 0 and below 2^64")
     command = made_by(Store(str(location)).manifest())
-    if (loan is not None and command != "lend") or (asset is not None and command == "lend"):
-        what = "loans, by loan" if command == "lend" else "rights, by asset"
-        raise InputError(f"{location}: is a result of ipvalue {command}: what can be re-derived of it is one of its {what}")
+    if given and given[0] not in RE_DERIVED[command]:
+        instead = f": give {' or '.join(RE_DERIVED[command])}" if RE_DERIVED[command] else ""
+        raise InputError(f"{location}: is a result of ipvalue {command}, of which nothing can be re-derived by {given[0]}{instead}")
     try:
         if command == "lend":
             from ipvalue.verify.loans import look_through  # with Numba, which nothing else needs
 
             share = None if sample is None else Share(sample, seed)
             return look_through(open_to_verify(str(location), workers, backend, command), loan, share, progress).verified()
+        if command != "value":
+            from ipvalue.verify.scenarios import look_through as look_at_others
+
+            return look_at_others(open_to_verify(str(location), workers, backend, command), command, asset).verified()
         opened = open_to_verify(str(location), workers, backend)
         if sample is None:
             looked = looked_through(opened, asset, progress=progress)
@@ -219,10 +232,10 @@ def _look_at_all(parts: list[Part], audit: Audit, progress: Progress | None) -> 
 
 def _tell(looked: Looked, seen: Seen, rows: list[sums.Row] | None, by_inputs: bool, share: Share | None) -> None:
     """What was looked at, in lines."""
-    manifest, job, counts = looked.opened.manifest, looked.opened.job, looked.opened.manifest["counts"]
+    manifest, job = looked.opened.manifest, looked.opened.job
     lines = looked.lines
     lines.append(directory.told_of_files(looked.opened.store, manifest))
-    lines.append(("counts", f"{counts['rows']:,} rows, {counts['valued']:,} valued, {counts['rejected']:,} rejected, {counts['tasks']:,} parts"))
+    lines.append(directory.told_of_counts(manifest))
     lines.append(("rights", f"{seen.rows:,} in the parts, their ids" + (", and their places by the rows of the portfolio" if by_inputs else "")))
     if rows is not None:
         groups = f"{len(rows) - 1:,} groups and the whole" if looked.opened.group_by else "the whole"

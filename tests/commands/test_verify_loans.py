@@ -158,7 +158,7 @@ def test_files_that_are_damaged_missing_or_too_many() -> None:
     [
         (("--loan", "L9"), "out: there is no loan 'L9' in it"),
         (("--loan", "L4"), "out: L4 was rejected (loans.parquet, row 4): rate is -1.0"),
-        (("--asset", "r1"), "out: is a result of ipvalue lend: what can be re-derived of it is one of its loans, by loan"),
+        (("--asset", "r1"), "out: is a result of ipvalue lend, of which nothing can be re-derived by asset: give loan or sample"),
         (("--loan", "L1", "--sample", 0.1), "loan and sample are both given"),
     ],
 )
@@ -189,4 +189,4 @@ def test_a_loan_of_a_valuation() -> None:
     assert run("value", "portfolio.parquet", "--paths", 64, "--out", "out").code == 0
     ran = run("verify", "out", "--loan", "L1")
     assert ran.code == 2
-    assert ran.sentence == "out: is a result of ipvalue value: what can be re-derived of it is one of its rights, by asset"
+    assert ran.sentence == "out: is a result of ipvalue value, of which nothing can be re-derived by loan: give asset or sample"

@@ -8,8 +8,25 @@ from typing import Annotated
 import typer
 
 from ipvalue.amounts import money
-from ipvalue.cli.common import comma_list, count, errors_as_sentences, out
-from ipvalue.cli.flags import AsJson, Assumptions, GroupBy, Market, Memory, Paths, Precision, Premise, Sampler, Seed, Tail
+from ipvalue.cli.common import comma_list, count, errors_as_sentences, log_line, out, progress
+from ipvalue.cli.flags import (
+    AsJson,
+    Assumptions,
+    Backend,
+    GroupBy,
+    LogJson,
+    Market,
+    Memory,
+    Paths,
+    Precision,
+    Premise,
+    Rule,
+    Sampler,
+    Scheduler,
+    Seed,
+    Tail,
+    Workers,
+)
 from ipvalue.reverse import MOST, ReverseStress, reverse_stress
 from ipvalue.scenarios import as_toml
 from ipvalue.schema import InputError
@@ -30,10 +47,14 @@ def command(
     precision: Precision = "single",
     tail: Tail = 0.05,
     group_by: GroupBy = None,
-    workers: Annotated[int | None, typer.Option(help="Threads; by default the cores.", show_default=False)] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = "threads",
     memory: Memory = None,
+    backend: Backend = None,
+    rule: Rule = None,
     premise: Premise = "going_concern",
     as_json: AsJson = False,
+    log_json: LogJson = False,
 ) -> None:
     """Find how large a shock must be to bring a value to a limit.
 
@@ -44,7 +65,7 @@ def command(
         ipvalue reverse rights.parquet scenarios.toml --scenario "royalties fall" --until "q05 < 1e9"
         ipvalue reverse rights.parquet --scenario "royalty compression" --until "mean < 5e8" --json
     """
-    with errors_as_sentences():
+    with errors_as_sentences(log_json):
         if scenarios is None and scenario is None:
             raise InputError("no scenario is given: name a scenarios.toml, or a shipped scenario by --scenario (ipvalue scenarios --list)")
         source = scenarios if scenarios is not None else {"library": [scenario]}
@@ -56,10 +77,18 @@ def command(
             "tail": tail,
             "group_by": comma_list(group_by),
             "workers": workers,
+            "scheduler": scheduler,
             "memory": memory,
+            "backend": backend,
+            "rule": rule,
             "premise": premise,
+            "market": market,
+            "assumptions": assumptions,
         }
-        found = reverse_stress(portfolio, source, until, scenario=scenario, group=group, most=most, market=market, assumptions=assumptions, **options)
+        with progress(log_json, "valuing") as bar:
+            found = reverse_stress(portfolio, source, until, scenario=scenario, group=group, most=most, progress=bar, **options)
+        if log_json:
+            log_line("done", reached=found.reached, size=found.size, figure=found.figure, tried=len(found.trials))
         if as_json:
             typer.echo(json.dumps(_json(found), indent=2))
         else:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ipvalue.cash_rule import find_rule
 from ipvalue.scenario_run import ScenarioResult, scenarios
 from ipvalue.scenarios import BASE, Scenario, load_scenarios
-from ipvalue.schema import InputError, did_you_mean
+from ipvalue.schema import Column, InputError, did_you_mean
 
 MOST = 10.0
 """The largest size looked at, in sizes of the scenario, unless said otherwise."""
@@ -181,21 +182,24 @@ def reverse_stress(
     scenario: str | None = None,
     group: str | None = None,
     most: float = MOST,
+    rule: object = None,
     **options: Any,
 ) -> ReverseStress:
     """The smallest size of a scenario at which a statistic of the whole, or of a group, meets a limit.
 
     source: scenarios.toml, a mapping like one (`{"library": ["court shock"]}`), or a Scenario; scenario: which, where there are several.
     limit: "q05 < 1e9", of value, mean, standard_deviation, expected_shortfall or any quantile. group: its values of `group_by`, with commas between.
-    most: the largest size looked at. options: those of `scenarios`. Of the crossings that the sizes looked at show, the first is narrowed down.
+    most: the largest size looked at. options: those of `scenarios`; `progress` is called in each pass over the portfolio anew. Of the crossings that
+    the sizes looked at show, the first is narrowed down.
     Raises InputError.
     """
-    asked, direction = parse_limit(limit), _direction(source, scenario)
+    found_rule = None if rule is None else find_rule(rule)
+    asked, direction = parse_limit(limit), _direction(source, scenario, found_rule.extra if found_rule else ())
     if not most > 0.0:
         raise InputError(f"most is {most!r}: it must be above 0, in sizes of the scenario")
     if asked.quantile is not None:
         options = {**options, "quantiles": (asked.quantile,)}
-    search = _Search(portfolio, direction, asked, group, options)
+    search = _Search(portfolio, direction, asked, group, {**options, "rule": found_rule})
     direction.scaled(0.0)  # what has no size is said before anything is computed
     search.look([size * min(1.0, most) for size in FIRST])
     while search.bracket()[1] is None and search.impossible is None and (reach := max(search.figures)) < most:
@@ -214,11 +218,11 @@ def reverse_stress(
     return ReverseStress(direction, asked, group, above, below, search.figures[at], search.figures[0.0], found, trials, impossible)
 
 
-def _direction(source: str | Path | Mapping[str, Any] | Scenario, name: str | None) -> Scenario:
-    """The scenario that is meant."""
+def _direction(source: str | Path | Mapping[str, Any] | Scenario, name: str | None, extra: Sequence[Column] = ()) -> Scenario:
+    """The scenario that is meant; extra: columns that a rule has beside the registry's."""
     if isinstance(source, Scenario):
         return source
-    found = {one.name: one for one in load_scenarios(source)}
+    found = {one.name: one for one in load_scenarios(source, (), extra)}
     if name is None and len(found) == 1:
         return next(iter(found.values()))
     if name not in found:

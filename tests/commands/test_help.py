@@ -41,7 +41,7 @@ FLAGS = {
     },
     "reverse": {
         "--until", "--scenario", "--group", "--most", "--market", "--assumptions", "--paths", "--seed", "--sampler", "--precision", "--tail",
-        "--group-by", "--workers", "--memory", "--premise", "--json",
+        "--group-by", "--workers", "--memory", "--premise", "--json", "--scheduler", "--backend", "--rule", "--log-json",
     },
     "schema": {"--format"},
     "assumptions": {"--assumptions", "--right-type", "--jurisdiction", "--sector", "--format"},

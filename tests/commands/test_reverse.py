@@ -145,3 +145,40 @@ def test_what_cannot_be_is_refused(linear: Path, arguments: tuple[str, ...], tol
     ran = run("reverse", "portfolio.parquet", *arguments, "--paths", 64)
     assert (ran.code, ran.out) == (2, "")
     assert told in ran.sentence
+
+
+WORDS = ("reverse", "portfolio.parquet", "scenarios.toml", "--market", "market.toml", "--paths", 64, "--until")
+
+
+def test_passes_are_logged_as_json_lines(linear: Path) -> None:
+    Path("scenarios.toml").write_text('[[scenario]]\nname = "fall"\n[[scenario.shock]]\nfield = "royalty_rate"\nmultiply = 0.8\n')
+    ran = run(*WORDS, "mean < 1e5", "--json", "--log-json")
+    assert ran.code == 0
+    events, found = [json.loads(line) for line in ran.err.splitlines()], json.loads(ran.out)
+    assert [one["event"] for one in events].count("progress") > 1
+    assert {name: events[-1][name] for name in ("event", "reached", "size", "tried")} == {
+        "event": "done", "reached": True, "size": found["size"], "tried": len(found["trials"]),
+    }  # fmt: skip
+    ran = run(*WORDS, "mean <> 1e5", "--log-json")
+    assert (ran.code, json.loads(ran.err)["event"]) == (2, "error")
+
+
+@pytest.mark.slow
+def test_processes_find_what_threads_do(linear: Path) -> None:
+    Path("scenarios.toml").write_text('[[scenario]]\nname = "fall"\n[[scenario.shock]]\nfield = "royalty_rate"\nmultiply = 0.8\n')
+    words = (*WORDS, "mean < 0", "--most", 1, "--json", "--workers", 1)  # one pass: each starts processes of its own
+    threads, processes = (run(*words, "--scheduler", name) for name in ("threads", "processes"))
+    assert (threads.code, len(json.loads(threads.out)["trials"])) == (0, 9)
+    assert processes.out == threads.out
+
+
+@pytest.mark.slow  # Numba compiles
+def test_a_column_of_a_rule_is_scaled(linear: Path) -> None:
+    Path("share.py").write_text("from ipvalue import cash_rule\n\n@cash_rule\ndef share(level, period, part):\n    return part * level\n")
+    portfolio = pq.read_table("portfolio.parquet")
+    pq.write_table(portfolio.append_column("part", [[0.1] * portfolio.num_rows]), "portfolio.parquet")
+    Path("scenarios.toml").write_text('[[scenario]]\nname = "fall"\n[[scenario.shock]]\nfield = "part"\nmultiply = 0.9\n')
+    base = ipvalue.value("portfolio.parquet", market="market.toml", paths=64, rule="share.py:share").groups["mean"][0].as_py()
+    ran = run(*WORDS, f"mean < {base / 2.0!r}", "--rule", "share.py:share", "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["size"] == pytest.approx(5.0, rel=1e-3)

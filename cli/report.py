@@ -19,7 +19,9 @@ def command(
     Tables can be searched and sorted. The page needs nothing beside it and asks no one for anything; print it from the browser. Of value, scenarios,
     sensitivities, lend and explain.
 
-    Example: ipvalue report results --out report.html --language zh
+    Examples:
+        ipvalue report results --out report.html
+        ipvalue report results --out report.html --language zh
     """
     with errors_as_sentences():
         from ipvalue.report.document import open_any

@@ -24,7 +24,9 @@ def command(
     A list of all results below a directory; one of them, its groups and distribution; its rights, searched and sorted; one right with its
     evidence; two results side by side. Ctrl-C stops it.
 
-    Example: ipvalue serve results
+    Examples:
+        ipvalue serve results
+        ipvalue serve results --port 0 --language zh
     """
     with errors_as_sentences():
         check_needs()

@@ -255,7 +255,7 @@ def _told(rejects: pa.Table, rule: str) -> list[str]:
 def _derived(task: LoanTask, again: _Again) -> pa.Table:
     """The rows of a task's loans as the result has them; where a balance may run out as if it did not."""
     book, ledger, paths = again.book, again.ledger, again.book.run.job.paths
-    parts = lent_of(task, book, new_receipt(book.run))
+    parts, _ = lent_of(task, book, new_receipt(book.run))
     if not parts:
         return pa.table({"loan_id": pa.array([], pa.string())})
     figures, table = (pa.Table.from_batches([part[i] for part in parts]).combine_chunks() for i in range(2))

@@ -63,6 +63,7 @@ FLAGS = {
     "calibrate history": {"--group", "--least-revenue", "--out", "--json"},
     "calibrate factors": {"--out", "--json"},
     "calibrate survival": {"--anchor", "--as-of", "--by", "--ages", "--name", "--out", "--json"},
+    "report": {"--out", "--language"},
     "serve": {"--host", "--port", "--language", "--memory"},
 }  # fmt: skip
 

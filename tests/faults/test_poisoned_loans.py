@@ -86,6 +86,7 @@ def told(found: ipvalue.LendResult) -> dict[str, tuple[str, str]]:
     return {one["asset_id"]: (one["file"], one["rule"]) for one in found.rejects.to_pylist()}
 
 
+@pytest.mark.slow  # processes that load Numba
 def test_a_right_that_ends_its_process_goes_with_the_loans_on_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = lend("expected", without("L4"))
     for name, text in poison(folder, "r4").items():

@@ -9,10 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import lent_books
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from attacks import BREAKS_OUT, HOSTILE
 from commandline import ROW, ROWS, row_with, run, table, value
+from portfolios import market as market_of
 
 import ipvalue as iv
 from ipvalue.report.document import KINDS
@@ -171,3 +174,26 @@ def test_an_explanation_is_opened_again_as_it_was(here: Path) -> None:
     assert found.assets.equals(made.assets)
     with pytest.raises(iv.InputError, match=r"v1: holds no explanation \(it has no explain.json\)"):
         iv.open_explanation("v1")
+
+
+def test_a_book_of_loans_with_tranches_of_whatever_columns(here: Path) -> None:
+    ours = lent_books.rights()
+    terms = {"market": market_of(), "assumptions": lent_books.assumptions(here), **lent_books.names()}
+    iv.lend(lent_books.table(lent_books.loans(ours)), ours, paths=32, workers=1, out="lent", **terms)
+    rows = [
+        {"tranche": "equity", "attachment": 0.0, "detachment": 0.05, "size": 1e6, "rating": None},
+        {"tranche": "<b>senior</b>", "detachment": 1.0},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), "lent/tranches.parquet")
+    manifest = json.loads(Path("lent/manifest.json").read_text())
+    manifest["files"].append({"name": "tranches.parquet", "rows": 2, "bytes": 0, "sha256": ""})
+    Path("lent/manifest.json").write_text(json.dumps(manifest))
+    assert run("report", "lent").code == 0
+    page = Path("report.html").read_text(encoding="utf-8")
+    assert items(page, "rows")["tranches"]["rows"] == [
+        [["equity"], ["0.00 %", 0.0], ["5.00 %", 0.05], ["1.000 m", 1e6], [""]],
+        [["<b>senior</b>"], ["", None], ["100.00 %", 1.0], ["", None], [""]],
+    ]
+    loans = iv.open_loans("lent").loans
+    shown = {row[0][0]: row[8][1] for row in items(page, "rows")["loans"]["rows"]}
+    assert shown == dict(zip(loans["loan_id"].to_pylist(), loans["expected_loss"].to_pylist(), strict=True))

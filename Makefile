@@ -2,7 +2,8 @@
 # make test       the tests (about the same on every machine: no timings asserted)
 # make test-all   the slow ones too
 # make bench      speed, beside peers, in some minutes (make bench-full: the figures to quote, and docs/benchmarks.md)
-# make lint types docs
+# make lint types
+# make docs       the pages checked and built: build/site/index.html
 # make clean
 #
 # Everything is installed in .venv. PYTHON=python3.12 chooses the interpreter it is made with.
@@ -26,7 +27,7 @@ NATIVE := $(filter-out ext/constants.h ext/kernel.c,$(wildcard ext/*.c ext/*.h e
 .PHONY: run test test-all bench bench-full lint format types docs build clean help
 
 help:
-	@sed -n 's/^# //p' Makefile | sed -n '1,7p'
+	@sed -n 's/^# //p' Makefile | sed -n '1,8p'
 
 # ------------------------------------------------------------------------------------------------ environment
 
@@ -56,6 +57,12 @@ $(VENV)/built: $(VENV)/installed $(NATIVE)
 $(VENV)/tools: $(VENV)/installed
 	$(requirements) test dev > $(VENV)/tools.txt
 	$(PIP) install --quiet --constraint constraints.txt --requirement $(VENV)/tools.txt
+	@touch $@
+
+# what the documentation is built with
+$(VENV)/pages: $(VENV)/tools
+	$(requirements) docs > $(VENV)/pages.txt
+	$(PIP) install --quiet --constraint constraints.txt --requirement $(VENV)/pages.txt
 	@touch $@
 
 # the libraries that bench-full compares with
@@ -117,8 +124,10 @@ types: $(VENV)/tools
 	ln -s $(CURDIR)/engine/* $(CURDIR)/ext $(CURDIR)/cli build/types/ipvalue/
 	MYPYPATH=build/types $(BIN)/mypy --strict -p ipvalue
 
-docs: $(VENV)/built $(VENV)/tools
+# pages checked, and built into build/site
+docs: $(VENV)/built $(VENV)/tools $(VENV)/pages
 	$(BIN)/python docs/check.py $(if $(UPDATE),--update)
+	cd docs && ../$(BIN)/python -m pages.site
 
 clean:
 	rm -rf build dist results .mypy_cache .ruff_cache .pytest_cache .hypothesis ipvalue.egg-info

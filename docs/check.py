@@ -1,60 +1,37 @@
-"""Checks the documentation: docs/columns.md is what the schema says, and every link of every page leads somewhere.
+"""Checks the pages: those made from the code say what it says, every link leads somewhere, and every page stands in the navigation.
 
 python docs/check.py            says what is wrong and exits 1
-python docs/check.py --update   writes docs/columns.md first
+python docs/check.py --update   makes the pages anew first
 """
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 from ipvalue.schema.describe import columns_page
+from pages import commands, names
+from pages.links import broken_links
+from pages.navigation import misplaced
+from pages.sources import ROOT, name_of, pages
 
-ROOT = Path(__file__).resolve().parents[1]
-COLUMNS = ROOT / "docs" / "columns.md"
-
-
-def pages() -> list[Path]:
-    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
-
-
-def without_code(text: str) -> str:
-    """The text with fenced, indented and inline code blanked; lines kept."""
-    text = re.sub(r"^```.*?^```", lambda m: "\n" * m.group(0).count("\n"), text, flags=re.DOTALL | re.MULTILINE)
-    text = re.sub(r"^(    |\t)(?![-*\d]).*$", "", text, flags=re.MULTILINE)
-    return re.sub(r"`[^`\n]*`", lambda m: "x" * len(m.group(0)), text)
-
-
-def anchors(page: Path) -> set[str]:
-    """The anchors that a page's headings make: lower case, spaces to hyphens, punctuation dropped."""
-    headings = re.findall(r"^#+\s+(.+?)\s*$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", re.sub(r"[`*]", "", h)).strip().lower().replace(" ", "-") for h in headings}
-
-
-def broken_links(page: Path) -> Iterator[str]:
-    for number, line in enumerate(without_code(page.read_text(encoding="utf-8")).splitlines(), 1):
-        for link in re.findall(r"\]\(([^)\s]+)\)", line):
-            if re.match(r"[a-z]+:", link):
-                continue
-            path, _, anchor = link.partition("#")
-            target = (page.parent / path).resolve() if path else page
-            where = f"{page.relative_to(ROOT)}:{number}: {link}"
-            if not target.exists():
-                yield f"{where}: no such file"
-            elif anchor and target.suffix == ".md" and anchor not in anchors(target):
-                yield f"{where}: no such heading"
+MADE = {
+    ROOT / "docs" / "columns.md": lambda _: columns_page(),
+    commands.PAGE: commands.current,
+    names.PAGE: lambda _: names.page(),
+}
+"""The pages that are made, whole or in part: what each should be, given what it is."""
 
 
 def main() -> int:
-    made = columns_page()
-    if "--update" in sys.argv[1:]:
-        COLUMNS.write_text(made, encoding="utf-8")
-    problems = [problem for page in pages() for problem in broken_links(page)]
-    if not COLUMNS.exists() or COLUMNS.read_text(encoding="utf-8") != made:
-        problems.append("docs/columns.md is not what the schema says: make docs UPDATE=1")
+    problems = []
+    for page, made in MADE.items():
+        text = page.read_text(encoding="utf-8")
+        wanted = made(text)
+        if "--update" in sys.argv[1:]:
+            page.write_text(wanted, encoding="utf-8")
+        elif text != wanted:
+            problems.append(f"{name_of(page)} is not what the code says: make docs UPDATE=1")
+    problems += [problem for page in pages() for problem in broken_links(page)] + list(misplaced())
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(pages())} pages, {len(problems)} problems")

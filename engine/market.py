@@ -87,7 +87,7 @@ class Factors(Strict):
 
 
 class Market(Strict):
-    """What the day's market says; see interface.md, market.toml. Made by `load_market`."""
+    """What the day's market says (docs/files.md, market.toml). Made by `load_market`."""
 
     currency: Currency
     valuation_date: date

@@ -1,4 +1,5 @@
-"""The worked examples of docs/methods/ and docs/rules.md against the engine, to their printed digits: the pages are the tests' source.
+"""The worked examples of docs/methods/, docs/rules.md and docs/worked_example.md against the engine, to their printed digits: the pages are the
+tests' source.
 
 A page holds blocks of code whose first line says what they are:
 
@@ -30,7 +31,7 @@ from ipvalue.schema import PORTFOLIO
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = sorted((DOCS / "methods").glob("*.md"))
-WORKED = [*(page for page in PAGES if page.stem != "index"), DOCS / "rules.md"]
+WORKED = [*(page for page in PAGES if page.stem != "index"), DOCS / "rules.md", DOCS / "worked_example.md"]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 HEAD = re.compile(r"# (example|assumptions|expected|file): (.+)\n")
 

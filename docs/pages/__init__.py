@@ -1,0 +1,1 @@
+"""What makes and checks the documentation: pages made from the code, links, navigation, and the site."""

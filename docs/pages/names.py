@@ -13,7 +13,7 @@ import ipvalue
 from pages.sources import ROOT
 
 PAGE = ROOT / "docs" / "python.md"
-WIDTH = 140
+WIDTH = 110
 
 _PREFACE = """# Python
 

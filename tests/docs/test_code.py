@@ -6,6 +6,7 @@ Every page is played in a directory of its own (tests/page_world.py), from its f
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import shutil
@@ -84,7 +85,9 @@ def test_the_code_of_a_page(page: Path, world: Path) -> None:
             (world / block.file).write_text(block.text, encoding="utf-8")
         match block.language:
             case "python" if not block.text.startswith("# file: "):
-                exec(compile(block.text, where, "exec"), known)
+                with contextlib.redirect_stdout(io.StringIO()) as said:
+                    exec(compile(block.text, where, "exec"), known)
+                printed = said.getvalue()
             case "toml":
                 take(block, world)
             case "sh" | "":

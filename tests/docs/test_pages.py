@@ -86,6 +86,28 @@ def test_every_column_is_documented(table: str) -> None:
         assert column.meaning, column.name
 
 
+# ------------------------------------------------------------------------------------------------ figures
+
+FIGURES = {
+    r"reaches (\d+) million path-years": "NumPy (tiled, Box-Muller), single",
+    r"and ipvalue ([\d,]+); a Numba": "ipvalue, single",
+    r"kernel, by the same hands, ([\d,]+)": "Numba, single",
+    r"measured ([\d.]+) million path-years": "QuantLib, double",
+    r"beside (\d+) million of ours": "ipvalue, double",
+}
+"""Speeds that docs/compare.md tells, and the rows of docs/benchmarks.md that they are from."""
+
+
+@pytest.mark.parametrize("told", FIGURES)
+def test_speeds_told_beside_other_tools_are_those_measured(told: str) -> None:
+    page, measured = ((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("compare", "benchmarks"))
+    (figure,) = re.findall(told, " ".join(page.split()))
+    section = measured.partition("## Reference workload beside peers, " + FIGURES[told].rpartition(", ")[2])[2]
+    (row,) = re.findall(rf"^\| {re.escape(FIGURES[told])} \| ([\d,.]+) ", section.partition("\n## ")[0], re.MULTILINE)
+    exact, digits = float(row.replace(",", "")), len(figure.partition(".")[2])
+    assert f"{exact:,.{digits}f}" == figure
+
+
 # ------------------------------------------------------------------------------------------------ links and navigation
 
 

@@ -3,6 +3,7 @@ text with a subscript."""
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
@@ -15,8 +16,12 @@ _INDEXED = re.compile(
 
 
 def equation(source: str, language: str, css_class: str, options: Any, md: Any, **_: Any) -> str:
-    """A fence of pymdownx.superfences: a block of LaTeX as MathML."""
-    return f'<div class="equation">{mathml(source)}</div>'
+    """A fence of pymdownx.superfences: a block of LaTeX as MathML; one that cannot be is warned of, which fails the build."""
+    try:
+        return f'<div class="equation">{mathml(source)}</div>'
+    except ValueError as error:
+        logging.getLogger("mkdocs.equations").warning(str(error))
+        return ""
 
 
 def mathml(source: str) -> str:

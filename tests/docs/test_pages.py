@@ -71,7 +71,7 @@ def documented() -> Iterator[tuple[str, str]]:
             yield from ((f"{name}.{member}", said) for member, said in names.members(one))
 
 
-@pytest.mark.parametrize(("name", "said"), documented(), ids=lambda text: text if "." in text and " " not in text else "")
+@pytest.mark.parametrize(("name", "said"), [*documented()], ids=lambda text: text if "." in text and " " not in text else "")
 def test_every_function_and_member_says_what_it_is(name: str, said: str, name_page: str) -> None:
     assert said, name
     assert name.partition(".")[2] in name_page

@@ -164,6 +164,19 @@ def steady(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 
+PRINTED_ELSEWHERE = ("docs/methods/", "docs/rules.md", "docs/worked_example.md", "docs/sensitivities.md")
+"""Pages whose blocks of text others hold: tests/published/test_worked_examples.py, and tests/commands/test_indices.py."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_block_is_passed_over(page: Path) -> None:
+    """Each is of a kind that some test runs, reads or compares; an equation is the site's to show."""
+    for block in blocks(page):
+        assert block.language in ("", "sh", "python", "toml", "text", "csv", "math"), f"{name_of(page)}:{block.line}"
+        if block.language == "text":
+            assert name_of(page) in AS_TYPED or name_of(page).startswith(PRINTED_ELSEWHERE), f"{name_of(page)}:{block.line}"
+
+
 def test_every_excuse_is_needed() -> None:
     lines = [line for page in PAGES for block in blocks(page) if block.language in ("", "sh") for line in shell_lines(block)]
     for pattern in ELSEWHERE:

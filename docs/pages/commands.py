@@ -13,6 +13,10 @@ from pages.sources import ROOT
 
 PAGE = ROOT / "docs" / "commands.md"
 BLOCK = re.compile(r"<!-- made from the command: (?P<name>[\w ]+) -->\n.*?<!-- end -->\n", re.DOTALL)
+EXAMPLE = re.compile(r"^ *(?:Example: )?(ipvalue .+)$", re.MULTILINE)
+WIDE = 1000
+"""Columns of the help that examples are read from: none is broken."""
+
 VALUES = re.compile(r"<(.+)>$")
 _VALUE = {"int": "N", "float": "X"}
 """What is typed for a value, by its type."""
@@ -40,19 +44,14 @@ def current(text: str) -> str:
 
 
 def _block(name: str, command: Any) -> str:
-    says, example = _said(command.help)
-    context = command.make_context(name, [], resilient_parsing=True)
+    context = command.make_context(name, [], resilient_parsing=True, terminal_width=WIDE, max_content_width=WIDE)
+    examples = "".join(f"    {example}\n" for example in EXAMPLE.findall(command.get_help(context)))
+    says = "\n\n".join(" ".join(part.split()) for part in command.help.partition("\n\nExample")[0].split("\n\n"))
     arguments = [one for one in command.params if one.param_type_name == "argument"]
     usage = " ".join(["ipvalue", name, *(_named(one) for one in arguments), "[OPTIONS]"])
     rows = "".join(_row(one, context) for one in command.params)
     table = f"| argument, option | default | meaning |\n|---|---|---|\n{rows}\n" if rows else ""
-    return f"<!-- made from the command: {name} -->\n{says}\n\n    {usage}\n    {example}\n\n{table}<!-- end -->\n"
-
-
-def _said(text: str) -> tuple[str, str]:
-    """(what a command says of itself, its example)."""
-    says, _, example = text.partition("Example: ")
-    return "\n\n".join(" ".join(part.split()) for part in says.split("\n\n") if part.strip()), " ".join(example.split())
+    return f"<!-- made from the command: {name} -->\n{says}\n\n    {usage}\n{examples}\n{table}<!-- end -->\n"
 
 
 def _named(argument: Any) -> str:

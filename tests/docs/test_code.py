@@ -1,6 +1,7 @@
 """All code of the documentation runs: commands end well, Python raises nothing, TOML is taken by what reads it, and what a page prints comes out.
 
-Every page is played in a directory of its own (tests/page_world.py), from its first block to its last.
+Every page is played in a directory of its own (tests/page_world.py), from its first block to its last. IPVALUE_PAGES=update writes what is printed
+now into the pages; run it until it passes, and look at the difference.
 """
 
 from __future__ import annotations
@@ -96,10 +97,18 @@ def test_the_code_of_a_page(page: Path, world: Path) -> None:
                 if block.language == "":
                     take_indented(block, world)
             case "text" if name in AS_TYPED:
+                if steady(block.text) not in steady(printed) and os.environ.get("IPVALUE_PAGES") == "update":
+                    replace(page, block, printed)
                 assert steady(block.text) in steady(printed), where
 
 
 # ------------------------------------------------------------------------------------------------ commands
+
+
+def replace(page: Path, block: Block, printed: str) -> None:
+    """Writes what came out into the page, in the place of what it shows."""
+    now = "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+    page.write_text(page.read_text(encoding="utf-8").replace(block.text, now), encoding="utf-8")
 
 
 def quick(line: str) -> str:

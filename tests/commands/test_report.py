@@ -181,7 +181,7 @@ def test_a_book_of_loans_with_tranches_of_whatever_columns(here: Path) -> None:
     terms = {"market": market_of(), "assumptions": lent_books.assumptions(here), **lent_books.names()}
     iv.lend(lent_books.table(lent_books.loans(ours)), ours, paths=32, workers=1, out="lent", **terms)
     rows = [
-        {"tranche": "equity", "attachment": 0.0, "detachment": 0.05, "size": 1e6, "rating": None},
+        {"tranche": "equity", "attachment": 0.0, "detachment": 0.05, "size": 1e6, "expected_loss": 0.25, "rating": None},
         {"tranche": "<b>senior</b>", "detachment": 1.0},
     ]
     pq.write_table(pa.Table.from_pylist(rows), "lent/tranches.parquet")
@@ -191,8 +191,8 @@ def test_a_book_of_loans_with_tranches_of_whatever_columns(here: Path) -> None:
     assert run("report", "lent").code == 0
     page = Path("report.html").read_text(encoding="utf-8")
     assert items(page, "rows")["tranches"]["rows"] == [
-        [["equity"], ["0.00 %", 0.0], ["5.00 %", 0.05], ["1.000 m", 1e6], [""]],
-        [["<b>senior</b>"], ["", None], ["100.00 %", 1.0], ["", None], [""]],
+        [["equity"], ["0.00 %", 0.0], ["5.00 %", 0.05], ["1.000 m", 1e6], ["25.00 %", 0.25], [""]],
+        [["<b>senior</b>"], ["", None], ["100.00 %", 1.0], ["", None], ["", None], [""]],
     ]
     loans = iv.open_loans("lent").loans
     shown = {row[0][0]: row[8][1] for row in items(page, "rows")["loans"]["rows"]}

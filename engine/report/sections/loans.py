@@ -24,6 +24,8 @@ TRANCHES = "tranches.parquet"
 
 _STEP, _LAST = 0.1, 1.5
 """Width of the classes of loan to value, and where the last one begins."""
+_OF_SIZE = {"expected_loss": "expected_loss_of_size", "standard_error": "standard_error_of_size"}
+"""Columns of tranches that are shares of their size, and amounts in other tables."""
 _BOOK = ("bearer", "mean", "standard_deviation", "var_95", "es_95", "var_99", "es_99", "var_99_9", "es_99_9", "unexpected_loss")
 _LOANS = (
     "loan_id", "borrower_id", "principal", "collateral_value", "loan_to_value", "loan_to_value_q05", "pd", "lgd", "expected_loss",
@@ -97,6 +99,7 @@ def _tranches(result: LendResult, say: Labels) -> Iterator[Grid]:
     found = result.other_table(TRANCHES)
     if found is None:
         return
+    found = found.rename_columns([_OF_SIZE.get(name, name) for name in found.column_names])
     texts = {field.name: None for field in found.schema if not (pt.is_floating(field.type) or pt.is_integer(field.type))}
     yield table(say, "tranches", say("losses.tranches"), found.slice(0, TOP).to_pylist(), found.column_names, texts, say("losses.tranches_note"))
 

@@ -11,7 +11,8 @@ from ipvalue.report.terminal import quantile_columns as quantile_columns
 
 SHARES = frozenset({
     "share", "probability_of_loss", "loan_to_value", "loan_to_value_q50", "loan_to_value_q05", "loan_to_value_forced", "pd", "lgd", "percent",
-    "attachment", "detachment", "probability_of_default", "concentration", "break_even_spread",
+    "attachment", "detachment", "probability_of_default", "concentration", "break_even_spread", "coupon",
+    "expected_loss_of_size", "standard_error_of_size",
 })  # fmt: skip
 """Columns of shares of one, shown in percent."""
 COUNTS = frozenset({"assets", "rights", "paths", "loans", "row", "moved"})

@@ -86,7 +86,7 @@ def facts(manifest: Mapping[str, Any], location: str, say: Labels) -> Section:
     hashed = [
         (say("run.fingerprint"), str(manifest.get("fingerprint", ""))),
         *((say("run.portfolio", file=one["file"]), one["sha256"]) for one in inputs["portfolio"]),
-        *((say("run.loans", file=one["file"]), one["sha256"]) for one in inputs.get("loans", []) if isinstance(one, dict) and "file" in one),
+        *((say("run.loans", file=name), one["sha256"]) for name, one in inputs.get("loans", {}).get("files", {}).items()),
         (say("run.market"), inputs["market"]["sha256"]),
         (say("run.assumptions"), inputs["assumptions"]["sha256"]),
     ]

@@ -81,7 +81,7 @@ def value_portfolio(
         work.check()
         journal.check_parts()
         if not journal.done.valued:
-            raise _nothing_left(journal.done)
+            raise _nothing_left(journal.done, command)
         files = [*([] if work.passed else journal.done.written()), *(work.tables or write_tables)(draft, inputs.run.job, journal.done)]
         draft.write_manifest(manifest_of(inputs, terms, journal, files, command))
     except BaseException as error:
@@ -212,9 +212,12 @@ def _gather(
         whole.rejects.locate(portfolio.places)
 
 
-def _nothing_left(gathered: Receipt) -> InputError:
+def _nothing_left(gathered: Receipt, command: str) -> InputError:
     table = gathered.rejects.table()
     lines = [f"  {one['file']}, row {one['row']}: {one['message']}" for one in table.slice(0, 3).to_pylist()]
     if more := table.num_rows - len(lines):
-        lines.append(f"  and {more:,} more {'problem' if more == 1 else 'problems'}: ipvalue check lists them")
-    return InputError("\n".join([f"no row can be valued: all {gathered.rows:,} were rejected", *lines]))
+        where = "" if command == "lend" else ": ipvalue check lists them"  # which knows no loans
+        lines.append(f"  and {more:,} more {'problem' if more == 1 else 'problems'}{where}")
+    return InputError(
+        "\n".join([f"no {'loan can be lent' if command == 'lend' else 'row can be valued'}: all {gathered.rows:,} were rejected", *lines])
+    )

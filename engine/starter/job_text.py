@@ -15,12 +15,18 @@ _HEAD = """\
 _TABLES = {
     "options": "what the figures follow from",
     "groups": "which rights are added up, besides all of them",
+    "lending": "what the loans name",
     "outputs": "what is written, and where",
     "run": "where and how it is run; no bit of a result depends on it",
 }
 _EXAMPLES = {
     "rule": '"royalties.py:tiered"',
     "since": '"latest"',
+    "loans": '"loans.parquet"',
+    "ratings": '"ratings.toml"',
+    "programmes": '"programmes.toml"',
+    "policies": '"policies.toml"',
+    "policy": '"bank_of_communications"',
     "tolerance": "0.01",
     "max_paths": "640000",
     "workers": "8",

@@ -37,7 +37,7 @@ from ipvalue.schema import InputError
 def command(
     portfolio: Annotated[str, typer.Option(help="The rights that are pledged, among others: as for value.", show_default=False)],
     loans: Annotated[
-        str | None, typer.Argument(help="Table of loans: Parquet, Arrow IPC, a directory of either, or CSV.", show_default=False)
+        str | None, typer.Argument(help="Table of loans: Parquet, Arrow IPC, a directory of either, CSV, or an Excel workbook.", show_default=False)
     ] = None,
     largest: Annotated[bool, typer.Option("--largest", help="Without LOANS: how much --policy allows on each right and to each owner.")] = False,
     market: Market = None,
@@ -65,7 +65,7 @@ def command(
     backend: Backend = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any loan was rejected.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any loan was rejected; with --largest, any right.")] = False,
     log_json: LogJson = False,
 ) -> None:
     """Lend against rights: what is lost, and by whom.
@@ -75,7 +75,9 @@ def command(
 
     Examples:
         ipvalue lend loans.parquet --portfolio rights.parquet --market market.toml --out lent
-        ipvalue lend loans.parquet --portfolio rights.parquet --policy bank_of_communications --strict
+        ipvalue lend loans.parquet --portfolio rights.parquet --policy bank_of_communications --strict --out lent
+        ipvalue lend loans.parquet --portfolio rights.parquet --pool pool.toml --tranche-ratings ratings.csv --out lent
+        ipvalue lend --largest --portfolio rights.parquet --policy bank_of_communications --out most
     """
     with errors_as_sentences(log_json):
         options = {

@@ -138,7 +138,7 @@ def value(
 ) -> Result:
     """Values a portfolio by simulation.
 
-    portfolio: a path or URL (Parquet, Arrow IPC, a directory of either, CSV) or any table with `__arrow_c_stream__` (pandas, polars, …).
+    portfolio: a path or URL (Parquet, Arrow IPC, a directory of either, CSV, Excel) or any table with `__arrow_c_stream__` (pandas, polars, …).
     market: path, mapping or Market, else market.toml beside the portfolio. out: results directory; without it the result is kept in memory.
     options: those of ipvalue.job.Job, named as the command's flags: paths, seed, sampler, tolerance, max_paths, precision, quantiles, tail, group_by,
     premise, keep_paths, workers, scheduler, memory, backend. rule: earns the income instead of each right's method: what `cash_rule` made, or

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -16,9 +18,11 @@ FACTORS = 'names = ["software", "pharma"]\ncorrelation = [[1.0, 0.3], [0.3, 1.0]
 MACHINERY = 'names = ["software", "pharma", "machinery"]\ncorrelation = [[1.0, 0.3, 0.2], [0.3, 1.0, 0.2], [0.2, 0.2, 1.0]]\n'
 
 TERMS = {"rate": 0.0435, "term": 3.0, "pd": 0.03}
+MACHINES = {"asset_ids": ["CN2019-1", "CN2019-2"], "principal": 5e6, "sector": "machinery", "programme": "zhongshan"}
+CODE = {"asset_ids": ["SW-5"], "principal": 9e5, "sector": "software", "programme": "shenzhen"}
 LENT = [
-    {"loan_id": "2026-001", "borrower_id": "Lantern Optics", "asset_ids": ["CN2019-1", "CN2019-2"], "principal": 5e6, "sector": "machinery", **TERMS},
-    {"loan_id": "2026-003", "borrower_id": "Bright Software", "asset_ids": ["SW-5"], "principal": 9e5, "sector": "software", **TERMS},
+    {"loan_id": "2026-001", "borrower_id": "Lantern Optics", **MACHINES, **TERMS},
+    {"loan_id": "2026-003", "borrower_id": "Bright Software", **CODE, **TERMS},
 ]
 
 SETUP: dict[str, tuple[str, ...]] = {
@@ -26,8 +30,12 @@ SETUP: dict[str, tuple[str, ...]] = {
         "ipvalue value rights-2026-11.parquet --group-by sector --out results/2016",
         "ipvalue value rights-2026-12.parquet --group-by sector --out results/2017",
     ),
+    "docs/report.md": ("ipvalue value rights.parquet --out results/us_drugs",),
     "docs/results.md": ("ipvalue value rights.parquet --out results/us_drugs",),
-    "docs/verify.md": ("ipvalue value rights.parquet --out results",),
+    "docs/verify.md": (
+        "ipvalue value rights.parquet --out results",
+        "ipvalue lend loans.parquet --portfolio rights.parquet --out lent",
+    ),
 }
 """What a reader of a page has done before."""
 
@@ -40,10 +48,11 @@ def build(here: Path, root: Path) -> None:
         {**ROW, "asset_id": name, "right_type": kind, "sector": sector, "jurisdiction": "CN", "revenue": 1e6 * (place + 1), "threshold": 1.5e6}
         for place, (name, kind, sector) in enumerate(_rights())
     ]
-    for name, changed in {"rights": 1.0, "portfolio": 1.0, "rights-2026-11": 1.0, "rights-2026-12": 1.1}.items():
+    for name, changed in {"rights": 1.0, "portfolio": 1.0, "register": 1.0, "rights-2026-11": 1.0, "rights-2026-12": 1.1}.items():
         pq.write_table(table([{**rows[0], "revenue": rows[0]["revenue"] * changed}, *rows[1:]]), here / f"{name}.parquet")
     named = ",".join(rows[0])
     (here / "rights.csv").write_text(f"{named}\n{','.join(map(str, rows[0].values()))}\n", encoding="utf-8")
+    _write_workbook(here / "book.xlsx", rows)
     _write_shown(here, root / "docs")
     pq.write_table(pa.table({"asset_id": ["TM-1", "r3"], "price": [1e5, 9e5]}), here / "prices.parquet")
     pyarrow.csv.write_csv(pq.read_table(here / "prices.parquet"), here / "prices.csv")
@@ -64,11 +73,22 @@ def _rights() -> list[tuple[str, str, str]]:
     return named + pledged + drugs + [(f"r{i}", ("trademark", "invention_patent")[i % 2], ("software", "pharma")[i // 2 % 2]) for i in range(6)]
 
 
+def _write_workbook(path: Path, rows: list[dict[str, Any]]) -> None:
+    book = openpyxl.Workbook()
+    for row in ([*rows[0]], *(list(row.values()) for row in rows)):
+        book.active.append(row)
+    book.save(path)
+
+
 def _write_shown(here: Path, docs: Path) -> None:
     """The files whose content a page shows, under the names by which other commands know them."""
     scenarios = next(block.text for block in blocks(docs / "scenarios.md") if block.language == "toml")
     (here / "scenarios.toml").write_text(scenarios, encoding="utf-8")
     job = next(block.text for block in blocks(docs / "overnight.md") if block.text.startswith("portfolio = "))
     (here / "job.toml").write_text(f'{job}[outputs]\nroot = "nights"\n', encoding="utf-8")
+    pool = next(block.text for block in blocks(docs / "loans.md") if "[pool]" in block.text)
+    (here / "pool.toml").write_text(pool, encoding="utf-8")
+    ratings = next(block.text for block in blocks(docs / "loans.md") if block.text.startswith("rating,"))
+    (here / "ratings.csv").write_text(ratings, encoding="utf-8")
     rule = next(block.text for block in blocks(docs / "rules.md") if block.language == "python")
     (here / "royalties.py").write_text(rule, encoding="utf-8")

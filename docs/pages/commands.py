@@ -66,7 +66,8 @@ def _row(one: Any, context: Any) -> str:
     meaning, _, default = meaning.partition("  [default: ")
     required = one.required or "[required]" in meaning
     default = "required" if required else default.rstrip("]")
-    return f"| `{typed}` | {default} | {_cell(meaning.replace('[required]', ''))} |\n"
+    either = "` or `".join(typed.split("|"))  # a bar would end the cell
+    return f"| `{either}` | {default} | {_cell(meaning.replace('[required]', ''))} |\n"
 
 
 def _cell(text: str) -> str:

@@ -37,7 +37,7 @@ class LoanBook:
 
 
 def read_loans(source: str | Path | object, named: Named, spool: Path, where: Callable[[pa.RecordBatch], Mask] | None = None) -> LoanBook:
-    """The loans of a path or URL (Parquet, Arrow IPC, a directory of either, CSV), of anything with `__arrow_c_stream__`, or of files that
+    """The loans of a path or URL (Parquet, Arrow IPC, a directory of either, CSV, Excel), of anything with `__arrow_c_stream__`, or of files that
     are open.
 
     CSV and tables in memory are copied once into the directory `spool`. where: which rows are chosen, all without it. What is pledged is not looked

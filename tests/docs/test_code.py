@@ -29,6 +29,7 @@ import ipvalue
 from ipvalue.assumptions import load_assumptions
 from ipvalue.job_file import load_job
 from ipvalue.lending.policy import load_policies
+from ipvalue.lending.pool_file import load_cut
 from ipvalue.lending.ratings import load_ratings
 from ipvalue.lending.sharing import load_programmes
 from ipvalue.scenarios import load_scenarios
@@ -48,12 +49,15 @@ FEW.sensitivities = partial(ipvalue.sensitivities, drivers=[DRIVER])
 
 ELSEWHERE = {
     r"(s3|tcp|tls)://|/shared/": "tests/reproducibility/test_many_machines.py and test_s3.py; here only read as a command",
-    r"^(dask|export|openssl|aws) ": "a cluster's, a certificate's or a store's own commands",
+    r"^(dask|export|openssl|aws)\b": "a cluster's, a certificate's or a store's own commands",
     r"^pip install": "the environment of the tests",
     r"^make (?!run$)|^make$": "CI's own steps",
     r"^\. \.venv": "the shell's",
     r"^python examples/us_drugs/extract.py": "takes the public tables, which are not shipped",
     r"^python examples/us_drugs/(build.py$|chart.py)": "would write into the checkout: tests/unit/test_us_drugs.py",
+    r"^ipvalue serve ": "answers until it is stopped: tests/commands/test_serve.py",
+    r"^ipvalue --(install|show)-completion": "writes for the reader's shell: tests/commands/test_terminal.py",
+    r"^ipvalue init \.$": "takes an empty directory: tests/commands/test_init.py",
     r"--rule royalties": "compiles for long: tests/published/test_worked_examples.py",
     r"\[OPTIONS\]|PORTFOLIO|…|software,trademark|results/2025|^ipvalue bench": "a pattern, results of other years, or a benchmark",
 }
@@ -125,7 +129,7 @@ def elsewhere(line: str) -> bool:
     """Whether a line is not run here; a command of ipvalue must be one all the same."""
     if not any(re.search(pattern, line) for pattern in ELSEWHERE):
         return False
-    if line.startswith("ipvalue ") and not re.search(r"OPTIONS|PORTFOLIO|…", line):
+    if line.startswith("ipvalue ") and not re.search(r"OPTIONS|PORTFOLIO|…|ipvalue --", line):
         _, name, *arguments = words(line)
         commands()[name].make_context(name, arguments)
     return True
@@ -141,7 +145,7 @@ def typed(line: str) -> str:
         subprocess.run([sys.executable, *arguments], check=True)
         return ""
     assert program == "ipvalue", line
-    if not {"--resume", "--overwrite"} & {*arguments}:
+    if arguments and not {"--resume", "--overwrite"} & {*arguments}:
         remove(arguments)
     ran = run(*arguments, columns=100)
     assert ran.code == 0, f"{line}\n{ran.err}"
@@ -151,7 +155,8 @@ def typed(line: str) -> str:
 def remove(arguments: list[str]) -> None:
     """Removes what an earlier command left where this one writes."""
     written = [arguments[place + 1] for place, word in enumerate(arguments) if word in ("--out", "--loans")]
-    if not written and Path("results/manifest.json").exists() and arguments[0] in ("value", "scenarios", "sensitivities", "lend"):
+    writes = arguments[0] in ("value", "scenarios", "sensitivities", "lend") and not {"--list", "--show"} & {*arguments}
+    if not written and writes and Path("results/manifest.json").exists():
         written = ["results"]
     for there in map(Path, written):
         if there.is_dir():
@@ -200,6 +205,7 @@ READERS: dict[str, Any] = {
     "rating": load_ratings,
     "programme": load_programmes,
     "policy": load_policies,
+    "pool": load_cut,
     "portfolio": load_job,
     "defaults": load_assumptions,
 }

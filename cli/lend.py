@@ -99,7 +99,7 @@ def command(
             raise InputError("LOANS is missing: give a table of loans, or --largest to find out how much may be lent on each right")
         else:
             options["quantiles"] = quantile_list(quantiles)
-            into = partial(lend_into, loans, portfolio, market, assumptions, **names, **of_loans, options=options)
+            into = partial(lend_into, loans, portfolio, market, assumptions, named={**names, **of_loans}, options=options)
         with progress(log_json, "lending", "rights" if largest else "loans") as bar:
             outcome = into(out=out_dir, overwrite=overwrite, resume=resume, progress=bar)
         warn(outcome.warnings, log_json)

@@ -41,6 +41,8 @@ def command(
     programmes: Annotated[str | None, typer.Option(help="As lend takes it.", show_default=False)] = None,
     policies: Annotated[str | None, typer.Option(help="As lend takes it.", show_default=False)] = None,
     policy: Annotated[str | None, typer.Option(help="As lend takes it.", show_default=False)] = None,
+    pool: Annotated[str | None, typer.Option(help="As lend takes it.", show_default=False)] = None,
+    tranche_ratings: Annotated[str | None, typer.Option(help="As lend takes it.", show_default=False)] = None,
     premise: Annotated[str | None, typer.Option(help="going_concern (the default), orderly or forced.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -75,6 +77,8 @@ def command(
         "programmes": programmes,
         "policies": policies,
         "policy": policy,
+        "pool": pool,
+        "tranche_ratings": tranche_ratings,
     }
     with errors_as_sentences():
         options["quantiles"] = None if quantiles is None else quantile_list(quantiles)

@@ -20,6 +20,9 @@ Name = Annotated[str, Field(min_length=1)]
 LATEST = "latest"
 """As `since`: the result under the same root that was begun last."""
 
+FILES_OF_LOANS = ("ratings", "programmes", "policies", "pool", "tranche_ratings")
+"""The keys of [lending] that name files."""
+
 _FLAG = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
 _IN_WORDS = {
     "give --overwrite without --resume": "remove that directory",
@@ -43,6 +46,10 @@ class Lending(Strict):
     programmes: Annotated[Name | None, Field(description="TOML of programmes that share losses; by default the shipped ones")] = None
     policies: Annotated[Name | None, Field(description="TOML of lending policies; by default the shipped ones")] = None
     policy: Annotated[Name | None, Field(description="the policy of loans that name none")] = None
+    pool: Annotated[Name | None, Field(description="TOML of a pool of the loans, and how it is cut into tranches")] = None
+    tranche_ratings: Annotated[
+        Name | None, Field(description="what tranches are rated by: the most that each rating may lose (TOML, CSV, Parquet)")
+    ] = None
     quantiles: Annotated[
         tuple[float, ...], Field(strict=False, description="of coverage, and of what the rights of a loan are worth together, from 0 to 1")
     ] = (0.05, 0.5)
@@ -107,7 +114,7 @@ def load_job(path: str | Path) -> JobFile:
     changes: dict[str, Any] = {"portfolio": _resolved(job.portfolio, folder)}
     changes["outputs"] = job.outputs.model_copy(update={"root": _resolved(job.outputs.root, folder)})
     changes |= {name: _resolved(given, folder) for name in ("market", "loans") if (given := getattr(job, name)) is not None}
-    named = {name: _resolved(given, folder) for name in ("ratings", "programmes", "policies") if (given := getattr(job.lending, name)) is not None}
+    named = {name: _resolved(given, folder) for name in FILES_OF_LOANS if (given := getattr(job.lending, name)) is not None}
     changes["lending"] = job.lending.model_copy(update=named)
     if job.assumptions != "default":
         changes["assumptions"] = _resolved(job.assumptions, folder)

@@ -104,7 +104,8 @@ def lend(
     from ipvalue.loan_run import lend_into  # with Numba, which nothing else needs
 
     named: dict[str, Any] = {"ratings": ratings, "programmes": programmes, "policies": policies, "policy": policy}
-    into = partial(lend_into, loans, portfolio, market, assumptions, **named, pool=pool, tranche_ratings=tranche_ratings)
+    named |= {"pool": pool, "tranche_ratings": tranche_ratings}
+    into = partial(lend_into, loans, portfolio, market, assumptions, named=named)
     return LendResult.written(partial(into, options=options, progress=progress), out, overwrite, resume)
 
 

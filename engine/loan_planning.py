@@ -18,7 +18,7 @@ from ipvalue import spread
 from ipvalue.calibration import ENOUGH, ROUNDS_SECONDS, TURN, Meter, Used, resident_bytes, store_for_a_while
 from ipvalue.loan_run import Planned
 from ipvalue.loan_tables import write_tables
-from ipvalue.loan_work import SLOT_BYTES, Book, LoanTask, new_receipt, run_loans
+from ipvalue.loan_work import SLOT_BYTES, Book, LoanTask, flows_name, new_receipt, run_loans
 from ipvalue.manifest import terms_of
 from ipvalue.numba_kernel import compile_seconds
 from ipvalue.receipt import Receipt
@@ -95,7 +95,8 @@ def plan_loans(planned: Planned) -> LoanPlan:
 
 @dataclass(frozen=True)
 class _Ended:
-    """The tables of the loans so far: how many these are, what the tables took; bytes of the loans' parts, of the others, and of what tasks wrote."""
+    """The tables of the loans so far: how many these are, what the tables took; bytes of the loans' parts, of the others, and of what tasks wrote for
+    them but for a pool's flows, which grow with tasks and not with loans."""
 
     lent: int
     used: Used
@@ -157,7 +158,9 @@ def _ended(planned: Planned, book: Book, whole: Receipt) -> _Ended:
     meter = Meter()
     files = write_tables(planned.ledger, book.run.store, book.run.job, whole)
     loans = sum(one.bytes for one in files if one.name.startswith("loans/"))
-    return _Ended(whole.valued, meter.read(), loans, sum(one.bytes for one in files) - loans, sum(one.bytes for one in whole.written()))
+    flows = {flows_name(number) for number in whole.files}
+    passed = sum(one.bytes for one in whole.written() if one.name not in flows)
+    return _Ended(whole.valued, meter.read(), loans, sum(one.bytes for one in files) - loans, passed)
 
 
 def _planned(planned: Planned, found: _Found, whole: Receipt) -> LoanPlan:
@@ -186,10 +189,18 @@ def _planned(planned: Planned, found: _Found, whole: Receipt) -> LoanPlan:
         wall_seconds=once + found.gathering.wall + lending / max(speed, 0.1) * last + ending,
         memory_bytes=round(_memory(planned, found, figures)),
         disk_bytes=round(disk + BYTES_A_FILE * (4 + lent // 65_536)),
-        working_bytes=round(disk + figures + BYTES_A_FILE * 2 * tasks),
+        working_bytes=round(disk + figures + _flows(planned) + BYTES_A_FILE * 2 * tasks),
         copied_bytes=round(found.copied * rights),
         sampled=whole.rows,
     )
+
+
+def _flows(planned: Planned) -> int:
+    """Bytes of the flows of a pool that tasks write."""
+    if (pooled := planned.pooled) is None:
+        return 0
+    writing = sum(bool((pooled.members.loans & planned.loans.tested)[task.loans].any()) for task in planned.tasks)
+    return writing * pooled.bytes_of_task(planned.loans, planned.inputs.run.job.paths)
 
 
 def _copied(planned: Planned, book: Book, lots: Sequence[Sequence[LoanTask]]) -> float:
@@ -233,6 +244,8 @@ def _memory(planned: Planned, found: _Found, figures: float) -> float:
     of_task, tried = (
         min(slots * weight, most) for weight in (float(planned.weight.sum()) / len(planned.inputs.tasks), largest.weight / largest.tasks)
     )
-    task = max(largest.used.peak - found.before, 0) / largest.tasks * max(of_task / tried, 1.0)
+    flows, pool = (0, 0) if (pooled := planned.pooled) is None else (pooled.bytes_of_task(loans, job.paths), pooled.bytes_at_end(job.paths))
+    task = max((largest.used.peak - found.before) / largest.tasks - flows, 0.0) * max(of_task / tried, 1.0) + flows
     apart = workers * found.before if job.scheduler == "processes" else 0
-    return max(found.before + apart + workers * task, found.ends[1].used.peak + COPIES * (figures - found.ends[1].passed))
+    ending = max(found.ends[1].used.peak, found.before + pool) + COPIES * (figures - found.ends[1].passed)
+    return max(found.before + apart + workers * task, ending)

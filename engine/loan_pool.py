@@ -5,6 +5,7 @@ l = loans of the book, j = tranches from the most senior, p = paths
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,11 @@ from ipvalue.lending.book import book_figures
 from ipvalue.lending.loans import Loans
 from ipvalue.lending.loss_limits import Limits, load_loss_limits
 from ipvalue.lending.pool_file import EXCESS, POOL, RESERVE, Cut, load_cut
-from ipvalue.lending.pools import MOST, Flows, Members, add_defaults, add_schedules, most_of, no_flows
+from ipvalue.lending.pools import MOST, Flows, Members, add_defaults, add_schedules, flow_bytes, most_of, no_flows
 from ipvalue.lending.read import LoanBook
 from ipvalue.lending.settlement import Events
 from ipvalue.lending.tranches import Outcome, average_life, exact_sum, rating, waterfall
+from ipvalue.memory import size
 from ipvalue.replicates import standard_error
 from ipvalue.rows import Floats, Longs, Mask
 from ipvalue.scenarios.grammar import parse
@@ -43,6 +45,25 @@ class Pooled:
     members: Members
     cut: Cut
     limits: Limits | None
+
+    def bytes_at_end(self, paths: int) -> int:
+        """The most memory of its tables while they are made: the flows, the same as integers of 64 bits, and what meets their losses on the paths."""
+        return flow_bytes(self.members.years, paths) * 3 // 2 + (6 * len(self.cut.tranche) + 12) * paths * 8
+
+    def bytes_of_task(self, loans: Loans, paths: int) -> int:
+        """Memory of the flows that a task adds up by itself: those of loans with covenants, 0 where the pool has none."""
+        return flow_bytes(self.members.years, paths) if (self.members.loans & loans.tested).any() else 0
+
+    def check_memory(self, job: Job, loans: Loans, left: int) -> int:
+        """What its flows leave of a worker's memory, `left` bytes. Raises InputError where they do not fit, before anything is computed."""
+        whole, of_task, limit = self.bytes_at_end(job.paths), self.bytes_of_task(loans, job.paths), job.memory_limit
+        if whole > limit or of_task >= left:
+            need, have, who = (whole, limit, "may be used") if whole > limit else (of_task, left, "a worker has")
+            raise InputError(
+                f"a pool of {self.members.years} years × {job.paths:,} paths needs {size(need)} of memory, of which {size(have)} {who}: use fewer "
+                "paths or workers, or allow more with --memory"
+            )
+        return left - of_task
 
 
 @dataclass(frozen=True)
@@ -64,8 +85,8 @@ class AskedPool:
         return Pooled(Members(book.chosen, int(years.max())), self.cut, self.limits)
 
 
-def asked_pool(source: str | Path | Mapping[str, Any] | None, ratings: object, folder: Path) -> AskedPool | None:
-    """The pool of a TOML file or a mapping like one, and what its tranches are rated by; copies go into a folder. Raises InputError."""
+def asked_pool(source: str | Path | Mapping[str, Any] | None, ratings: object) -> AskedPool | None:
+    """The pool of a TOML file or a mapping like one, and what its tranches are rated by; None where there is none. Raises InputError."""
     if source is None:
         if ratings is not None:
             raise InputError("tranche_ratings rate the tranches of a pool: give --pool too, or leave them out")
@@ -77,7 +98,12 @@ def asked_pool(source: str | Path | Mapping[str, Any] | None, ratings: object, f
             where = parse(cut.pool.where, LOANS).mask
         except ValueError as error:
             raise InputError(f"{name}: pool.{error}") from None
-    return AskedPool(name, cut, None if ratings is None else load_loss_limits(ratings, folder), where)
+    return AskedPool(name, cut, None if ratings is None else _limits(ratings), where)
+
+
+def _limits(ratings: object) -> Limits:
+    with tempfile.TemporaryDirectory(prefix="ipvalue-") as folder:
+        return load_loss_limits(ratings, Path(folder))
 
 
 @dataclass(frozen=True)
@@ -122,12 +148,12 @@ def write_pool(sums: PoolSums, lent: Longs, store: Store, job: Job) -> list[Writ
 def _tranches(pooled: Pooled, found: Outcome, ends: Floats, job: Job) -> pa.Table:
     """A row a tranche, then the pool and what meets its losses before tranches do."""
     deal, lives, rows = pooled.cut.deal, average_life(found.paid, ends), []
-    paths, whole = job.paths, int(found.notional.sum())
+    whole = int(found.notional.sum())
     for j, tranche in enumerate(pooled.cut.tranches):
         row = _row(tranche.name, deal.attachment[j], deal.detachment[j], int(found.notional[j]), found.loss[j], job)
         life = None if np.isnan(lives[j]) else float(lives[j])
-        row |= {"coupon": deal.coupon[j], "unpaid_coupon": exact_sum(found.unpaid[j]) / (paths * _SCALE), "weighted_average_life": life}
-        row["residual"] = exact_sum(found.residual) / (paths * _SCALE) if j == len(deal.coupon) - 1 else 0.0
+        row |= {"coupon": deal.coupon[j], "unpaid_coupon": mean_of(found.unpaid[j]), "weighted_average_life": life}
+        row["residual"] = mean_of(found.residual) if j == len(deal.coupon) - 1 else 0.0
         if pooled.limits is not None and row["expected_loss"] is not None:
             row["rating"] = rating(row["expected_loss"], life or 0.0, pooled.limits)
         rows.append(row)
@@ -136,24 +162,29 @@ def _tranches(pooled: Pooled, found: Outcome, ends: Floats, job: Job) -> pa.Tabl
     return pa.Table.from_pylist(rows, SCHEMA)
 
 
-def _row(name: str, attachment: float | None, detachment: float | None, size: int | None, loss: Longs, job: Job) -> dict[str, Any]:
-    """What is said of losses on the paths (p,), and of size, in units of 10⁻⁶."""
+def _row(name: str, attachment: float | None, detachment: float | None, notional: int | None, loss: Longs, job: Job) -> dict[str, Any]:
+    money = None if notional is None else notional / _SCALE
+    return {"tranche": name, "attachment": attachment, "detachment": detachment, "size": money, **figures_of(loss, money, job)}
+
+
+def figures_of(loss: Longs, money: float | None, job: Job) -> dict[str, Any]:
+    """What is said of losses on the paths (p,), in units of 10⁻⁶, of a tranche of so much money; None: of what is no tranche."""
     figures = {name: one + 0.0 for name, one in book_figures(_words(loss)).items()}  # no -0.0
     error = figures["standard_deviation"] / np.sqrt(np.float64(job.paths))
     if job.sampler == "sobol":
         by_replicate = (loss.astype(np.float64) / _SCALE).reshape(1, -1, REPLICATES).sum(axis=1)
         error = standard_error(by_replicate / np.float64(job.paths // REPLICATES))[0]
-    money = None if size is None else size / _SCALE
     return {
-        "tranche": name,
-        "attachment": attachment,
-        "detachment": detachment,
-        "size": money,
-        "expected_loss": exact_sum(loss) / (job.paths * float(size)) if size else None,
+        "expected_loss": mean_of(loss) / money if money else None,
         "standard_error": float(error) / money if money else None,
         "probability_of_default": np.count_nonzero(loss) / job.paths,
         **figures,
     }
+
+
+def mean_of(amounts: Longs) -> float:
+    """Their mean over the paths (p,) in money; they are in units of 10⁻⁶."""
+    return exact_sum(amounts) / (len(amounts) * _SCALE)
 
 
 def _losses(cut: Cut, found: Outcome) -> Iterator[pa.RecordBatch]:

@@ -28,7 +28,7 @@ from ipvalue.lending.sharing import SHIPPED as PROGRAMMES
 from ipvalue.lending.sharing import Programme, load_programmes
 from ipvalue.loan_apart import run_loans_apart
 from ipvalue.loan_figures import Lender
-from ipvalue.loan_pool import Pooled, asked_pool
+from ipvalue.loan_pool import AskedPool, Pooled, asked_pool
 from ipvalue.loan_tables import Ledger, write_tables
 from ipvalue.loan_work import Book, LoanTask, new_receipt, refuse_too_large, run_loans
 from ipvalue.market import Market
@@ -58,12 +58,7 @@ def lend_into(
     market: object,
     assumptions: str | Path,
     *,
-    ratings: Source | None,
-    programmes: Source | None,
-    policies: Source | None,
-    policy: str | None,
-    pool: Source | None,
-    tranche_ratings: object,
+    named: Mapping[str, Any],
     options: Mapping[str, Any],
     out: str,
     overwrite: bool,
@@ -71,15 +66,15 @@ def lend_into(
     keep: bool = True,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Lends into a results directory and says what came of it."""
+    """Lends into a results directory and says what came of it. named: as load_names takes it."""
     store = Store(out)
     store.check_free(overwrite=overwrite, resume=resume)
-    job, names = loan_job(options), load_names(ratings, programmes, policies, policy)
+    job, names = loan_job(options), load_names(**named)
     with (
         store.locked(),
         kernel.DefaultArithmetic(),
         opened(portfolio, market, assumptions, job, out) as inputs,
-        opened_book(inputs, loans, names, pool, tranche_ratings) as planned,
+        opened_book(inputs, loans, names) as planned,
     ):
         return planned.lend(overwrite=overwrite, resume=resume, keep=keep, progress=progress)
 
@@ -94,31 +89,46 @@ def loan_job(options: Mapping[str, Any]) -> Job:
 
 @dataclass(frozen=True)
 class Names:
-    """What loans may name, and the policy of those that name none."""
+    """What loans may name, the policy of those that name none, and the pool that is cut into tranches, where one is."""
 
     ratings: Ratings
     programmes: Mapping[str, Programme]
     policies: Mapping[str, Policy]
     policy: str | None
+    pool: AskedPool | None
 
     def in_market(self, market: Market) -> Named:
         """The same, for loans in the currencies and sectors of a market."""
         return Named(market, self.ratings, self.programmes, self.policies)
 
 
-def load_names(ratings: Source | None, programmes: Source | None, policies: Source | None, policy: str | None) -> Names:
-    """What loans may name, read and checked; without programmes or policies those shipped."""
-    names = Names(load_ratings(ratings) if ratings else {}, load_programmes(programmes or PROGRAMMES), load_policies(policies or POLICIES), policy)
+def load_names(
+    *,
+    ratings: Source | None = None,
+    programmes: Source | None = None,
+    policies: Source | None = None,
+    policy: str | None = None,
+    pool: Source | None = None,
+    tranche_ratings: object = None,
+) -> Names:
+    """What loans may name, and their pool, read and checked; without programmes or policies those shipped. Raises InputError."""
+    names = Names(
+        load_ratings(ratings) if ratings else {},
+        load_programmes(programmes or PROGRAMMES),
+        load_policies(policies or POLICIES),
+        policy,
+        asked_pool(pool, tranche_ratings),
+    )
     if policy is not None and policy not in names.policies:
         raise InputError(f"there is no policy {policy!r}{did_you_mean(policy, names.policies)} (policies: {', '.join(names.policies)})")
     return names
 
 
 @contextmanager
-def opened_book(inputs: Inputs, loans: object, names: Names, pool: Source | None = None, tranche_ratings: object = None) -> Iterator[Planned]:
+def opened_book(inputs: Inputs, loans: object, names: Names) -> Iterator[Planned]:
     """A book of loans, opened, checked and planned; nothing of it is computed yet. inputs: of a run with `loan_job`'s options. Raises InputError."""
     with tempfile.TemporaryDirectory(prefix="ipvalue-") as folder:
-        named, asked = names.in_market(inputs.market), asked_pool(pool, tranche_ratings, Path(folder))
+        named, asked = names.in_market(inputs.market), names.pool
         source = read_loans(loans, named, Path(folder), None if asked is None else asked.where)
         pooled = None if asked is None else asked.of(source)
         planned = _planned(inputs, source, named, names.policy, Path(folder), pooled)
@@ -135,7 +145,15 @@ def _told(progress: Progress, loans: int) -> Progress:
 def reopened_book(manifest: Mapping[str, Any], out: str = ".", **options: Any) -> Iterator[Planned]:
     """What a finished result of loans was made of, opened again from its manifest alone, as `inputs.reopened` does. Raises InputError."""
     of, places = manifest["inputs"]["loans"], manifest["inputs"].get(PLACES, {})
-    names = load_names({"rating": of["ratings"]}, {"programme": of["programmes"]}, {"policy": of["policies"]}, of["policy"])
+    limits = of.get("tranche_ratings")
+    names = load_names(
+        ratings={"rating": of["ratings"]},
+        programmes={"programme": of["programmes"]},
+        policies={"policy": of["policies"]},
+        policy=of["policy"],
+        pool=of.get("pool"),
+        tranche_ratings=None if limits is None else {"rating": dict(limits)},
+    )
     files = [{"file": name, "path": places.get(name), "sha256": one["sha256"]} for name, one in of["files"].items()]
     with (
         tempfile.TemporaryDirectory(prefix="ipvalue-") as folder,
@@ -185,9 +203,15 @@ class Planned:
         return Work(inputs.tasks, run_loans, book, begun, portfolios, places, apart=run_loans_apart, tables=tables, passed=True)
 
     @property
+    def tasks(self) -> list[LoanTask]:
+        """Those of the run."""
+        found: list[Any] = self.inputs.tasks
+        return found
+
+    @property
     def weight(self) -> Longs:
-        """(l,) by which tasks are cut: a loan counts as one, and each of its pledges as one more."""
-        return 1 + np.diff(self.loans.pledges.offset)
+        """(l,) by which tasks are cut."""
+        return _weight(self.loans)
 
     @property
     def ledger(self) -> Ledger:
@@ -224,7 +248,7 @@ class Planned:
 def _planned(inputs: Inputs, source: LoanBook, named: Named, policy: str | None, folder: Path, pooled: Pooled | None) -> Planned:
     job, loans = inputs.run.job, _with_policy(source.loans, policy)
     places = places_of(inputs.portfolio, loans.assets)
-    weight = 1 + np.diff(loans.pledges.offset)
+    weight = _weight(loans)
     at_once = job.task_rows(int(weight.sum()), inputs.market.steps_per_year)
     task = packed(loans.unit, weight, at_once) if len(loans) else np.zeros(0, np.int64)
     part = np.zeros(len(loans.assets), np.int64)
@@ -233,11 +257,17 @@ def _planned(inputs: Inputs, source: LoanBook, named: Named, policy: str | None,
     cuts = np.searchsorted(task[by_task], np.arange(int(task.max(initial=-1)) + 2))
     tasks: Any = [LoanTask(number, by_task[cuts[number] : cuts[number + 1]]) for number in range(len(cuts) - 1)]
     base, left = inputs.run.appraiser, job.check_memory(1, inputs.assumptions.most_methods)
+    left = left if pooled is None else pooled.check_memory(job, loans, left)
     base = replace(base, sampling=replace(base.sampling, threads=job.threads_of_task(len(tasks))), chunk_bytes=left // 4)
     run, warnings = replace(inputs.run, appraiser=base), (*inputs.warnings, *source.source.warnings)
     besides = {"loans": _terms(source, named, policy, pooled), PLACES: {one.display: one.location for one in source.source.files}}
     inputs = replace(inputs, run=run, tasks=tasks, warnings=warnings, besides=besides)
     return Planned(inputs, source, loans, named, places, part, folder, left // 2, pooled)
+
+
+def _weight(loans: Loans) -> Longs:
+    """(l,) a loan counts as one, and each of its pledges as one more."""
+    return 1 + np.diff(loans.pledges.offset)
 
 
 def _with_policy(loans: Loans, policy: str | None) -> Loans:

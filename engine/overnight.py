@@ -18,7 +18,7 @@ from ipvalue.fingerprint import fingerprint
 from ipvalue.inputs import Inputs, opened
 from ipvalue.job_file import LATEST, JobFile, in_words, in_words_of_a_job, load_job
 from ipvalue.journal import SINCE
-from ipvalue.lent import LendResult, Source, open_loans
+from ipvalue.lent import LendResult, open_loans
 from ipvalue.manifest import terms_of
 from ipvalue.options import Groups, Numbers
 from ipvalue.schema import InputError, IpvalueError, RunError
@@ -219,26 +219,18 @@ def opened_loans(file: JobFile, inputs: Inputs) -> Iterator[Planned | None]:
     if file.loans is None:
         yield None
         return
-    lending = file.lending
-    options = {**file.asked, "quantiles": lending.quantiles}
-    with loans_beside(inputs, file.loans, options, lending.ratings, lending.programmes, lending.policies, lending.policy) as book:
+    named = file.lending.model_dump()
+    options = {**file.asked, "quantiles": named.pop("quantiles")}
+    with loans_beside(inputs, file.loans, options, named) as book:
         yield book
 
 
 @contextmanager
-def loans_beside(
-    inputs: Inputs,
-    loans: object,
-    options: Mapping[str, Any],
-    ratings: Source | None,
-    programmes: Source | None,
-    policies: Source | None,
-    policy: str | None,
-) -> Iterator[Planned]:
+def loans_beside(inputs: Inputs, loans: object, options: Mapping[str, Any], named: Mapping[str, Any]) -> Iterator[Planned]:
     """Loans against the rights of an opened portfolio, opened and checked, and what they pledge found; of the valuation's options those that loans
-    follow from too. Raises InputError."""
+    follow from too. named: as loan_run.load_names takes it. Raises InputError."""
     from ipvalue.loan_run import OPTIONS, load_names, loan_job, opened_book  # with Numba, which nothing else needs
 
     job = loan_job({name: options[name] for name in OPTIONS if options.get(name) is not None})
-    with opened_book(inputs.under(job), loans, load_names(ratings, programmes, policies, policy)) as book:
+    with opened_book(inputs.under(job), loans, load_names(**named)) as book:
         yield book

@@ -106,6 +106,8 @@ def plan(
     programmes: Source | None = None,
     policies: Source | None = None,
     policy: str | None = None,
+    pool: Source | None = None,
+    tranche_ratings: object = None,
     started: bool = False,
     **options: Any,
 ) -> Plan:
@@ -117,8 +119,9 @@ def plan(
     """
     begun = Used(time.process_time(), time.process_time(), resident_bytes()) if started else Used(0.0, 0.0, resident_bytes())
     meter = Meter()
-    named = {"loans": loans, "ratings": ratings, "programmes": programmes, "policies": policies, "policy": policy}
-    with _opened(source, market, assumptions, out, rule, options, named) as (inputs, book):
+    named: dict[str, Any] = {"ratings": ratings, "programmes": programmes, "policies": policies, "policy": policy}
+    named |= {"pool": pool, "tranche_ratings": tranche_ratings}
+    with _opened(source, market, assumptions, out, rule, options, loans, named) as (inputs, book):
         opening, limit = meter.read(), inputs.run.job.memory_limit
         found = _planned(inputs, calibrate(inputs), begun, opening, limit)
         found = found if book is None else _with_loans(found, book)
@@ -127,27 +130,35 @@ def plan(
 
 @contextmanager
 def _opened(
-    source: object, market: object, assumptions: str | Path, out: str | Path | None, rule: object, options: dict[str, Any], named: dict[str, Any]
+    source: object,
+    market: object,
+    assumptions: str | Path,
+    out: str | Path | None,
+    rule: object,
+    options: dict[str, Any],
+    loans: object,
+    named: dict[str, Any],
 ) -> Iterator[tuple[Inputs, Planned | None]]:
     """The inputs of a portfolio or of a job file, whose store is where results would go, or the root of it; and the book of its loans, or None."""
     if isinstance(source, str | Path) and Path(source).suffix == ".toml":
-        given = [name for name, value in {"market": market, "out": out, "rule": rule, **named, **options}.items() if value is not None]
+        asked = {"market": market, "out": out, "rule": rule, "loans": loans, **named, **options}
+        given = [name for name, value in asked.items() if value is not None]
         if given or assumptions != "default":
             raise InputError(f"{source}: a job file says by itself what is run: write {(given or ['assumptions'])[0]} there")
         file = load_job(source)
         with in_words_of_a_job(), opened_job(file) as inputs, opened_loans(file, inputs) as book:
             yield inputs, book
         return
-    if named["loans"] is None and (alone := [name for name, value in named.items() if value is not None]):
+    if loans is None and (alone := [name for name, value in named.items() if value is not None]):
         raise InputError(f"{alone[0]} is given, and there are no loans: name their table with --loans")
-    if named["loans"] is not None and rule is not None:
+    if loans is not None and rule is not None:
         raise InputError("nothing can be lent against a right whose income a rule makes: leave --loans or --rule out")
     job, found = job_and_rule(options, rule)
     with kernel.DefaultArithmetic(), opened(source, market, assumptions, job, str(out or "results"), found) as inputs:
-        if named["loans"] is None:
+        if loans is None:
             yield inputs, None
             return
-        with loans_beside(inputs, named["loans"], {**options, "quantiles": None}, *list(named.values())[1:]) as book:
+        with loans_beside(inputs, loans, {**options, "quantiles": None}, named) as book:
             yield inputs, book
 
 

@@ -30,6 +30,9 @@ _SCALE = float(MONEY_SCALE)
 MOST = 2.0**62 / _SCALE
 """What balances and interest of all years may come to, so that a path's amounts are integers of 64 bits."""
 
+WORD = 16
+"""Bytes of a sum on one path."""
+
 FLOWS = pa.schema([("low", pa.uint64()), ("high", pa.uint64())])
 """The columns of flows/part-*.arrow: 128-bit words."""
 
@@ -67,6 +70,11 @@ class Flows:
     def pool(self, ends: Floats) -> Pool:
         """ends (y): of the pool's longest loan. What is owed and paid is below MOST."""
         return Pool(ends, *(np.ascontiguousarray(words[..., 0]).view(np.int64) for words in (self.balance, self.interest, self.loss)))
+
+
+def flow_bytes(years: int, paths: int) -> int:
+    """Bytes of the flows of a pool."""
+    return (3 * years + 1) * paths * WORD
 
 
 def no_flows(years: int, paths: int) -> Flows:

@@ -26,7 +26,9 @@ from ipvalue.verify.bits import same_number
 from ipvalue.verify.findings import Findings
 from ipvalue.verify.loans_again import compare_loans
 from ipvalue.verify.rights import Share
-from ipvalue.verify.sums import words_of
+from ipvalue.verify.sums import ROUNDING, words_of
+from ipvalue.verify.tranches import TABLES as POOL_TABLES
+from ipvalue.verify.tranches import check_sizes, check_tranches, is_pooled, losses_of
 from ipvalue.verify.verify import Looked, Opened, Progress
 
 TABLES = ("book.parquet", "exposures.parquet", "losses.arrow", "rejects.parquet")
@@ -36,8 +38,6 @@ ADDED = {"expected_loss": ("all", "mean"), "bank_expected_loss": ("bank", "mean"
     f"{begin}es_{name}": (bearer, f"es_{name}") for begin, bearer in TOLD.items() for name in NAMES
 }
 """Columns of the loans that add up to a figure of a bearer in the book."""
-ROUNDING = Fraction(1, 1 << 40)
-"""How far sums of rounded figures may be off, as a part of the amounts that are added."""
 
 
 def look_through(opened: Opened, wanted: str | None, share: Share | None, progress: Progress | None) -> Looked:
@@ -47,9 +47,10 @@ def look_through(opened: Opened, wanted: str | None, share: Share | None, progre
     found, counts = looked.findings, manifest["counts"]
     directory.check_manifest(manifest, found)
     names = [f"loans/part-{number:05d}.parquet" for number in range(-(-counts["valued"] // LOANS_A_PART))]
-    directory.check_listed(store, manifest, {*TABLES, *names}, "such a book", found)
+    expected = [*TABLES, *(POOL_TABLES if is_pooled(manifest) else ()), *names]
+    directory.check_listed(store, manifest, {*expected}, "such a book", found)
     listed = directory.listed_files(manifest)
-    whole = {name for name in (*TABLES, *names) if name in listed and directory.check_file(store, listed[name], found)}
+    whole = {name for name in expected if name in listed and directory.check_file(store, listed[name], found)}
     read = {name: directory.read_table(store, name, found) for name in sorted(whole) if name.endswith(".parquet")}
     tables = {name: table for name, table in read.items() if table is not None}
     directory.check_tables_rows(manifest, tables, found)
@@ -68,12 +69,27 @@ def look_through(opened: Opened, wanted: str | None, share: Share | None, progre
     if sums is not None and "book.parquet" in tables:
         _check_book(tables["book.parquet"], sums, loans, found)
         looked.lines.append(("losses", f"{len(PARTS)} bearers: added up on each of {opened.job.paths:,} paths, and described again in book.parquet"))
+    if "tranche_losses.arrow" in whole:
+        _look_at_tranches(looked, tables.get("tranches.parquet"))
     if wanted is not None and loans is not None and not pc.any(pc.equal(loans["loan_id"], wanted)).as_py():
         raise not_there(store.location, wanted, [loans["loan_id"]], rejects, "loan")
     if (wanted is not None or share is not None) and loans is not None and rejects is not None and sums is not None:
         with reopened_book(manifest, store.location, **opened.options) as planned:
             compare_loans(looked, planned, loans, rejects, sums, wanted, share, progress)
+            if "tranches.parquet" in tables:
+                check_sizes(planned, loans, tables["tranches.parquet"], found)
     return looked
+
+
+def _look_at_tranches(looked: Looked, table: pa.Table | None) -> None:
+    """Looks at what the tranches of a pool lose, and at the table that says so, where it could be read."""
+    opened, found = looked.opened, looked.findings
+    with directory.damage_noted(opened.store, found):
+        losses = losses_of(opened, found)
+        if losses is not None and table is not None:
+            check_tranches(opened, table, losses, found)
+            told = f"{len(losses) - 3:,}: with excess spread and reserve added up to the pool on each of {opened.job.paths:,} paths"
+            looked.lines.append(("tranches", f"{told}, and described again in tranches.parquet"))
 
 
 def _check_counts(manifest: Mapping[str, Any], loans: pa.Table | None, rejects: pa.Table | None, exposures: pa.Table | None, found: Findings) -> None:

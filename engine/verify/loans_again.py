@@ -6,7 +6,7 @@ l = loans, p = paths
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,8 @@ def compare_loans(
     tasks = _tasks(planned, np.flatnonzero(taken), rejects)
     made: list[pa.Table] = []
     with tempfile.TemporaryDirectory(prefix="ipvalue-") as folder:
-        again = _Again(planned.book_of(tasks, Path(folder)), planned.ledger, sums, tails(sums))
+        book = replace(planned.book_of(tasks, Path(folder)), pool=None)  # no row of a loan depends on it
+        again = _Again(book, planned.ledger, sums, tails(sums))
 
         def take(table: pa.Table) -> None:
             made.append(table)
@@ -101,8 +102,7 @@ def _tasks(planned: Planned, loans: npt.NDArray[np.int64], rejects: pa.Table) ->
     dead = np.flatnonzero(pc.is_in(book.loan_id, pa.array(_told(rejects, LOAN_ENDS), pa.string())).to_numpy(zero_copy_only=False))
     deadly_rights = np.flatnonzero(pc.is_in(book.assets, pa.array(rights, pa.string())).to_numpy(zero_copy_only=False))
     units = np.isin(book.unit, book.unit[loans])
-    cut: list[Any] = list(planned.inputs.tasks)
-    parts = [task.loans[units[task.loans]] for task in cut]
+    parts = [task.loans[units[task.loans]] for task in planned.tasks]
     ends = tuple(deadly_rights.tolist()), tuple(dead.tolist())
     return [LoanTask(number, one, *ends) for number, one in enumerate(part for part in parts if len(part))]
 

@@ -28,7 +28,7 @@ from ipvalue.verify.absent import not_there
 from ipvalue.verify.bits import same_number
 from ipvalue.verify.findings import Findings
 from ipvalue.verify.rights import differences
-from ipvalue.verify.sums import Row, is_of, words_of
+from ipvalue.verify.sums import ROUNDING, Row, is_of, words_of
 from ipvalue.verify.verify import Looked, Opened, kernels_here
 
 TABLES = {
@@ -37,8 +37,6 @@ TABLES = {
     "sensitivities --indices": ("indices.parquet", "rejects.parquet"),
 }
 """What each command writes beside its parts."""
-ROUNDING = Fraction(1, 1 << 40)
-"""How far sums of rounded amounts may be off, as a part of what is added."""
 
 
 def look_through(opened: Opened, command: str, wanted: str | None) -> Looked:

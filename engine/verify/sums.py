@@ -22,6 +22,8 @@ from ipvalue.verify.findings import Findings
 
 Row = Mapping[str, Any]
 
+ROUNDING = Fraction(1, 1 << 40)
+"""How far sums of rounded amounts may be off, as a part of what is added."""
 _ROUNDING = Fraction(1, 1 << 51)
 """How far a double may be off an exact sum that was rounded to it and divided once."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from ipvalue.backend import kernel
 from ipvalue.capped import Sales
 from ipvalue.execute import Outcome, Progress, value_portfolio
-from ipvalue.inputs import Inputs, opened
+from ipvalue.inputs import Inputs, opened, reopened
 from ipvalue.lendable_tables import write_lendable
 from ipvalue.lendable_work import Loan, Register, run_register
 from ipvalue.lending.policy import SHIPPED, Policy, Terms, load_policies
@@ -54,11 +55,21 @@ def largest_into(
     store.check_free(overwrite=overwrite, resume=resume)
     job, _ = job_without_quantiles(options, OPTIONS, "lend --largest", None)
     of_bank = _named(policy, load_policies(policies or SHIPPED))
-    loan = _loan(str(policy), of_bank, load_ratings(ratings) if ratings else {})
+    pd = _probabilities(str(policy), of_bank, load_ratings(ratings) if ratings else {})
     with store.locked(), kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, job, out) as inputs:
-        terms = {"lendable": {"policy": policy, "terms": of_bank.model_dump(mode="json"), "threshold": loan.threshold.tolist()}}
+        terms = {"lendable": {"policy": policy, "terms": of_bank.model_dump(mode="json"), "pd": list(pd)}}
         ways: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "keep": keep, "progress": progress, "command": COMMAND}
-        return value_portfolio(replace(inputs, besides=terms), whole=lambda these: _work(these, of_bank, loan), **ways)
+        return value_portfolio(replace(inputs, besides=terms), whole=lambda these: _work(these, of_bank, pd), **ways)
+
+
+@contextmanager
+def reopened_register(manifest: Mapping[str, Any], out: str = ".", **options: Any) -> Iterator[tuple[Inputs, Register]]:
+    """What a finished result was made of, opened again from its manifest alone, as `inputs.reopened` does. Raises InputError."""
+    recorded = manifest["inputs"]["lendable"]
+    name = recorded["policy"]
+    policy = load_policies({"policy": {name: recorded["terms"]}})[name]
+    with reopened(manifest, out, **options) as inputs:
+        yield inputs, _register(inputs, policy, recorded["pd"])
 
 
 def _named(name: str | None, policies: Mapping[str, Policy]) -> Policy:
@@ -79,22 +90,33 @@ def _limited(policy: Policy) -> str:
     return " and ".join(name for name, one in (("expected_loss", policy.expected_loss), ("coverage", policy.coverage)) if one is not None)
 
 
-def _loan(name: str, policy: Policy, ratings: Ratings) -> Loan:
-    """The loan of a policy. Raises InputError where its rating is not in the table."""
-    terms = (policy.terms if policy.on_paths else None) or _YEAR
+def _terms(policy: Policy) -> Terms:
+    """Those of the policy's loan, where anything follows from them."""
+    return (policy.terms if policy.on_paths else None) or _YEAR
+
+
+def _probabilities(name: str, policy: Policy, ratings: Ratings) -> Sequence[float]:
+    """Of default of the policy's loan, by the ends of years 1, 2, … Raises InputError where its rating is not in the table."""
+    terms = _terms(policy)
     if terms.rating is not None and terms.rating not in ratings:
         mend = did_you_mean(terms.rating, ratings) or ": give --ratings with it, or pd"
         raise InputError(f"policy {name}: terms.rating is {terms.rating!r}, which the table of ratings does not have{mend}")
-    return Loan.of(terms, np.array([terms.pd] if terms.rating is None else ratings[terms.rating], np.float64))
+    return [float(terms.pd or 0.0)] if terms.rating is None else ratings[terms.rating]
 
 
-def _work(inputs: Inputs, policy: Policy, loan: Loan) -> Work:
-    """All rows. Half of the memory that a worker may take is for what stands behind rights, the rest for their vectors."""
-    run = inputs.run
+def _register(inputs: Inputs, policy: Policy, pd: Sequence[float]) -> Register:
+    """What its tasks share. Half of the memory that a worker may take is for what stands behind rights, the rest for their vectors."""
+    run, loan = inputs.run, Loan.of(_terms(policy), np.array(pd, np.float64))
     left = run.appraiser.chunk_bytes or 0
     run = replace(run, appraiser=replace(run.appraiser, chunk_bytes=left // 4))
     factors = {name: place for place, name in enumerate(inputs.market.factor_order)}
     register = Register(run, policy, loan, factors, Sales(inputs.assumptions, run.appraiser.tables), left // 2)
     _ = register.at_once  # refused before anything is computed
-    begun = Receipt(Totals((), 0, 0, run.job.backend))
+    return register
+
+
+def _work(inputs: Inputs, policy: Policy, pd: Sequence[float]) -> Work:
+    """All rows."""
+    register = _register(inputs, policy, pd)
+    begun = Receipt(Totals((), 0, 0, inputs.run.job.backend))
     return Work(inputs.tasks, run_register, register, begun, (inputs.portfolio,), (inputs.first_file,), tables=write_lendable)

@@ -76,18 +76,23 @@ class Sums:
 
 def write_lendable(store: Store, job: Job, gathered: Receipt) -> list[Written]:
     """Writes what may be lent to owners, what in all, and the rejects. Holds the owners, and what is added up of each."""
-    parts = [file.name for file in gathered.written()]
+    borrowers, capacity = added_up(store, [file.name for file in gathered.written()], job.backend)
+    return [
+        store.write_parquet("borrowers.parquet", borrowers),
+        store.write_parquet("capacity.parquet", capacity),
+        store.write_parquet("rejects.parquet", gathered.rejects.table()),
+    ]
+
+
+def added_up(store: Store, parts: Sequence[str], backend: Backend) -> tuple[pa.Table, pa.Table]:
+    """What the rights of some parts add up to, by owner and in all: borrowers.parquet and capacity.parquet. Each part is read twice."""
     ids = _owners(store.read_parquet(name)["owner_id"].combine_chunks() for name in parts)
-    of_owners, of_kinds = Sums.of(len(ids.ids) + 1, job.backend), Sums.of(_KINDS, job.backend)
+    of_owners, of_kinds = Sums.of(len(ids.ids) + 1, backend), Sums.of(_KINDS, backend)
     for name in parts:
         part = store.read_parquet(name)
         of_owners.add(_places(ids, part["owner_id"].combine_chunks()), part)
         of_kinds.add(_kinds(part), part)
-    return [
-        store.write_parquet("borrowers.parquet", _borrowers(ids, of_owners)),
-        store.write_parquet("capacity.parquet", _capacity(of_kinds, int(of_owners.rights[-1]))),
-        store.write_parquet("rejects.parquet", gathered.rejects.table()),
-    ]
+    return _borrowers(ids, of_owners), _capacity(of_kinds, int(of_owners.rights[-1]))
 
 
 def _owners(columns: Iterator[pa.StringArray]) -> Ids:

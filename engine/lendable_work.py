@@ -5,7 +5,7 @@ a = rights of a batch, n = loan years, s = slots, p = paths
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from itertools import chain
 from typing import Any
@@ -112,18 +112,24 @@ def run_register(task: Task, register: Register) -> Receipt:
     run = register.run
     receipt = Receipt(Totals((), 0, 0, run.job.backend))
     with kernels(run.job.backend).DefaultArithmetic():
-        parts = list(_limited(task, register, receipt))
+        rows = chain.from_iterable(prepared(clean_rows(task, run), task.unit.display, run, receipt))
+        parts = list(limited(rows, register, receipt))
     table = pa.Table.from_batches(parts, SCHEMA).combine_chunks()
-    receipt.files[task.number] = [run.store.write_parquet(f"lendable/part-{task.number:05d}.parquet", table)]
+    receipt.files[task.number] = [run.store.write_parquet(part_name(task.number), table)]
     receipt.rows, receipt.valued = task.unit.rows, table.num_rows
     receipt.rejected = len(receipt.rejects.rows(task.unit.display))
     return receipt
 
 
-def _limited(task: Task, register: Register, receipt: Receipt) -> Iterator[pa.RecordBatch]:
-    """The result rows of a task's rights, batch by batch; what is wrong with the others goes to the receipt."""
+def part_name(number: int) -> str:
+    """The file of a task's rights."""
+    return f"lendable/part-{number:05d}.parquet"
+
+
+def limited(pieces: Iterable[Rows], register: Register, receipt: Receipt) -> Iterator[pa.RecordBatch]:
+    """The result rows of rights, piece by piece; what is wrong with the others goes to the receipt. No right's row depends on the others."""
     run, on_paths = register.run, register.policy.on_paths
-    for rows in chain.from_iterable(prepared(clean_rows(task, run), task.unit.display, run, receipt)):
+    for rows in pieces:
         if on_paths and register.loan.factor_loading != 0.0:
             _check_factor(rows, register.factors)
         compiled = compile_rows(rows, run.appraiser.tables)

@@ -31,6 +31,7 @@ RE_DERIVED = {
     "value": ("asset", "sample"),
     "scenarios": ("asset",),
     "lend": ("loan", "sample"),
+    "lend --largest": ("asset", "sample"),
     "sensitivities": (),
     "sensitivities --indices": (),
 }
@@ -66,9 +67,9 @@ def verify(
 ) -> Verified:
     """Looks through a results directory: files, counts, ids and sums. Nothing is written.
 
-    asset: re-derives this right from the inputs that the manifest names, and compares every figure bit for bit. sample: the same of a random share
-    of the rights (0.001: one in a thousand), chosen by `seed` and each right's own id. Raises InputError where this is no result, or of another
-    numerics_version, the right has no row in it, or an input is not there or not what it was.
+    asset: re-derives this right from the inputs that the manifest names, and compares every figure bit for bit; loan: of a result of loans, the same
+    of a loan. sample: the same of a random share of the rights, or loans (0.001: one in a thousand), chosen by `seed` and each one's own id. Raises
+    InputError where this is no result, or of another numerics_version, the right has no row in it, or an input is not there or not what it was.
     """
     if len(given := [name for name, one in (("asset", asset), ("loan", loan), ("sample", sample)) if one is not None]) > 1:
         raise InputError(f"{given[0]} and {given[1]} are both given: re-derive one {'loan' if 'loan' in given else 'right'}, or a share of them")
@@ -80,28 +81,41 @@ def verify(
     if given and given[0] not in RE_DERIVED[command]:
         instead = f": give {' or '.join(RE_DERIVED[command])}" if RE_DERIVED[command] else ""
         raise InputError(f"{location}: is a result of ipvalue {command}, of which nothing can be re-derived by {given[0]}{instead}")
+    share = None if sample is None else Share(sample, seed)
     try:
-        if command == "lend":
-            from ipvalue.verify.loans import look_through  # with Numba, which nothing else needs
-
-            share = None if sample is None else Share(sample, seed)
-            return look_through(open_to_verify(str(location), workers, backend, command), loan, share, progress).verified()
-        if command != "value":
-            from ipvalue.verify.scenarios import look_through as look_at_others
-
-            return look_at_others(open_to_verify(str(location), workers, backend, command), command, asset).verified()
-        opened = open_to_verify(str(location), workers, backend)
-        if sample is None:
-            looked = looked_through(opened, asset, progress=progress)
-        else:
-            with reopened_inputs(opened) as inputs:
-                looked = looked_through(opened, None, inputs, Share(sample, seed), progress)
-        if asset is not None and looked.holder is not None:
-            with reopened_inputs(opened) as inputs:
-                compare_one(opened, inputs, asset, looked)
+        opened = open_to_verify(str(location), workers, backend, command)
+        return _looked_at(command, opened, asset, loan, share, progress).verified()
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; {location} was not looked through to its end") from None
-    return looked.verified()
+
+
+def _looked_at(command: str, opened: Opened, asset: str | None, loan: str | None, share: Share | None, progress: Progress | None) -> Looked:
+    """A look through the result of a command; what needs Numba is imported for the commands alone that do."""
+    if command == "value":
+        return _of_value(opened, asset, share, progress)
+    if command == "lend":
+        from ipvalue.verify import loans
+
+        return loans.look_through(opened, loan, share, progress)
+    if command == "lend --largest":
+        from ipvalue.verify import lendable
+
+        return lendable.look_through(opened, asset, share, progress)
+    from ipvalue.verify import scenarios
+
+    return scenarios.look_through(opened, command, asset)
+
+
+def _of_value(opened: Opened, asset: str | None, share: Share | None, progress: Progress | None) -> Looked:
+    if share is None:
+        looked = looked_through(opened, asset, progress=progress)
+    else:
+        with reopened_inputs(opened) as inputs:
+            looked = looked_through(opened, None, inputs, share, progress)
+    if asset is not None and looked.holder is not None:
+        with reopened_inputs(opened) as inputs:
+            compare_one(opened, inputs, asset, looked)
+    return looked
 
 
 @dataclass(frozen=True)

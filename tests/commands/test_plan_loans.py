@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pooled_book
 import pyarrow.parquet as pq
 import pytest
 import small_book
@@ -55,6 +56,23 @@ def test_the_same_of_a_portfolio_and_its_loans_and_nothing_is_written() -> None:
     assert contents() == before
 
 
+def test_the_flows_of_a_pool_are_on_disk_while_it_runs() -> None:
+    """Each of two tasks has loans with covenants, and writes what the pool's balances and interest are on each path."""
+    Path("pool.toml").write_text(pooled_book.SIZES)
+    many(30, covenant_trigger=0.7, covenant_cure=0.5)
+    job = JOB.replace("rows_per_task = 40", "rows_per_task = 30").replace("paths = 64", "paths = 2000")
+    Path("job.toml").write_text(job)
+    without = planned("job.toml")["lending"]
+    Path("job.toml").write_text(job + '[lending]\npool = "pool.toml"\n')
+    found = planned("job.toml")["lending"]
+    assert found["tasks"] == 2
+    flows = 2 * (3 * 3 + 1) * 2000 * 16
+    assert found["working_bytes"] - found["disk_bytes"] > flows + without["working_bytes"] - without["disk_bytes"]
+    assert found["disk_bytes"] > without["disk_bytes"]
+    words = ("--loans", "loans.parquet", "--paths", 2000, "--workers", 1)
+    assert planned("portfolio.parquet", *words, "--pool", "pool.toml")["lending"]["disk_bytes"] > without["disk_bytes"]
+
+
 def test_the_table_for_people() -> None:
     small_book.write(rows=[*small_book.BOOK, small_book.own(4, rate=-1.0)])
     ran = run("plan", "portfolio.parquet", "--loans", "loans.parquet", *OPTIONS, columns=120)
@@ -69,6 +87,8 @@ def test_the_table_for_people() -> None:
     ("words", "sentence"),
     [
         (("--policy", "p"), "policy is given, and there are no loans: name their table with --loans"),
+        (("--pool", "p.toml"), "pool is given, and there are no loans: name their table with --loans"),
+        (("--loans", "loans.parquet", "--pool", "p.toml"), "p.toml: there is no such file"),
         (("--loans", "none.parquet"), "none.parquet: there is no such file"),
         (("--loans", "loans.parquet", "--policy", "p"), "there is no policy 'p'"),
         (("--loans", "loans.parquet", "--rule", "a:b"), "nothing can be lent against a right whose income a rule makes"),

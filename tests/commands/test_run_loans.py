@@ -6,9 +6,11 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pooled_book
 import pyarrow.parquet as pq
 import pytest
 import small_book
@@ -31,6 +33,17 @@ paths = 64
 workers = 1
 rows_per_task = 2
 """
+
+POOLED = JOB.replace("[run]", '[lending]\npool = "deal/pool.toml"\ntranche_ratings = "deal/r.csv"\n[run]')
+
+
+def pooled(text: str = POOLED) -> str:
+    """A job with a pool of its loans, two of which have covenants."""
+    Path("deal").mkdir(exist_ok=True)
+    Path("deal/pool.toml").write_text(pooled_book.SIZES)
+    Path("deal/r.csv").write_text("rating,expected_loss\nA,0.01\nB,1\n")
+    covenant = {"covenant_trigger": 0.7, "covenant_cure": 0.5}
+    return job(text, [{**row, **(covenant if i % 2 else {})} for i, row in enumerate(small_book.BOOK)])
 
 
 def job(text: str = JOB, rows: list[dict[str, Any]] | None = None) -> str:
@@ -91,9 +104,25 @@ def test_other_loans_leave_the_valuation_as_it_is() -> None:
     assert open_loans(lent).loans.num_rows == 4
 
 
-def test_killed_anywhere_it_goes_on_to_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pool_of_a_job_is_that_of_lend_and_can_be_verified() -> None:
+    valued, lent = done(run("run", pooled()))
+    words = ("lend", Path.cwd() / "loans.parquet", "--portfolio", Path.cwd() / "portfolio.parquet", "--paths", 64, "--out", "lent")
+    assert run(*words, "--pool", "deal/pool.toml", "--tranche-ratings", "deal/r.csv").code == 0
+    assert without_times(lent) == without_times("lent")
+    assert ipvalue.verify(lent, sample=1.0).ok
+    shutil.rmtree("results")
+    Path("job.toml").write_text(POOLED.replace("workers = 1", "workers = 3"))
+    assert done(run("run", "job.toml")) == (valued, lent)
+    assert without_times(lent) == without_times("lent")
+    Path("deal/pool.toml").write_text(pooled_book.SIZES.replace("0.15", "0.1").replace("0.05", "0.1"))
+    again, other = done(run("run", "job.toml"))
+    assert (again, other == lent) == (valued, False)
+
+
+@pytest.mark.parametrize("book", [job, pooled])
+def test_killed_anywhere_it_goes_on_to_the_same_bytes(book: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    valued, lent = done(run("run", job()))
+    valued, lent = done(run("run", book()))
     expected = without_times(valued), without_times(lent)
     shutil.rmtree("results")
     operations, killed = 2, 0
@@ -166,6 +195,10 @@ def test_a_damaged_result_of_loans_is_no_earlier_valuation() -> None:
         (JOB + '[lending]\npolicy = "bank_of_communication"', "there is no policy 'bank_of_communication': did you mean bank_of_communications?"),
         (JOB + '[lending]\nprogramms = "p.toml"', "job.toml: lending: programms is not known: did you mean programmes?"),
         (JOB + '[lending]\nratings = "r.toml"', "r.toml: there is no such file"),
+        (JOB + '[lending]\npool = "p.toml"', "p.toml: there is no such file"),
+        (JOB + '[lending]\npools = "p.toml"', "job.toml: lending: pools is not known: did you mean pool?"),
+        (JOB + '[lending]\ntranche_ratings = "r.csv"', "tranche_ratings rate the tranches of a pool: give pool too"),
+        ('pool = "p.toml"\n' + JOB, "job.toml: pool is not known above all tables: it belongs in [lending]"),
         (JOB + "[lending]\nquantiles = [2.0]", "job.toml: lending.quantiles: 2 is no quantile"),
         ('policy = "bank_of_communications"\n' + JOB, "job.toml: policy is not known above all tables: it belongs in [lending]"),
         (
@@ -185,6 +218,14 @@ def test_what_is_wrong_with_the_loans_is_said_before_the_night_begins(text: str,
     assert (ran.code, ran.out) == (2, "")
     assert sentence in lines(ran)[-1]["text"]
     assert "--" not in lines(ran)[-1]["text"]
+    assert not Path("results").exists()
+
+
+def test_a_pool_that_does_not_fit_is_refused_before_the_night_begins() -> None:
+    text = POOLED.replace("paths = 64", "paths = 200000").replace("[run]", '[run]\nmemory = "70MB"')
+    ran = run("run", pooled(text))
+    assert (ran.code, ran.out) == (2, "")
+    assert "a pool of 3 years × 200,000 paths needs " in lines(ran)[-1]["text"]
     assert not Path("results").exists()
 
 

@@ -46,6 +46,12 @@ class Pooled:
     cut: Cut
     limits: Limits | None
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """How it is cut and rated, for the record, as JSON has it; ratings in their order."""
+        limits = None if self.limits is None else [[name, list(limit)] for name, limit in self.limits.items()]
+        return {"pool": self.cut.model_dump(mode="json"), "tranche_ratings": limits}
+
     def bytes_at_end(self, paths: int) -> int:
         """The most memory of its tables while they are made: the flows, the same as integers of 64 bits, and what meets their losses on the paths."""
         return flow_bytes(self.members.years, paths) * 3 // 2 + (6 * len(self.cut.tranche) + 12) * paths * 8

@@ -280,9 +280,8 @@ def _with_policy(loans: Loans, policy: str | None) -> Loans:
 
 def _terms(source: LoanBook, named: Named, policy: str | None, pooled: Pooled | None) -> dict[str, Any]:
     """What the results follow from beside the portfolio, for the record."""
-    pool = {} if pooled is None else {"pool": pooled.cut.model_dump(mode="json"), "tranche_ratings": pooled.limits and list(pooled.limits.items())}
     return {
-        **pool,
+        **({} if pooled is None else pooled.record),
         "files": {one.display: {"rows": one.rows, "bytes": one.bytes, "sha256": one.sha256} for one in source.source.files},
         "ratings": {name: list(curve) for name, curve in named.ratings.items()},
         "programmes": {name: one.model_dump(mode="json") for name, one in named.programmes.items()},

@@ -27,6 +27,8 @@ _EXAMPLES = {
     "programmes": '"programmes.toml"',
     "policies": '"policies.toml"',
     "policy": '"bank_of_communications"',
+    "pool": '"pool.toml"',
+    "tranche_ratings": '"tranche_ratings.csv"',
     "tolerance": "0.01",
     "max_paths": "640000",
     "workers": "8",

@@ -30,7 +30,7 @@ def test_every_key_has_a_meaning() -> None:
 
 
 def test_every_option_of_a_run_is_a_key() -> None:
-    of_loans = {"loans", "ratings", "programmes", "policies", "policy"}
+    of_loans = {"loans", "ratings", "programmes", "policies", "policy", "pool", "tranche_ratings"}
     assert {key.name for key in keys()} == {*Job.model_fields, *of_loans, "portfolio", "market", "assumptions", "since", "root", "strict"}
 
 

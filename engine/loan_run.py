@@ -20,26 +20,18 @@ from ipvalue.job import Job, make_job
 from ipvalue.lending.batch import packed
 from ipvalue.lending.loan_rules import Named
 from ipvalue.lending.loans import Loans
-from ipvalue.lending.policy import SHIPPED as POLICIES
-from ipvalue.lending.policy import Policy, load_policies
-from ipvalue.lending.ratings import Ratings, load_ratings
 from ipvalue.lending.read import LoanBook, read_loans
-from ipvalue.lending.sharing import SHIPPED as PROGRAMMES
-from ipvalue.lending.sharing import Programme, load_programmes
 from ipvalue.loan_apart import run_loans_apart
 from ipvalue.loan_figures import Lender
-from ipvalue.loan_pool import AskedPool, Pooled, asked_pool
+from ipvalue.loan_names import Names, load_names
+from ipvalue.loan_pool import Pooled
 from ipvalue.loan_tables import Ledger, write_tables
 from ipvalue.loan_work import Book, LoanTask, new_receipt, refuse_too_large, run_loans
-from ipvalue.market import Market
 from ipvalue.rows import Longs
 from ipvalue.schema import InputError, Rejects, did_you_mean
 from ipvalue.store import Store
 from ipvalue.task import Run
 from ipvalue.work import Work
-
-Source = str | Path | Mapping[str, Any]
-"""A TOML file, or a mapping like one."""
 
 COMMAND = "lend"
 PLACES = "loan_files"
@@ -85,43 +77,6 @@ def loan_job(options: Mapping[str, Any]) -> Job:
         if name not in OPTIONS:
             raise InputError(f"{name} is no option of loans{did_you_mean(name, OPTIONS)} (options: {', '.join(OPTIONS)})")
     return make_job({"quantiles": QUANTILES, **options})
-
-
-@dataclass(frozen=True)
-class Names:
-    """What loans may name, the policy of those that name none, and the pool that is cut into tranches, where one is."""
-
-    ratings: Ratings
-    programmes: Mapping[str, Programme]
-    policies: Mapping[str, Policy]
-    policy: str | None
-    pool: AskedPool | None
-
-    def in_market(self, market: Market) -> Named:
-        """The same, for loans in the currencies and sectors of a market."""
-        return Named(market, self.ratings, self.programmes, self.policies)
-
-
-def load_names(
-    *,
-    ratings: Source | None = None,
-    programmes: Source | None = None,
-    policies: Source | None = None,
-    policy: str | None = None,
-    pool: Source | None = None,
-    tranche_ratings: object = None,
-) -> Names:
-    """What loans may name, and their pool, read and checked; without programmes or policies those shipped. Raises InputError."""
-    names = Names(
-        load_ratings(ratings) if ratings else {},
-        load_programmes(programmes or PROGRAMMES),
-        load_policies(policies or POLICIES),
-        policy,
-        asked_pool(pool, tranche_ratings),
-    )
-    if policy is not None and policy not in names.policies:
-        raise InputError(f"there is no policy {policy!r}{did_you_mean(policy, names.policies)} (policies: {', '.join(names.policies)})")
-    return names
 
 
 @contextmanager

@@ -228,8 +228,9 @@ def opened_loans(file: JobFile, inputs: Inputs) -> Iterator[Planned | None]:
 @contextmanager
 def loans_beside(inputs: Inputs, loans: object, options: Mapping[str, Any], named: Mapping[str, Any]) -> Iterator[Planned]:
     """Loans against the rights of an opened portfolio, opened and checked, and what they pledge found; of the valuation's options those that loans
-    follow from too. named: as loan_run.load_names takes it. Raises InputError."""
-    from ipvalue.loan_run import OPTIONS, load_names, loan_job, opened_book  # with Numba, which nothing else needs
+    follow from too. named: as loan_names.load_names takes it. Raises InputError."""
+    from ipvalue.loan_names import load_names  # with Numba, which nothing else needs
+    from ipvalue.loan_run import OPTIONS, loan_job, opened_book
 
     job = loan_job({name: options[name] for name in OPTIONS if options.get(name) is not None})
     with opened_book(inputs.under(job), loans, load_names(**named)) as book:

@@ -47,7 +47,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("quarantine", "beside", "collateral", "capped"),
     ("inputs", "carry", "loan_figures"),
     ("work", "loan_work", "lendable_work", "loan_pool"),
-    ("journal", "scenario_work", "loan_tables", "lendable_tables", "loan_apart"),
+    ("journal", "scenario_work", "loan_tables", "lendable_tables", "loan_apart", "loan_names"),
     ("manifest",),
     ("taken_over",),
     ("since",),

@@ -35,6 +35,7 @@ SETUP: dict[str, tuple[str, ...]] = {
     "docs/verify.md": (
         "ipvalue value rights.parquet --out results",
         "ipvalue lend loans.parquet --portfolio rights.parquet --out lent",
+        "ipvalue lend --largest --portfolio rights.parquet --policy bank_of_communications --out most",
     ),
 }
 """What a reader of a page has done before."""

@@ -16,6 +16,7 @@ from ipvalue.indices import open_indices
 from ipvalue.lent import open_loans
 from ipvalue.report.terminal import Bars, facts, floats, histogram, largest_groups
 from ipvalue.scenario_run import open_scenarios
+from ipvalue.schema import InputError
 from ipvalue.sensitivities import open_sensitivities
 from ipvalue.store import Store, made_by
 from ipvalue.valuation import open_result
@@ -58,6 +59,8 @@ def content_of(location: str, top: int) -> Content:
         return _of_explanation(location, top)
     manifest = store.manifest()
     command = made_by(manifest)
+    if command not in _TABS:
+        raise InputError(f"{location}: is a result of ipvalue {command}, of which no workbook is made: give one of {', '.join(_TABS)} or explain")
     tabs = _TABS[command](location, top)
     rejects = store.read_parquet("rejects.parquet")
     return Content(f"ipvalue {command}", _facts(manifest), [*tabs, Tab("Rejects", rejects, "rejects")])
@@ -97,6 +100,7 @@ def _of_loans(location: str, top: int) -> list[Tab]:
     return [
         Tab("Book", result.book, "book"),
         Tab("Exposures", result.exposures, "exposures"),
+        *([] if result.tranches is None else [Tab("Tranches", result.tranches, "tranches")]),
         Tab(
             "Top loans",
             _most(result.loan_parts(), "expected_loss", "loan_id", top),

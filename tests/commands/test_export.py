@@ -180,6 +180,9 @@ def test_loans_and_a_table_of_them_that_is_a_workbook_itself() -> None:
     assert told["L2"].endswith("(cell C4 of sheet 2026)")
     book = book_of()
     assert book.sheetnames == ["Summary", "Book", "Exposures", "Top loans", "Rejects", "Columns"]
+    Path("pool.toml").write_text('source = "made up"\n[pool]\n[[tranche]]\nname = "all"\nsize = 1.0\n')
+    assert run("lend", "loans.xlsx", "--portfolio", "portfolio.parquet", "--paths", 200, "--pool", "pool.toml", "--out", "cut").code == 0
+    assert [row["tranche"] for row in rows_of(book_of("cut")["Tranches"])] == ["all", "pool", "excess_spread", "reserve"]
     assert [row["loan_id"] for row in rows_of(book["Top loans"])] == ["L0"]
     assert [row["asset_id"] for row in rows_of(book["Rejects"])] == ["L1", "L2"]
 

@@ -137,6 +137,20 @@ def test_a_page_without_a_place_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
     ]
 
 
+def test_every_page_of_the_documentation_stands_once_in_the_index() -> None:
+    index = ROOT / "docs" / "index.md"
+    linked = re.findall(r"\]\(((?!\.\.)[^)#]+\.md)", index.read_text(encoding="utf-8"))
+    methods = {page for page in (ROOT / "docs" / "methods").glob("*.md") if page.name != "index.md"}
+    assert sorted(linked) == sorted(page.relative_to(ROOT / "docs").as_posix() for page in {*(ROOT / "docs").rglob("*.md")} - methods - {index})
+
+
+def test_every_page_of_the_documentation_stands_in_the_readme_where_it_is_said_to_read_on() -> None:
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Where to read on")[2].rpartition("|\n")[0]
+    linked = re.findall(r"\]\((docs/[^)#]+\.md)", table)
+    methods = {page for page in (ROOT / "docs" / "methods").glob("*.md") if page.name != "index.md"}
+    assert sorted(linked) == sorted(name_of(page) for page in {*(ROOT / "docs").rglob("*.md")} - methods)
+
+
 def test_anchors_are_those_of_git_hosts() -> None:
     assert anchor("Time to a standard error of 0.1 % of the mean") == "time-to-a-standard-error-of-01--of-the-mean"
     assert "jobtoml" in anchors(ROOT / "docs" / "files.md")

@@ -13,10 +13,10 @@ from ipvalue.amounts import money
 from ipvalue.explain import RECORD, open_explanation
 from ipvalue.export.meaning import described
 from ipvalue.indices import open_indices
+from ipvalue.lendable import open_lendable
 from ipvalue.lent import open_loans
 from ipvalue.report.terminal import Bars, facts, floats, histogram, largest_groups
 from ipvalue.scenario_run import open_scenarios
-from ipvalue.schema import InputError
 from ipvalue.sensitivities import open_sensitivities
 from ipvalue.store import Store, made_by
 from ipvalue.valuation import open_result
@@ -59,9 +59,7 @@ def content_of(location: str, top: int) -> Content:
         return _of_explanation(location, top)
     manifest = store.manifest()
     command = made_by(manifest)
-    if command not in _TABS:
-        raise InputError(f"{location}: is a result of ipvalue {command}, of which no workbook is made: give one of {', '.join(_TABS)} or explain")
-    tabs = _TABS[command](location, top)
+    tabs = TABS[command](location, top)
     rejects = store.read_parquet("rejects.parquet")
     return Content(f"ipvalue {command}", _facts(manifest), [*tabs, Tab("Rejects", rejects, "rejects")])
 
@@ -111,6 +109,17 @@ def _of_loans(location: str, top: int) -> list[Tab]:
     ]
 
 
+def _of_lendable(location: str, top: int) -> list[Tab]:
+    result = open_lendable(location)
+    owners, rights = result.borrowers, result.manifest["counts"]["valued"]
+    by, most = "largest_principal", "those on which most may be lent"
+    return [
+        Tab("Capacity", result.capacity, "capacity"),
+        Tab("Top owners", _most([owners], by, "owner_id", top), "borrowers", owners.num_rows, f"owners, {most}"),
+        Tab("Top rights", _most(result.lendable_parts(), by, "asset_id", top), "lendable", rights, f"rights, {most}"),
+    ]
+
+
 def _of_sensitivities(location: str, top: int) -> list[Tab]:
     result = open_sensitivities(location)
     rows = result.assets
@@ -132,13 +141,15 @@ def _of_indices(location: str, top: int) -> list[Tab]:
     return [Tab("Indices", table.slice(0, top), "indices", table.num_rows, "rights and inputs, in the order of the portfolio")]
 
 
-_TABS: dict[str, Callable[[str, int], list[Tab]]] = {
+TABS: dict[str, Callable[[str, int], list[Tab]]] = {
     "value": _of_value,
     "scenarios": _of_scenarios,
     "lend": _of_loans,
+    "lend --largest": _of_lendable,
     "sensitivities": _of_sensitivities,
     "sensitivities --indices": _of_indices,
 }
+"""By the command that made the result; an explanation has another record."""
 
 
 def _of_explanation(location: str, top: int) -> Content:

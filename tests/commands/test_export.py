@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from commandline import ROW, contents, row_with, run, table, value
 
+from small_book import write
+
 import ipvalue as iv
 from ipvalue.excel import LONGEST_TEXT
 from ipvalue.export import exported as module
@@ -23,6 +25,20 @@ pytest.importorskip("xlsxwriter")
 
 pytestmark = pytest.mark.usefixtures("here")
 
+POOL = """
+source = "a test"
+[pool]
+bearer = "all"
+[[tranche]]
+name = "senior"
+attachment = 0.1
+detachment = 1.0
+coupon = 0.03
+[[tranche]]
+name = "first loss"
+attachment = 0.0
+detachment = 0.1
+"""
 HOSTILE = (
     "=cmd|' /C calc'!A0",
     "+1+1",
@@ -185,6 +201,27 @@ def test_loans_and_a_table_of_them_that_is_a_workbook_itself() -> None:
     assert [row["tranche"] for row in rows_of(book_of("cut")["Tranches"])] == ["all", "pool", "excess_spread", "reserve"]
     assert [row["loan_id"] for row in rows_of(book["Top loans"])] == ["L0"]
     assert [row["asset_id"] for row in rows_of(book["Rejects"])] == ["L1", "L2"]
+
+
+def test_tranches_have_a_sheet_where_a_pool_was_cut() -> None:
+    write()
+    Path("pool.toml").write_text(POOL)
+    assert run("lend", "loans.parquet", "--portfolio", "portfolio.parquet", "--pool", "pool.toml", "--paths", 64, "--out", "out").code == 0
+    book = book_of()
+    assert book.sheetnames == ["Summary", "Book", "Exposures", "Tranches", "Top loans", "Rejects", "Columns"]
+    tranches = iv.open_loans("out").tranches
+    assert tranches is not None
+    assert [(row["tranche"], row["size"]) for row in rows_of(book["Tranches"])] == [(row["tranche"], row["size"]) for row in tranches.to_pylist()]
+
+
+def test_what_may_be_lent() -> None:
+    given = ("--largest", "--portfolio", "portfolio.parquet", "--policy", "bank_of_communications", "--paths", 64)
+    assert run("lend", *given, "--out", "out").code == 0
+    book, result = book_of("out", "--top", 2), iv.open_lendable("out")
+    assert book.sheetnames == ["Summary", "Capacity", "Top owners", "Top rights", "Rejects", "Columns"]
+    assert rows_of(book["Capacity"]) == result.capacity.to_pylist()
+    most = sorted(result.lendable.to_pylist(), key=lambda row: (-row["largest_principal"], row["asset_id"]))
+    assert [row["asset_id"] for row in rows_of(book["Top rights"])] == [row["asset_id"] for row in most[:2]]
 
 
 def test_sensitivities_and_indices() -> None:

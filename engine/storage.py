@@ -20,7 +20,7 @@ from typing import IO, Any
 import pyarrow as pa
 from fsspec.spec import AbstractBufferedFile
 
-from ipvalue.files import client_errors, file_errors, first_line
+from ipvalue.files import client_errors, file_errors, file_system, first_line
 from ipvalue.schema import InputError, RunError
 
 _log = logging.getLogger("ipvalue")
@@ -150,6 +150,13 @@ def reading(name: str) -> Iterator[None]:
         raise InputError(f"{name}: cannot be reached ({first_line(error)}): look at the credentials and the endpoint") from None
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError(f"{name}: cannot be read ({first_line(error)}): it is damaged or cut short") from None
+
+
+def refuse_within(path: str, directory: str) -> None:
+    """Raises InputError where a file to be written lies in a results directory."""
+    places = [os.path.normpath(file_system(one)[1]) for one in (path, directory)]
+    if places[0].startswith(f"{places[1]}/"):
+        raise InputError(f"{path}: lies in the result, which holds nothing but what its run wrote: name a file beside it")
 
 
 def digest_of(fs: Any, path: str) -> tuple[int, str]:

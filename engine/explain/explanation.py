@@ -57,6 +57,11 @@ class Explanation(Reported):
         return pa.concat_tables([ASSETS.empty_table(), *map(self._store.read_parquet, names)])
 
     @property
+    def location(self) -> str | None:
+        """The directory that holds it, where one does."""
+        return self._store.location if self._store is not None else None
+
+    @property
     def currency(self) -> str:
         """What the amounts are in."""
         return str(self.record["currency"])

@@ -12,6 +12,7 @@ from ipvalue.export.sheets import Styles, column_notes, write_table
 from ipvalue.export.tabs import Content, Tab, content_of
 from ipvalue.files import file_system
 from ipvalue.schema import InputError
+from ipvalue.storage import refuse_within
 
 SUMMARY, COLUMNS = "Summary", "Columns"
 MOST_ROWS = LAST_ROW - 1
@@ -55,10 +56,8 @@ def _check_target(path: str, directory: str, top: int, overwrite: bool) -> None:
         raise InputError(f"{path}: a workbook's name ends in .xlsx: name it so")
     if not 1 <= top <= MOST_ROWS:
         raise InputError(f"top is {top:,}: it must be from 1 to {MOST_ROWS:,}, the rows that a sheet has")
+    refuse_within(path, directory)
     fs, inner = file_system(path, "written")
-    _, place = file_system(directory)
-    if inner.startswith(f"{place.rstrip('/')}/"):
-        raise InputError(f"{path}: lies in the result, which holds nothing but what its run wrote: name a file beside it")
     if fs.exists(inner) and not overwrite:
         raise InputError(f"{path}: is there already: name another, or give --overwrite")
 

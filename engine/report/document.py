@@ -9,23 +9,24 @@ from typing import Any
 from ipvalue.composition import composition
 from ipvalue.explain import RECORD, Explanation, open_explanation
 from ipvalue.indices import IndexResult
+from ipvalue.lendable import LendableResult
 from ipvalue.lent import LendResult
 from ipvalue.report.embed import Section, Tile
 from ipvalue.report.labels import Labels, labels
 from ipvalue.report.page import page
 from ipvalue.report.plotting import charts
-from ipvalue.report.sections import loans, moves, rights, run, scenarios, value
+from ipvalue.report.sections import lendable, loans, moves, rights, run, scenarios, value
 from ipvalue.report.sections.tables import currency_of, date_of
 from ipvalue.report.terminal import overview
 from ipvalue.scenario_run import ScenarioResult
 from ipvalue.schema import InputError
 from ipvalue.sensitivities import SensitivityResult
-from ipvalue.storage import atomic, writing
+from ipvalue.storage import atomic, refuse_within, writing
 from ipvalue.store import Store, made_by
 from ipvalue.valuation import Result
 
 Content = tuple[list[Tile], list[Section]]
-KINDS: dict[str, type[Result]] = {one.command: one for one in (Result, ScenarioResult, SensitivityResult, IndexResult, LendResult)}
+KINDS: dict[str, type[Result]] = {one.command: one for one in (Result, ScenarioResult, SensitivityResult, IndexResult, LendResult, LendableResult)}
 """Of results, by the command that makes them."""
 
 
@@ -49,9 +50,11 @@ def report_page(shown: Result | Explanation, language: str = "en") -> str:
 
 
 def write_report(shown: Result | Explanation, path: str | Path, language: str = "en") -> None:
-    """Writes the page to a file, which is replaced as a whole."""
+    """Writes the page to a file, which is replaced as a whole. Raises InputError where it would lie in the result, or cannot be written."""
     if "://" in str(path):
         raise InputError(f"{path}: a report is written to a file of this machine: name another --out")
+    if shown.location is not None:
+        refuse_within(str(path), shown.location)
     text = report_page(shown, language)
     place = Path(path)
     with writing(str(path), InputError), atomic(place, lasting=False) as file:
@@ -72,6 +75,7 @@ def _content(result: Result, say: Labels) -> Content:
         SensitivityResult: lambda one, words: (moves.tornado_tiles(one, words), moves.sensitivities(one, words)),
         IndexResult: lambda one, words: (moves.index_tiles(one, words), moves.indices(one, words)),
         LendResult: lambda one, words: (loans.tiles(one, words), loans.sections(one, words)),
+        LendableResult: lambda one, words: (lendable.tiles(one, words), lendable.sections(one, words)),
     }
     tiles, sections = of[type(result)](result, say)
     manifest = result.manifest

@@ -26,14 +26,20 @@ def whole_by_driver(result: SensitivityResult) -> Iterator[Line]:
     """A line for each driver that moves the whole, the widest swing first."""
     columns = result.manifest["options"]["group_by"]
     slopes = {row["driver"]: row for row in result.sensitivities.to_pylist() if all(row[name] is None for name in columns)}
-    adds = {one["driver"]: one["adds"] for one in result.manifest["inputs"]["sensitivities"]}
+    said = swings(result)
     for bar in result.bars().to_pylist():
         if bar["low"] == bar["high"]:
             continue
         found = slopes[bar["driver"]]
-        swing = f"±{bar['swing']:g}" if adds[bar["driver"]] else f"±{100.0 * bar['swing']:g} %"
         elasticity, error = ("" if found[name] is None else f"{found[name]:.4f}" for name in ("elasticity", "elasticity_error"))
-        yield Line(bar["driver"], elasticity, error, swing, money(bar["low"]), money(bar["high"]))
+        yield Line(bar["driver"], elasticity, error, said[bar["driver"]], money(bar["low"]), money(bar["high"]))
+
+
+def swings(result: SensitivityResult) -> dict[str, str]:
+    """How far the tornado moves each driver to either side: as it is added ("±0.01"), or as a part of the driver ("±10 %")."""
+    return {
+        one["driver"]: f"±{one['swing']:g}" if one["adds"] else f"±{100.0 * one['swing']:g} %" for one in result.manifest["inputs"]["sensitivities"]
+    }
 
 
 def swings_of(texts: Sequence[str]) -> dict[str, float]:

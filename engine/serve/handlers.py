@@ -73,7 +73,7 @@ class Handler(RequestHandler):
         brought = self.get_query_argument("token", "")
         if brought and guard.admits(brought):
             self.set_cookie(guard.cookie, brought, httponly=True, samesite="Strict", path="/")
-            self.redirect(self.request.path, status=303)
+            self.redirect(f"/{self.request.path.lstrip('/')}", status=303)  # one slash: two begin another host's name
             return
         bearer = self.request.headers.get("Authorization", "").removeprefix("Bearer ")
         if not guard.admits(self.get_cookie(guard.cookie) or "", bearer):

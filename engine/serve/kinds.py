@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
 
 from ipvalue.explain import RECORD
 from ipvalue.schema import RESULTS, Column
 from ipvalue.store import MANIFEST
+
+_QUANTILE = re.compile(r"(^|_)q\d\d(_\d+)?$")
+"""A column of quantiles, of which the tables of columns have one for all."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,10 @@ class Kind:
         """Whether its rows are loans."""
         return self.id == "loan_id"
 
-    @property
-    def meanings(self) -> Mapping[str, Column]:
-        """What is known of the parts' columns, by name."""
-        return {name: column for table in self.described for name, column in RESULTS[table].items()}
+    def meaning(self, name: str) -> Column | None:
+        """What is known of a column of the parts; all quantiles have one meaning."""
+        pattern = _QUANTILE.sub(r"\1q…", name)
+        return next((found for table in self.described if (found := RESULTS[table].get(name) or RESULTS[table].get(pattern))), None)
 
 
 KINDS: dict[str, Kind] = {
@@ -48,6 +51,17 @@ KINDS: dict[str, Kind] = {
         Kind("sensitivities", MANIFEST, "assets/", "asset_id", "elasticity"),
         Kind("sensitivities --indices", MANIFEST, "assets/", "asset_id", "first_order"),
         Kind("lend", MANIFEST, "loans/", "loan_id", "expected_loss", "book.parquet", "mean", ("bearer",), ("lent",)),
+        Kind(
+            "lend --largest",
+            MANIFEST,
+            "lendable/",
+            "asset_id",
+            "largest_principal",
+            "capacity.parquet",
+            "largest_principal",
+            ("by", "name"),
+            ("lendable",),
+        ),
         Kind("explain", RECORD, "assets/", "asset_id", "amount", described=("explain_assets",)),
     )
 }

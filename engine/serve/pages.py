@@ -12,6 +12,7 @@ from ipvalue.report.labels import Labels, labels
 from ipvalue.report.page import TEMPLATES as SHARED
 from ipvalue.report.page import environment
 from ipvalue.report.sections.tables import cell, head
+from ipvalue.serve.kinds import Kind
 from ipvalue.serve.root import Run
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -37,16 +38,17 @@ class Pages:
         """What a column is called."""
         return self.say("serve.filled") if name == "filled" else head(self.say, name)
 
-    def cell(self, name: str, value: Any) -> str:
-        """A figure of a results table as people read it."""
+    def cell(self, name: str, value: Any, kind: Kind | None = None) -> str:
+        """A figure of a results table as people read it; kind: that of the result, which knows units."""
         if value is None:
             return ""
         if isinstance(value, bool):
             return self.say("serve.yes" if value else "serve.no")
         if isinstance(value, list | tuple):
-            return ", ".join(self.cell(name, one) for one in value)
+            return ", ".join(self.cell(name, one, kind) for one in value)
         if isinstance(value, int | float | Decimal):
-            return cell(self.say, name, float(value))[0]
+            known = kind.meaning(name) if kind is not None else None
+            return cell(self.say, name, float(value), known.unit if known is not None else "")[0]
         return self.say.or_as_is(name, value) if name in NAMED else str(value)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +12,6 @@ from ipvalue.schema import InputError
 from ipvalue.serve.index import PART, Index, Indexes
 from ipvalue.serve.search import MOST_ROWS, places_of
 from ipvalue.storage import Written
-
-_QUANTILE = re.compile(r"(^|_)q\d\d(_\d+)?$")
-"""A column of quantiles, of which the tables of columns have one for all."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +38,7 @@ def right_of(indexes: Indexes, index: Index, wanted: str) -> Right:
     part = sorted(file.name for file in files if file.name.startswith(kind.folder))[number]
     table = run.store.read_parquet(part)
     rows = table.filter(pc.equal(table[kind.id], wanted)).slice(0, MOST_ROWS).to_pylist()
-    known = kind.meanings
-    said = {name: known[pattern] for name in table.column_names if (pattern := _QUANTILE.sub(r"\1q…", name)) in known}
+    said = {name: column for name in table.column_names if (column := kind.meaning(name))}
     currency = run.facts.currency if run.facts else ""
     meanings = {name: (one.meaning.partition(";")[0], one.unit.replace("market's currency", currency)) for name, one in said.items()}
     return Right(wanted, rows, part, meanings)

@@ -86,6 +86,8 @@ class Root:
         """Raises InputError where `location` is no local directory."""
         if "://" in str(location):
             raise InputError(f"{location}: is no directory of this machine: copy the results here")
+        if Path(location).is_file():
+            raise InputError(f"{location}: is a file: name a directory of results")
         if not Path(location).is_dir():
             raise InputError(f"{location}: there is no such directory{did_you_mean_file(location)}")
         self.path = Path(location).resolve()

@@ -23,10 +23,23 @@ from ipvalue.serve.search import COMPARISONS, MATCHES, Condition, Found, Query, 
 EVIDENCE_TYPES = {PAGE: "text/html; charset=utf-8", JSON: "application/json; charset=utf-8", PERIODS: "text/csv; charset=utf-8"}
 CONDITIONS = 2
 """Conditions that the form has room for."""
-SHOWN = ("scenario", "driver", "input", "step", "value", "mean", "principal", "expected_loss", "amount")
+SHOWN = ("scenario", "driver", "input", "step", "value", "mean", "principal", "expected_loss", "largest_principal", "amount")
 """Columns that come first in a table of rights, after the id."""
 
-HEADLINE = ("value", "mean", "q05", "q95", "probability_of_loss", "expected_life", "principal", "expected_loss", "pd", "lgd", "loan_to_value")
+HEADLINE = (
+    "value",
+    "mean",
+    "q05",
+    "q95",
+    "probability_of_loss",
+    "expected_life",
+    "principal",
+    "expected_loss",
+    "pd",
+    "lgd",
+    "loan_to_value",
+    "largest_principal",
+)
 """What stands at the head of a right's page, as far as it has it."""
 
 

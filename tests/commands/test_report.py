@@ -18,8 +18,10 @@ from commandline import ROW, ROWS, row_with, run, table, value
 from portfolios import market as market_of
 
 import ipvalue as iv
+from ipvalue.export.tabs import TABS
 from ipvalue.report.document import KINDS
 from ipvalue.report.labels import entries
+from ipvalue.serve.kinds import KINDS as SERVED
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -106,7 +108,7 @@ def test_a_result_held_in_memory_without_quantiles_and_of_one_right(here: Path) 
     assert "cash-0" in items(page, "item")
 
 
-@pytest.mark.parametrize("command", ["scenarios", "sensitivities", "indices", "explain"])
+@pytest.mark.parametrize("command", ["scenarios", "sensitivities", "indices", "explain", "lendable"])
 def test_every_kind_of_result_has_a_page(here: Path, command: str) -> None:
     how: dict[str, Any] = {"market": "market.toml", "paths": 32, "workers": 1, "out": "made"}
     match command:
@@ -116,6 +118,8 @@ def test_every_kind_of_result_has_a_page(here: Path, command: str) -> None:
             iv.sensitivities("portfolio.parquet", drivers=["revenue", "life"], **how)
         case "indices":
             iv.indices("portfolio.parquet", assets="r0", **how)
+        case "lendable":
+            iv.lendable("portfolio.parquet", "bank_of_communications", **how)
         case "explain":
             for seed in (1, 2):
                 iv.value("portfolio.parquet", market="market.toml", paths=32, workers=1, seed=seed, out=f"v{seed}")
@@ -125,8 +129,10 @@ def test_every_kind_of_result_has_a_page(here: Path, command: str) -> None:
     assert items(Path("report.html").read_text(encoding="utf-8"), "item")
 
 
-def test_every_command_with_results_is_told_of() -> None:
-    assert {*KINDS} == {"value", "scenarios", "sensitivities", "sensitivities --indices", "lend"}
+def test_every_command_with_results_is_told_of_exported_and_served() -> None:
+    assert {*KINDS} == {"value", "scenarios", "sensitivities", "sensitivities --indices", "lend", "lend --largest"}
+    assert TABS.keys() == KINDS.keys()
+    assert {*SERVED} == {*KINDS, "explain"}
 
 
 @pytest.mark.parametrize(
@@ -136,6 +142,10 @@ def test_every_command_with_results_is_told_of() -> None:
         (("out", "--language", "fr"), "ipvalue: language is 'fr': it must be en or zh"),
         (("out", "--out", "no/such/report.html"), "ipvalue: no/such/report.html: no directory can be made there: name another --out"),
         (("out", "--out", "out"), "ipvalue: out: "),
+        (
+            ("out", "--out", "out/report.html"),
+            "ipvalue: out/report.html: lies in the result, which holds nothing but what its run wrote: name a file beside it",
+        ),
     ],
 )
 def test_what_is_refused_is_said_and_nothing_is_written(here: Path, words: tuple[str, ...], told: str) -> None:

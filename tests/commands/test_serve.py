@@ -52,7 +52,7 @@ def test_beyond_loopback_the_link_has_a_token(here: Path) -> None:
     ("arguments", "said"),
     [
         (("nowhere",), "nowhere: there is no such directory"),
-        (("portfolio.parquet",), "portfolio.parquet: there is no such directory"),
+        (("portfolio.parquet",), "portfolio.parquet: is a file: name a directory of results"),
         (("s3://bucket/results",), "s3://bucket/results: is no directory of this machine: copy the results here"),
         ((".", "--port", "70000"), "port is 70000: it must be at least 0 and at most 65535"),
         ((".", "--host", "no.such.host.invalid"), "host is 'no.such.host.invalid': it must be an address of this machine, as 127.0.0.1 or 0.0.0.0"),

@@ -129,6 +129,7 @@ def test_beyond_loopback_nothing_is_answered_without_the_token(made: Path) -> No
             assert (came.status, "night/second" in came.text) == (403, False)
         first = it.ask(f"/?token={token}")
         assert (first.status, first.headers["location"]) == (303, "/")
+        assert it.ask(f"//evil.example/x?token={token}").headers["location"] == "/evil.example/x"
         cookie = first.headers["set-cookie"]
         assert "HttpOnly" in cookie
         assert "SameSite=Strict" in cookie

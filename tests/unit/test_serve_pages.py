@@ -10,6 +10,7 @@ pytest.importorskip("tornado")
 pytest.importorskip("duckdb")
 
 from ipvalue.report.labels import entries
+from ipvalue.serve.kinds import KINDS
 from ipvalue.serve.pages import TEMPLATES, Pages, address
 
 SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in [*TEMPLATES.glob("*.j2"), *TEMPLATES.parent.glob("*.py")])
@@ -50,3 +51,17 @@ def test_names_in_addresses_are_quoted() -> None:
 )
 def test_figures_are_written_for_people(name: str, value: object, shown: str) -> None:
     assert Pages("en").cell(name, value) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("rate", 0.0436, "4.36 %"),
+        ("coverage_q05", 0.6188, "61.88 %"),
+        ("breach", [0.25, 0.5], "25.00 %, 50.00 %"),
+        ("term", 2.5, "2.5"),
+        ("expected_loss", 2.71e9, "2.710 bn"),
+    ],
+)
+def test_figures_of_loans_are_written_by_their_units(name: str, value: object, shown: str) -> None:
+    assert Pages("en").cell(name, value, KINDS["lend"]) == shown

@@ -31,8 +31,11 @@ _STRONG = 0.55
 """Cells with so much of the strongest colour bear white letters."""
 
 
-def by_name(title: str, names: Sequence[str], values: Sequence[float], aside: Sequence[str], currency: str, say: Labels = ENGLISH) -> figure:
-    """A horizontal bar a name, in the order given; aside: what its tooltip says beside the value. Values below 0 stand out."""
+def by_name(
+    title: str, names: Sequence[str], values: Sequence[float], aside: Sequence[str], currency: str, say: Labels = ENGLISH, what: str = "value"
+) -> figure:
+    """A horizontal bar a name, in the order given; aside: what its tooltip says beside the value. Values below 0 stand out. what: what they are, as
+    the labels of charts name it ("value", "principal")."""
     unit = unit_of(values, currency, say)
     source = ColumnDataSource({
         "place": list(range(len(names))),
@@ -42,11 +45,11 @@ def by_name(title: str, names: Sequence[str], values: Sequence[float], aside: Se
         "aside": list(aside),
         "color": [BLUE if value >= 0.0 else VERMILLION for value in values],
     })  # fmt: skip
-    chart = named_rows(title, say("chart.value_in", unit=unit.name), names)
+    chart = named_rows(title, say(f"chart.{what}_in", unit=unit.name), names)
     if min(values, default=0.0) >= 0.0:
         chart.x_range.start = 0
     drawn = chart.hbar(y="place", right="value", height=0.7, color="color", alpha=0.85, source=source)
-    hover(chart, [drawn], ("", "@name"), (say("chart.value"), f"@said {currency}"), ("", "@aside"))
+    hover(chart, [drawn], ("", "@name"), (say(f"chart.{what}"), f"@said {currency}"), ("", "@aside"))
     return chart
 
 

@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
@@ -15,7 +14,7 @@ from ipvalue.lent import LendResult
 from ipvalue.report.embed import Chart, Column, Grid, Part, Section, Tile, embedded, number
 from ipvalue.report.labels import Labels
 from ipvalue.report.plotting import charts
-from ipvalue.report.sections.tables import currency_of, head, table
+from ipvalue.report.sections.tables import currency_of, first, head, table
 from ipvalue.report.terminal import floats
 
 TOP, BARS = 500, 12
@@ -60,7 +59,7 @@ def sections(result: LendResult, say: Labels) -> list[Section]:
     losses: list[Part] = [_exceedance(result, [row["bearer"] for row in book], currency, say), _bearers(book, currency, say)]
     losses.append(table(say, "book", say("losses.table", currency=currency), book, _BOOK, {"bearer": "bearer"}, say("losses.note")))
     return [
-        Section("losses", say("losses.title"), say("losses.lead"), [*losses, *_tranches(result, say)]),
+        Section("losses", say("losses.title"), say("losses.lead"), [*losses, *_tranches(result, currency, say)]),
         Section(
             "collateral",
             say("collateral.title"),
@@ -94,14 +93,15 @@ def _bearers(book: list[dict[str, Any]], currency: str, say: Labels) -> Chart:
     return embedded("bearers", drawn, title, alt, say("losses.bearers_caption"))
 
 
-def _tranches(result: LendResult, say: Labels) -> Iterator[Grid]:
+def _tranches(result: LendResult, currency: str, say: Labels) -> Iterator[Grid]:
     """Tranches of the book, where the result has any, whatever their columns."""
     found = result.other_table(TRANCHES)
     if found is None:
         return
     found = found.rename_columns([_OF_SIZE.get(name, name) for name in found.column_names])
     texts = {field.name: None for field in found.schema if not (pt.is_floating(field.type) or pt.is_integer(field.type))}
-    yield table(say, "tranches", say("losses.tranches"), found.slice(0, TOP).to_pylist(), found.column_names, texts, say("losses.tranches_note"))
+    rows = [{**row, "tranche": say.texts.get(f"tranche.{row['tranche']}", row["tranche"])} for row in found.slice(0, TOP).to_pylist()]
+    yield table(say, "tranches", say("losses.tranches", currency=currency), rows, found.column_names, texts, say("losses.tranches_note"))
 
 
 def _loan_to_value(result: LendResult, currency: str, say: Labels) -> Chart:
@@ -144,7 +144,7 @@ def _exposures(result: LendResult, currency: str, say: Labels) -> Iterator[Part]
         title = say(f"collateral.by_{by}")
         names, principals = [row["name"] for row in shown[:BARS]], [row["principal"] for row in shown[:BARS]]
         aside = [say("word.loans", number=say.count(row["loans"])) for row in shown[:BARS]]
-        drawn = charts().by_name(title, names, principals, aside, currency, say)
+        drawn = charts().by_name(title, names, principals, aside, currency, say, "principal")
         alt = say("collateral.by_alt", number=len(shown), first=names[0], value=say.amount(principals[0]), currency=currency)
         yield embedded(
             f"collateral-{by}",
@@ -173,14 +173,10 @@ def _concentrated(result: LendResult, say: Labels) -> Grid:
 
 
 def _loans(result: LendResult, currency: str, say: Labels) -> Grid:
-    """The loans with the greatest expected losses, the best of each part at a time."""
-    best: pa.Table | None = None
-    keys = [("expected_loss", "descending"), ("loan_id", "ascending")]
-    for part in result.loan_parts():
-        both = part.select(list(_LOANS)) if best is None else pa.concat_tables([best, part.select(list(_LOANS))])
-        best = both.take(pc.sort_indices(both, sort_keys=keys)[:TOP])
-    rows = [] if best is None else best.to_pylist()
-    note = say("loans.note", shown=say.count(len(rows)), all=say.count(result.manifest["counts"]["valued"]))
+    """The loans with the greatest expected losses."""
+    rows = first(result.loan_parts(), "expected_loss", "loan_id", TOP, _LOANS)
+    lent = result.manifest["counts"]["valued"]
+    note = say("loans.note", shown=say.count(len(rows)), all=say.count(lent)) if len(rows) < lent else ""
     return table(
         say, "loans", say("loans.table", currency=currency), rows, _LOANS, {"loan_id": None, "borrower_id": None, "binding_limit": "limit"}, note
     )

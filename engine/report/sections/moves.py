@@ -14,6 +14,7 @@ from ipvalue.report.indices import inputs_of
 from ipvalue.report.labels import Labels
 from ipvalue.report.plotting import charts
 from ipvalue.report.sections.tables import currency_of, table
+from ipvalue.report.sensitivities import swings
 from ipvalue.report.waterfall import ENDS, Line, groups, lines, of_whole
 from ipvalue.sensitivities import SensitivityResult
 
@@ -40,8 +41,9 @@ def sensitivities(result: SensitivityResult, say: Labels) -> list[Section]:
     named = bars.set_column(0, "driver", pa.array([_driver(name, say) for name in bars["driver"].to_pylist()]))
     drawn = charts().tornado(say("word.all"), named, bars["base"][0].as_py(), currency, WIDEST, say)
     title, first = drawn.title.text, bars.slice(0, 1).to_pylist()[0]
-    rows = [{**row, "driver": _driver(row["driver"], say)} for row in bars.to_pylist()]
-    grid = table(say, "tornado", title, rows, ("driver", "swing", "low", "base", "high"), {"driver": None})
+    said = swings(result)
+    rows = [{**row, "driver": _driver(row["driver"], say), "swing": said[row["driver"]]} for row in bars.to_pylist()]
+    grid = table(say, "tornado", title, rows, ("driver", "swing", "low", "base", "high"), {"driver": None, "swing": None})
     alt = say("tornado.alt", driver=_driver(first["driver"], say), low=say.amount(first["low"]), high=say.amount(first["high"]), currency=currency)
     chart = embedded("tornado-chart", drawn, title, alt, say("tornado.caption"))
     return [Section("tornado", say("tornado.title"), say("tornado.lead"), [chart, grid, _slopes(result, say)])]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ipvalue.report.embed import Cell, Column, Grid, number
 from ipvalue.report.labels import Labels
 from ipvalue.report.terminal import quantile_columns as quantile_columns
@@ -15,6 +18,8 @@ SHARES = frozenset({
     "expected_loss_of_size", "standard_error_of_size",
 })  # fmt: skip
 """Columns of shares of one, shown in percent."""
+_IN_PERCENT = ("fraction", "a year")
+"""Units of the registry."""
 COUNTS = frozenset({"assets", "rights", "paths", "loans", "row", "moved"})
 YEARS = frozenset({"expected_life", "weighted_average_life"})
 PLAIN = frozenset({"elasticity", "elasticity_error", "first_order", "first_order_error", "total", "total_error", "swing"})
@@ -27,13 +32,13 @@ def head(say: Labels, name: str) -> str:
     return say.or_as_is("column", name)
 
 
-def cell(say: Labels, name: str, value: float | None) -> Cell:
-    """A number's cell, written as the column's name asks for."""
-    if name in SHARES:
+def cell(say: Labels, name: str, value: float | None, unit: str = "") -> Cell:
+    """A number's cell, written as the column's unit asks for, or its name."""
+    if name in SHARES or unit in _IN_PERCENT:
         return number(value, lambda share: say.percent(share, 2))
     if name in COUNTS:
         return number(value, lambda found: f"{found:,.0f}")
-    if name in YEARS:
+    if name in YEARS or unit == "years":
         return number(value, lambda found: f"{found:.1f}")
     if name in PLAIN:
         return number(value, lambda found: f"{found:.4g}")
@@ -57,6 +62,15 @@ def _text(say: Labels, value: Any, named: str | None) -> str:
         return ", ".join(map(str, value))
     text = "" if value is None else str(value)
     return say.or_as_is(named, text) if named and text else text
+
+
+def first(parts: Iterable[pa.Table], by: str, key: str, most: int, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The `most` rows of all parts with most of a column, blanks last, ties by `key`; one part is held at a time."""
+    best: pa.Table | None = None
+    for part in parts:
+        both = part.select(list(columns)) if best is None else pa.concat_tables([best, part.select(list(columns))])
+        best = both.take(pc.sort_indices(both, sort_keys=[(by, "descending"), (key, "ascending")])[:most])
+    return [] if best is None else best.to_pylist()
 
 
 def currency_of(manifest: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from rich.text import Text
 from ipvalue.amounts import money
 from ipvalue.cli.common import count, errors_as_sentences, out
 from ipvalue.cli.scenarios import print_scenarios
+from ipvalue.explain import RECORD
 from ipvalue.lendable import LendableResult, open_lendable
 from ipvalue.lent import LendResult, open_loans
 from ipvalue.report.loans import book_table, borrowers_table, capacity_table, loans_table, tranche_tables
@@ -50,7 +51,10 @@ def command(
         ipvalue show results --json
     """
     with errors_as_sentences():
-        made = made_by(Store(directory).manifest())
+        store = Store(directory)
+        if store.has(RECORD):
+            raise InputError(f"{directory}: is an explanation: ipvalue report makes a page of it, ipvalue export a workbook")
+        made = made_by(store.manifest())
         if asset is not None and (group is not None or made != "value"):
             raise InputError(
                 "--asset shows one right of a result of ipvalue value: leave --group out" if made == "value" else _NO_ASSETS.format(made)

@@ -12,7 +12,6 @@ from zipfile import ZipFile
 import pyarrow.parquet as pq
 import pytest
 from commandline import ROW, contents, row_with, run, table, value
-
 from small_book import write
 
 import ipvalue as iv
@@ -245,6 +244,15 @@ def test_an_explanation() -> None:
     explanation = iv.open_explanation("why")
     assert steps[0]["amount"] == pytest.approx(float(explanation.steps["amount"][0].as_py()))
     assert explanation.assets.num_rows == len(rows_of(book["Rights that move most"]))
+    shown = run("show", "why")
+    assert (shown.code, shown.err) == (2, "ipvalue: why: is an explanation: ipvalue report makes a page of it, ipvalue export a workbook\n")
+
+
+@pytest.mark.parametrize("path", ["out/x.xlsx", "out/assets/x.xlsx", "out/../out/x.xlsx"])
+def test_nothing_is_written_into_the_result(path: str) -> None:
+    assert value("portfolio.parquet").code == 0
+    ran = run("export", "out", "--xlsx", path)
+    assert (ran.code, "lies in the result" in ran.err, Path(path).exists()) == (2, True, False)
 
 
 @pytest.mark.parametrize("kind", [name for name in RESULTS if name not in ("totals", "scenario_totals", "losses")])

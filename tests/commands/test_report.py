@@ -129,6 +129,13 @@ def test_every_kind_of_result_has_a_page(here: Path, command: str) -> None:
     assert items(Path("report.html").read_text(encoding="utf-8"), "item")
 
 
+def test_a_swing_says_whether_it_is_added_or_a_part(here: Path) -> None:
+    drivers = ["discount", "growth"]
+    iv.sensitivities("portfolio.parquet", drivers=drivers, market="market.toml", paths=32, workers=1, out="made").report("page.html")
+    found = {row[0][0]: row[1] for row in items(Path("page.html").read_text(encoding="utf-8"), "rows")["tornado"]["rows"]}
+    assert found == {"discount": ["±0.01"], "growth": ["±10 %"]}
+
+
 def test_every_command_with_results_is_told_of_exported_and_served() -> None:
     assert {*KINDS} == {"value", "scenarios", "sensitivities", "sensitivities --indices", "lend", "lend --largest"}
     assert TABS.keys() == KINDS.keys()
@@ -193,17 +200,20 @@ def test_a_book_of_loans_with_tranches_of_whatever_columns(here: Path) -> None:
     rows = [
         {"tranche": "equity", "attachment": 0.0, "detachment": 0.05, "size": 1e6, "expected_loss": 0.25, "rating": None},
         {"tranche": "<b>senior</b>", "detachment": 1.0},
+        {"tranche": "excess_spread"},
     ]
     pq.write_table(pa.Table.from_pylist(rows), "lent/tranches.parquet")
     manifest = json.loads(Path("lent/manifest.json").read_text())
-    manifest["files"].append({"name": "tranches.parquet", "rows": 2, "bytes": 0, "sha256": ""})
+    manifest["files"].append({"name": "tranches.parquet", "rows": 3, "bytes": 0, "sha256": ""})
     Path("lent/manifest.json").write_text(json.dumps(manifest))
     assert run("report", "lent").code == 0
     page = Path("report.html").read_text(encoding="utf-8")
     assert items(page, "rows")["tranches"]["rows"] == [
         [["equity"], ["0.00 %", 0.0], ["5.00 %", 0.05], ["1.000 m", 1e6], ["25.00 %", 0.25], [""]],
         [["<b>senior</b>"], ["", None], ["100.00 %", 1.0], ["", None], ["", None], [""]],
+        [["excess spread"], ["", None], ["", None], ["", None], ["", None], [""]],
     ]
+    assert '"principal, ' in json.dumps(items(page, "item")["collateral-sector"])
     loans = iv.open_loans("lent").loans
     shown = {row[0][0]: row[8][1] for row in items(page, "rows")["loans"]["rows"]}
     assert shown == dict(zip(loans["loan_id"].to_pylist(), loans["expected_loss"].to_pylist(), strict=True))

@@ -52,7 +52,7 @@ FLAGS = {
     "plan": {
         "--market", "--assumptions", "--out", "--paths", "--seed", "--sampler", "--tolerance", "--max-paths", "--precision", "--quantiles", "--tail",
         "--group-by", "--keep-paths", "--workers", "--scheduler", "--memory", "--backend", "--rule", "--premise", "--json",
-        "--loans", "--ratings", "--programmes", "--policies", "--policy",
+        "--loans", "--ratings", "--programmes", "--policies", "--policy", "--pool", "--tranche-ratings",
     },
     "verify": {"--asset", "--loan", "--sample", "--evidence", "--out", "--seed", "--workers", "--backend", "--json", "--log-json"},
     "explain": {"--out", "--group-by", "--top", "--workers", "--scheduler", "--memory", "--json", "--log-json"},

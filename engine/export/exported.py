@@ -30,7 +30,7 @@ class Exported:
 
 
 def export(directory: str | Path, *, xlsx: str | Path, top: int = 1000, overwrite: bool = False) -> Exported:
-    """Writes a result of any command (but lend --largest) as a workbook: what was run, totals with their quantiles, groups, the `top` rights,
+    """Writes a result of any command as a workbook: what was run, totals with their quantiles, groups, the `top` rights,
     rejects, and what each column means.
 
     The same result gives the same bytes. Text is never a formula. Raises InputError where there is no result, where `xlsx` is there already (and

@@ -16,7 +16,7 @@ BINS = 60
 BEYOND = 0.005
 """Share of the paths at either end that is not drawn, or a few far ones would leave no room for the others."""
 
-_ROOM = 0.18
+_ROOM = 0.3
 """To the left of the bars, for names, as a share of what they span."""
 
 

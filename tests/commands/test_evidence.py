@@ -255,8 +255,8 @@ def test_from_python() -> None:
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (("--evidence", "r1", "--asset", "r2"), "--evidence re-derives its own right: leave --asset and --sample out"),
-        (("--evidence", "r1", "--sample", "0.5"), "--evidence re-derives its own right: leave --asset and --sample out"),
+        (("--evidence", "r1", "--asset", "r2"), "--evidence re-derives its own right: leave --asset, --loan and --sample out"),
+        (("--evidence", "r1", "--sample", "0.5"), "--evidence re-derives its own right: leave --asset, --loan and --sample out"),
         (("--evidence", "r1", "--out", "full"), "full: holds mine.txt: name another --out for the evidence"),
         (("--evidence", "r1", "--out", "out"), "out: holds assets/part-00000.parquet: name another --out for the evidence"),
         (("--evidence", "R_1"), "out: there is no right 'R_1' in it: did you mean r1?"),

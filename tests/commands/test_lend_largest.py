@@ -138,13 +138,6 @@ def test_what_cannot_be_is_refused_in_one_sentence(register: None, change: tuple
     assert not Path("most").exists()
 
 
-def test_no_workbook_is_made_of_it(register: None) -> None:
-    assert run(*OURS).code == 0
-    ran = run("export", "most", "--xlsx", "most.xlsx")
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("ipvalue: most: is a result of ipvalue lend --largest, of which no workbook is made")
-
-
 def test_loans_or_largest(register: None) -> None:
     ran = run("lend", "--portfolio", "portfolio.parquet")
     assert ran.code == 2

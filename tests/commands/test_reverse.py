@@ -29,8 +29,10 @@ def linear(here: Path) -> Path:
     return here
 
 
-@pytest.mark.parametrize("statistic", ["mean", "q05", "expected_shortfall", "value", "q99_9"])
-@pytest.mark.parametrize("group", [None, "pharma"])
+@pytest.mark.parametrize(
+    "statistic", ["mean", "q05", *(pytest.param(one, marks=pytest.mark.slow) for one in ("expected_shortfall", "value", "q99_9"))]
+)
+@pytest.mark.parametrize("group", [None, pytest.param("pharma", marks=pytest.mark.slow)])
 def test_the_size_is_that_of_the_closed_form(linear: Path, statistic: str, group: str | None) -> None:
     """A linear value at size s is that of the base times 1 − 0.2 s, on every path."""
     grouped = {**OPTIONS, "group_by": ("sector",), "quantiles": (0.05, 0.999)}

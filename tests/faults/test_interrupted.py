@@ -94,7 +94,7 @@ def test_explain_on_a_cluster(both: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "why").exists()
 
 
-@pytest.mark.parametrize("instants", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("instants", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_explain_at_random_instants(instants: int, both: Path, tmp_path: Path) -> None:
     """Also while it opens its inputs, lays out, or is about to end."""
     line = ("explain", both / "old", both / "new", "--workers", 2, "--log-json", "--out")

@@ -49,7 +49,7 @@ def test_every_path_of_many_is_the_definitions(make: Make, steps: int, mid_perio
 
 def test_more_periods_than_the_table_has_dimensions(assumptions: Path, tmp_path: Path) -> None:
     """Beyond it words are random: 366 steps a year, whose three factors leave it after a year, an asset after three."""
-    table = portfolios.random_portfolio(8, seed=5)
+    table = portfolios.random_portfolio(3, seed=5)
     table = with_cells(table, life=3.2, indefinite=False, economic_life=None, expiry_date=None, sector="pharma", volatility=0.2, factor_loading=0.5)
     table = with_cells(table, right_type="invention_patent", fee_schedule="none", survival_curve="none", revenue_path=None)
     market = portfolios.market(366, True)

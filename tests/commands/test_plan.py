@@ -70,7 +70,7 @@ def test_the_options_are_those_of_value() -> None:
     """But for what says how a run goes on and what its log is like."""
     ours, theirs = set(inspect.signature(plan_command).parameters), set(inspect.signature(value_command).parameters)
     assert theirs - ours == {"portfolio", "since", "resume", "overwrite", "strict", "log_json"}
-    assert ours - theirs == {"source", "as_json", "loans", "ratings", "programmes", "policies", "policy"}
+    assert ours - theirs == {"source", "as_json", "loans", "ratings", "programmes", "policies", "policy", "pool", "tranche_ratings"}
     assert planned("portfolio.parquet", *OPTIONS, "--seed", 3, "--tail", 0.1)["assets"] == 4
 
 

@@ -280,8 +280,7 @@ def test_what_the_documentation_shows_is_read(root: Path, tmp_path: Path) -> Non
     assert book.rejects.table("loan_id").to_pylist() == []
     assert (len(book.loans), book.loans.unit.tolist()) == (3, [0, 0, 1])
     assert load_programmes(tmp_path / "programmes.toml")["ours"].limits[0] == 20_000_000
-    (tmp_path / "both.toml").write_text(f"{(tmp_path / 'policies.toml').read_text()}\n{(tmp_path / 'terms.toml').read_text()}")
-    terms = load_policies(tmp_path / "both.toml")["ours"].terms
+    terms = load_policies(tmp_path / "terms.toml")["ours"].terms
     assert terms is not None
     assert (terms.term, terms.pd) == (3.0, 0.03)
     assert load_cut(tmp_path / "pool.toml").deal.detachment == [1.0, 0.3]

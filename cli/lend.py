@@ -25,10 +25,10 @@ from ipvalue.cli.flags import (
     Workers,
 )
 from ipvalue.execute import Outcome
-from ipvalue.lendable import open_lendable
-from ipvalue.lendable_run import largest_into
-from ipvalue.lent import open_loans
-from ipvalue.loan_run import lend_into
+from ipvalue.lendable.result import open_lendable
+from ipvalue.lendable.run import largest_into
+from ipvalue.loan_book.lent import open_loans
+from ipvalue.loan_book.run import lend_into
 from ipvalue.report.loans import book_table, capacity_table, tranche_tables
 from ipvalue.report.table import Table
 from ipvalue.schema import InputError

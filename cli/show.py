@@ -15,8 +15,8 @@ from ipvalue.amounts import money
 from ipvalue.cli.common import count, errors_as_sentences, out
 from ipvalue.cli.scenarios import print_scenarios
 from ipvalue.explain import RECORD
-from ipvalue.lendable import LendableResult, open_lendable
-from ipvalue.lent import LendResult, open_loans
+from ipvalue.lendable.result import LendableResult, open_lendable
+from ipvalue.loan_book.lent import LendResult, open_loans
 from ipvalue.report.loans import book_table, borrowers_table, capacity_table, loans_table, tranche_tables
 from ipvalue.report.scenarios import by_scenario
 from ipvalue.report.terminal import AssetView, Bars, GroupView, Overview, asset_view, bar, facts, group_view, overview, quantile_columns, rest

@@ -18,7 +18,7 @@ from ipvalue.fingerprint import fingerprint
 from ipvalue.inputs import Inputs, opened
 from ipvalue.job_file import LATEST, JobFile, in_words, in_words_of_a_job, load_job
 from ipvalue.journal import SINCE
-from ipvalue.lent import LendResult, open_loans
+from ipvalue.loan_book.lent import LendResult, open_loans
 from ipvalue.manifest import terms_of
 from ipvalue.options import Groups, Numbers
 from ipvalue.schema import InputError, IpvalueError, RunError
@@ -28,7 +28,7 @@ from ipvalue.valuation import Result, job_and_rule
 from ipvalue.work import Work, whole_work
 
 if TYPE_CHECKING:
-    from ipvalue.loan_run import Planned
+    from ipvalue.loan_book.run import Planned
 
 _log = logging.getLogger("ipvalue")
 
@@ -228,9 +228,9 @@ def opened_loans(file: JobFile, inputs: Inputs) -> Iterator[Planned | None]:
 @contextmanager
 def loans_beside(inputs: Inputs, loans: object, options: Mapping[str, Any], named: Mapping[str, Any]) -> Iterator[Planned]:
     """Loans against the rights of an opened portfolio, opened and checked, and what they pledge found; of the valuation's options those that loans
-    follow from too. named: as loan_names.load_names takes it. Raises InputError."""
-    from ipvalue.loan_names import load_names  # with Numba, which nothing else needs
-    from ipvalue.loan_run import OPTIONS, loan_job, opened_book
+    follow from too. named: as loan_book.names.load_names takes it. Raises InputError."""
+    from ipvalue.loan_book.names import load_names  # with Numba, which nothing else needs
+    from ipvalue.loan_book.run import OPTIONS, loan_job, opened_book
 
     job = loan_job({name: options[name] for name in OPTIONS if options.get(name) is not None})
     with opened_book(inputs.under(job), loans, load_names(**named)) as book:

@@ -19,7 +19,7 @@ from ipvalue.calibration import Measured, Meter, Round, Used, calibrate, residen
 from ipvalue.inputs import Inputs, opened
 from ipvalue.intake import BATCH_ROWS
 from ipvalue.job_file import in_words_of_a_job, load_job
-from ipvalue.lent import Source
+from ipvalue.loan_book.lent import Source
 from ipvalue.manifest import terms_of
 from ipvalue.memory import size
 from ipvalue.overnight import loans_beside, opened_job, opened_loans
@@ -29,8 +29,8 @@ from ipvalue.store import Store
 from ipvalue.valuation import job_and_rule
 
 if TYPE_CHECKING:
-    from ipvalue.loan_planning import LoanPlan
-    from ipvalue.loan_run import Planned
+    from ipvalue.loan_book.planning import LoanPlan
+    from ipvalue.loan_book.run import Planned
 
 BYTES_A_FILE = 200
 """What a manifest says of each."""
@@ -164,7 +164,7 @@ def _opened(
 
 def _with_loans(found: Plan, book: Planned) -> Plan:
     """The plan with what the loans take."""
-    from ipvalue.loan_planning import plan_loans  # with Numba, which nothing else needs
+    from ipvalue.loan_book.planning import plan_loans  # with Numba, which nothing else needs
 
     more = tuple(text for text in book.inputs.warnings if text not in found.warnings)
     return replace(found, lending=plan_loans(book), warnings=(*found.warnings, *more))

@@ -13,8 +13,8 @@ from ipvalue.amounts import money
 from ipvalue.explain import RECORD, open_explanation
 from ipvalue.export.meaning import described
 from ipvalue.indices import open_indices
-from ipvalue.lendable import open_lendable
-from ipvalue.lent import open_loans
+from ipvalue.lendable.result import open_lendable
+from ipvalue.loan_book.lent import open_loans
 from ipvalue.report.terminal import Bars, facts, floats, histogram, largest_groups
 from ipvalue.scenario_run import open_scenarios
 from ipvalue.sensitivities import open_sensitivities

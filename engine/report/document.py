@@ -9,8 +9,8 @@ from typing import Any
 from ipvalue.composition import composition
 from ipvalue.explain import RECORD, Explanation, open_explanation
 from ipvalue.indices import IndexResult
-from ipvalue.lendable import LendableResult
-from ipvalue.lent import LendResult
+from ipvalue.lendable.result import LendableResult
+from ipvalue.loan_book.lent import LendResult
 from ipvalue.report.embed import Section, Tile
 from ipvalue.report.labels import Labels, labels
 from ipvalue.report.page import page

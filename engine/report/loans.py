@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow.compute as pc
 
 from ipvalue.amounts import count, money
-from ipvalue.lendable import LendableResult
-from ipvalue.lent import LendResult
+from ipvalue.lendable.result import LendableResult
+from ipvalue.loan_book.lent import LendResult
 from ipvalue.report.table import Table
 
 HEADS = ("expected", "deviation", "VaR 99 %", "ES 99 %", "VaR 99.9 %", "unexpected")

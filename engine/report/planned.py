@@ -9,7 +9,7 @@ from ipvalue.memory import size
 from ipvalue.planning import Plan
 
 if TYPE_CHECKING:
-    from ipvalue.loan_planning import LoanPlan
+    from ipvalue.loan_book.planning import LoanPlan
 
 
 def plan_lines(plan: Plan) -> list[tuple[str, str, str]]:

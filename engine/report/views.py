@@ -11,8 +11,8 @@ import pyarrow as pa
 from ipvalue.amounts import count, money
 from ipvalue.explain import Explanation
 from ipvalue.indices import IndexResult
-from ipvalue.lendable import LendableResult
-from ipvalue.lent import LendResult
+from ipvalue.lendable.result import LendableResult
+from ipvalue.loan_book.lent import LendResult
 from ipvalue.planning import Plan
 from ipvalue.report.indices import index_table
 from ipvalue.report.loans import book_table, borrowers_table, capacity_table, loans_table, tranche_tables

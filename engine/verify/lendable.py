@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from ipvalue import spread
 from ipvalue.backend import kernels
 from ipvalue.intake import hash_ids, read
-from ipvalue.lendable_run import reopened_register
-from ipvalue.lendable_tables import added_up
-from ipvalue.lendable_work import MONEY, SCHEMA, Register, limited, part_name
+from ipvalue.lendable.run import reopened_register
+from ipvalue.lendable.tables import added_up
+from ipvalue.lendable.work import MONEY, SCHEMA, Register, limited, part_name
 from ipvalue.lending import principal as most
 from ipvalue.receipt import Receipt
 from ipvalue.schema import Rejects

@@ -17,8 +17,8 @@ from ipvalue.backend import kernels
 from ipvalue.lending.bearing import SUMMED, Words
 from ipvalue.lending.book import NAMES, book_figures
 from ipvalue.lending.sharing import BEARERS
-from ipvalue.loan_run import reopened_book
-from ipvalue.loan_tables import LOANS_A_PART, LOSSES, ORDER, TOLD
+from ipvalue.loan_book.run import reopened_book
+from ipvalue.loan_book.tables import LOANS_A_PART, LOSSES, ORDER, TOLD
 from ipvalue.store import MANIFEST
 from ipvalue.verify import directory
 from ipvalue.verify.absent import not_there

@@ -19,11 +19,11 @@ from ipvalue import spread
 from ipvalue.intake import hash_ids
 from ipvalue.lending.bearing import Words, bear, tail_sums
 from ipvalue.lending.book import NAMES, Tails, contributions, tails
-from ipvalue.loan_run import Planned
-from ipvalue.loan_tables import NONE, Ledger, events_of, loan_rows, years_of
-from ipvalue.loan_work import ENDS as LOAN_ENDS
-from ipvalue.loan_work import NUMBER, Book, LoanTask, lent_of, new_receipt
-from ipvalue.pledged import ENDS as RIGHT_ENDS
+from ipvalue.loan_book.pledged import ENDS as RIGHT_ENDS
+from ipvalue.loan_book.run import Planned
+from ipvalue.loan_book.tables import NONE, Ledger, events_of, loan_rows, years_of
+from ipvalue.loan_book.work import ENDS as LOAN_ENDS
+from ipvalue.loan_book.work import NUMBER, Book, LoanTask, lent_of, new_receipt
 from ipvalue.verify.rights import Share, chosen, differences
 from ipvalue.verify.verify import Looked, Progress, kernels_here
 

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from ipvalue.constants import MONEY_SCALE
 from ipvalue.lending.pool_file import EXCESS, POOL, RESERVE, Cut, load_cut
 from ipvalue.lending.tranches import rating
-from ipvalue.loan_pool import LOSSES, SCHEMA, figures_of, mean_of
-from ipvalue.loan_run import Planned
+from ipvalue.loan_book.pool import LOSSES, SCHEMA, figures_of, mean_of
+from ipvalue.loan_book.run import Planned
 from ipvalue.rows import Longs
 from ipvalue.verify.bits import same_number
 from ipvalue.verify.findings import Findings

@@ -19,7 +19,7 @@ from cut_off import Killed, cut_off_after
 
 import ipvalue
 from ipvalue.fingerprint import fingerprint
-from ipvalue.lent import open_loans
+from ipvalue.loan_book.lent import open_loans
 from ipvalue.overnight import run_job
 
 pytestmark = pytest.mark.usefixtures("here")

@@ -20,9 +20,9 @@ import ipvalue
 KILLS = '''\
 """Read by every Python process that starts with this folder on its path: some rights and some loans end the process that works on them."""
 import os, signal
-from ipvalue import loan_work, pledged
+from ipvalue.loan_book import pledged, work
 
-compile_rows, settled = pledged.compile_rows, loan_work._settled
+compile_rows, settled = pledged.compile_rows, work._settled
 POISON = set(os.environ["POISON"].split(","))
 
 def deadly_right(rows, tables):
@@ -35,7 +35,7 @@ def deadly_loan(lent, *others):
         os.kill(os.getpid(), signal.SIGKILL)
     return settled(lent, *others)
 
-pledged.compile_rows, loan_work._settled = deadly_right, deadly_loan
+pledged.compile_rows, work._settled = deadly_right, deadly_loan
 '''
 LOANS = [
     *(small_book.own(i, **({"covenant_trigger": 0.7, "covenant_cure": 0.5} if i < 4 else {})) for i in range(12)),

@@ -17,8 +17,8 @@ from cut_off import Killed, cut_off_after
 from resumed import Stop
 
 import ipvalue
-from ipvalue import loan_work
 from ipvalue.execute import Interrupted
+from ipvalue.loan_book import work
 
 RIGHTS, LOANS = 40, 30
 POOL = {
@@ -81,7 +81,7 @@ def test_points_of_sobol_have_the_same_bytes_too(inputs: Path, tmp_path: Path) -
 
 
 def test_memory_for_collateral_moves_no_byte(inputs: Path, undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loan_work, "SLOT_BYTES", 1)
+    monkeypatch.setattr(work, "SLOT_BYTES", 1)
     assert _lend(inputs, tmp_path / "out", rows_per_task=1000) == undisturbed
 
 

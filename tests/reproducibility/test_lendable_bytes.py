@@ -16,8 +16,8 @@ from cut_off import Killed, cut_off_after
 from resumed import Stop
 
 import ipvalue
-from ipvalue import lendable_tables, lendable_work
 from ipvalue.execute import Interrupted
+from ipvalue.lendable import tables, work
 from ipvalue.schema import RIGHT_TYPES
 
 POLICY = {
@@ -77,8 +77,8 @@ def test_tasks_move_no_figure(rows: int, inputs: Path, undisturbed: dict[str, by
 
 
 def test_memory_moves_no_byte(inputs: Path, undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lendable_work, "SLOT_BYTES", 1)
-    monkeypatch.setattr(lendable_tables, "ROWS", 1)
+    monkeypatch.setattr(work, "SLOT_BYTES", 1)
+    monkeypatch.setattr(tables, "ROWS", 1)
     assert _found(inputs, tmp_path / "out") == undisturbed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipvalue.lendable import LendableResult
+from ipvalue.lendable.result import LendableResult
 from ipvalue.report.embed import Grid, Part, Section, Tile, embedded
 from ipvalue.report.labels import Labels
 from ipvalue.report.plotting import charts

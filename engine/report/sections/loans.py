@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from ipvalue.lent import LendResult
+from ipvalue.loan_book.lent import LendResult
 from ipvalue.report.embed import Chart, Column, Grid, Part, Section, Tile, embedded, number
 from ipvalue.report.labels import Labels
 from ipvalue.report.plotting import charts

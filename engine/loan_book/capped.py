@@ -14,7 +14,7 @@ from ipvalue.assumptions import Assumptions
 from ipvalue.backend import Backend, kernels
 from ipvalue.lending.amortisation import discounts
 from ipvalue.lending.policy import Policy
-from ipvalue.pledged import Rights, discounts_of
+from ipvalue.loan_book.pledged import Rights, discounts_of
 from ipvalue.rows import Floats, Ints, Longs, Mask
 from ipvalue.schema import RIGHT_TYPES
 from ipvalue.tables import Tables

@@ -22,7 +22,7 @@ from ipvalue.lending.batch import Batch
 from ipvalue.lending.defaults import last_periods, year_factors
 from ipvalue.lending.layout import NO_SLOT, Dates, Layout, lay_out
 from ipvalue.lending.looks import Looks
-from ipvalue.pledged import Rights
+from ipvalue.loan_book.pledged import Rights
 from ipvalue.reconcile import weighted
 from ipvalue.rows import Floats, Longs
 from ipvalue.simulate import Sampling, Simulated, simulate

@@ -101,7 +101,7 @@ def lend(
     what these are rated by, a file or table. options: those of OPTIONS; the rest is as for `value`.
     Only rights that are pledged are valued. Raises InputError and RunError.
     """
-    from ipvalue.loan_run import lend_into  # with Numba, which nothing else needs
+    from ipvalue.loan_book.run import lend_into  # with Numba, which nothing else needs
 
     named: dict[str, Any] = {"ratings": ratings, "programmes": programmes, "policies": policies, "policy": policy}
     named |= {"pool": pool, "tranche_ratings": tranche_ratings}

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from ipvalue.backend import kernel
-from ipvalue.capped import Sales
 from ipvalue.execute import Outcome, Progress, value_portfolio
 from ipvalue.inputs import Inputs, opened, reopened
-from ipvalue.lendable_tables import write_lendable
-from ipvalue.lendable_work import Loan, Register, run_register
+from ipvalue.lendable.tables import write_lendable
+from ipvalue.lendable.work import Loan, Register, run_register
 from ipvalue.lending.policy import SHIPPED, Policy, Terms, load_policies
 from ipvalue.lending.ratings import Ratings, load_ratings
+from ipvalue.loan_book.capped import Sales
 from ipvalue.receipt import Receipt
 from ipvalue.schema import InputError, did_you_mean
 from ipvalue.store import Store

@@ -14,8 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue.backend import kernels
-from ipvalue.capped import one_by_one
-from ipvalue.collateral import Collateral, collateral_of
 from ipvalue.columns import distinct
 from ipvalue.heap import keep_freed_memory
 from ipvalue.intake import Gathered
@@ -30,9 +28,11 @@ from ipvalue.lending.pledges import runs
 from ipvalue.lending.pools import FLOWS, Flows, Members, add_tested, no_flows
 from ipvalue.lending.settlement import Events, settle
 from ipvalue.lending.units import NO_PARTS
-from ipvalue.loan_figures import Lender, cap_of, described, figures_schema, pledges_of
+from ipvalue.loan_book.capped import one_by_one
+from ipvalue.loan_book.collateral import Collateral, collateral_of
+from ipvalue.loan_book.figures import Lender, cap_of, described, figures_schema, pledges_of
+from ipvalue.loan_book.pledged import Rights, only, rights_of
 from ipvalue.memory import size
-from ipvalue.pledged import Rights, only, rights_of
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Floats, Longs, Mask
 from ipvalue.schema import InputError, Rejects

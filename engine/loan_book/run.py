@@ -21,12 +21,12 @@ from ipvalue.lending.batch import packed
 from ipvalue.lending.loan_rules import Named
 from ipvalue.lending.loans import Loans
 from ipvalue.lending.read import LoanBook, read_loans
-from ipvalue.loan_apart import run_loans_apart
-from ipvalue.loan_figures import Lender
-from ipvalue.loan_names import Names, load_names
-from ipvalue.loan_pool import Pooled
-from ipvalue.loan_tables import Ledger, write_tables
-from ipvalue.loan_work import Book, LoanTask, new_receipt, refuse_too_large, run_loans
+from ipvalue.loan_book.apart import run_loans_apart
+from ipvalue.loan_book.figures import Lender
+from ipvalue.loan_book.names import Names, load_names
+from ipvalue.loan_book.pool import Pooled
+from ipvalue.loan_book.tables import Ledger, write_tables
+from ipvalue.loan_book.work import Book, LoanTask, new_receipt, refuse_too_large, run_loans
 from ipvalue.rows import Longs
 from ipvalue.schema import InputError, Rejects, did_you_mean
 from ipvalue.store import Store

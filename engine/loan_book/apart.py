@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 
 from ipvalue.backend import kernels
-from ipvalue.loan_work import Book, LoanTask, lent_of, new_receipt, run_loans
-from ipvalue.pledged import rights_of
+from ipvalue.loan_book.pledged import rights_of
+from ipvalue.loan_book.work import Book, LoanTask, lent_of, new_receipt, run_loans
 from ipvalue.quarantine import Lot, Stopped, deadly_rows, run_alone
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Longs

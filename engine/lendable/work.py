@@ -16,8 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue.backend import kernels
-from ipvalue.capped import Sales
-from ipvalue.collateral import MEAN, Collateral, collateral_of
 from ipvalue.compiled import compile_rows
 from ipvalue.heap import keep_freed_memory
 from ipvalue.intake import hash_ids
@@ -30,8 +28,10 @@ from ipvalue.lending.pledges import Pledges
 from ipvalue.lending.policy import Policy, Terms
 from ipvalue.lending.probabilities import default_probabilities, thresholds
 from ipvalue.lending.settlement import settle
+from ipvalue.loan_book.capped import Sales
+from ipvalue.loan_book.collateral import MEAN, Collateral, collateral_of
+from ipvalue.loan_book.pledged import Rights, discounts_of, only, rights_of_rows
 from ipvalue.memory import size
-from ipvalue.pledged import Rights, discounts_of, only, rights_of_rows
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Floats, Ints, Longs, Rows
 from ipvalue.schema import RIGHT_TYPES, InputError

@@ -13,7 +13,7 @@ from ipvalue.lending.policy import Policy, load_policies
 from ipvalue.lending.ratings import Ratings, load_ratings
 from ipvalue.lending.sharing import SHIPPED as PROGRAMMES
 from ipvalue.lending.sharing import Programme, load_programmes
-from ipvalue.loan_pool import AskedPool, asked_pool
+from ipvalue.loan_book.pool import AskedPool, asked_pool
 from ipvalue.market import Market
 from ipvalue.schema import InputError, did_you_mean
 

@@ -14,8 +14,6 @@ import pyarrow as pa
 
 from ipvalue.assumptions import Assumptions
 from ipvalue.backend import kernels
-from ipvalue.capped import Sales
-from ipvalue.collateral import MEAN, Collateral
 from ipvalue.lending import principal as most
 from ipvalue.lending.batch import Batch
 from ipvalue.lending.capital import UNSECURED_LGD, risk_weights
@@ -24,7 +22,9 @@ from ipvalue.lending.figures import LoanFigures, all_in_cost, saving
 from ipvalue.lending.loans import Loans
 from ipvalue.lending.policy import Policy
 from ipvalue.lending.settlement import Events
-from ipvalue.pledged import Rights, discounts_of
+from ipvalue.loan_book.capped import Sales
+from ipvalue.loan_book.collateral import MEAN, Collateral
+from ipvalue.loan_book.pledged import Rights, discounts_of
 from ipvalue.rows import Floats, Ints, Longs, Mask
 from ipvalue.schema import RIGHT_TYPES
 from ipvalue.simulate import Sampling

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from ipvalue.execute import Progress
-from ipvalue.lent import Source
+from ipvalue.loan_book.lent import Source
 from ipvalue.schema import InputError
 from ipvalue.valuation import Result
 
@@ -74,7 +74,7 @@ def lendable(
     loan. ratings: a TOML file that these terms may name a rating of. options: paths, seed, sampler, precision, workers, scheduler, memory, backend;
     the rest is as for `value`. Raises InputError and RunError.
     """
-    from ipvalue.lendable_run import largest_into  # with Numba, which nothing else needs
+    from ipvalue.lendable.run import largest_into  # with Numba, which nothing else needs
 
     into = partial(largest_into, portfolio, market, assumptions, ratings=ratings, policies=policies, policy=policy)
     return LendableResult.written(partial(into, options=options, progress=progress), out, overwrite, resume)

@@ -24,8 +24,8 @@ from ipvalue.lending.loans import Loans
 from ipvalue.lending.pledges import runs
 from ipvalue.lending.settlement import Events
 from ipvalue.lending.sharing import BEARERS, Programme
-from ipvalue.loan_pool import Pooled, PoolSums, write_pool
-from ipvalue.loan_work import NUMBER, flows_name
+from ipvalue.loan_book.pool import Pooled, PoolSums, write_pool
+from ipvalue.loan_book.work import NUMBER, flows_name
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Floats, Longs, Mask
 from ipvalue.schema import RIGHT_TYPES

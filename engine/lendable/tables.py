@@ -18,7 +18,7 @@ from ipvalue.backend import Backend, kernels
 from ipvalue.constants import MONEY_LIMIT
 from ipvalue.intake import Ids, hash_ids
 from ipvalue.job import Job
-from ipvalue.lendable_work import MONEY
+from ipvalue.lendable.work import MONEY
 from ipvalue.lending import principal as most
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Floats, Longs, Mask

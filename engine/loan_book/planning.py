@@ -16,9 +16,9 @@ import numpy as np
 
 from ipvalue import spread
 from ipvalue.calibration import ENOUGH, ROUNDS_SECONDS, TURN, Meter, Used, resident_bytes, store_for_a_while
-from ipvalue.loan_run import Planned
-from ipvalue.loan_tables import write_tables
-from ipvalue.loan_work import SLOT_BYTES, Book, LoanTask, flows_name, new_receipt, run_loans
+from ipvalue.loan_book.run import Planned
+from ipvalue.loan_book.tables import write_tables
+from ipvalue.loan_book.work import SLOT_BYTES, Book, LoanTask, flows_name, new_receipt, run_loans
 from ipvalue.manifest import terms_of
 from ipvalue.numba_kernel import compile_seconds
 from ipvalue.receipt import Receipt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ipvalue.constants import MAX_PATHS, RANGE_PATHS
 from ipvalue.memory import available_memory, parse_memory, size
 from ipvalue.options import Groups, Kept, Numbers, Place
 from ipvalue.reconcile import MOST_BYTES, row_bytes
-from ipvalue.schema import InputError, validate
+from ipvalue.schema import InputError, did_you_mean, validate
 from ipvalue.simulate import Sampling, Tolerance
 from ipvalue.sobol import sampler_bytes
 from ipvalue.totals import totals_bytes
@@ -121,6 +122,13 @@ class Job(Numbers, Groups, Kept, Place):
                 f"{remedy}group by fewer columns, use fewer paths or workers, or allow more with --memory"
             )
         return (limit - need) // workers
+
+
+def refuse_unknown(options: Iterable[str], known: Collection[str], of: str) -> None:
+    """Raises InputError naming an option that is none of those known of what `of` calls."""
+    for name in options:
+        if name not in known:
+            raise InputError(f"{name} is no option of {of}{did_you_mean(name, known)} (options: {', '.join(known)})")
 
 
 def make_job(options: dict[str, Any]) -> Job:

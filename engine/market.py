@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -17,7 +16,7 @@ from pydantic import Field, model_validator
 from ipvalue.backend import kernel
 from ipvalue.constants import MAX_STEPS_PER_YEAR, SYMMETRY_TOLERANCE
 from ipvalue.files import toml_of
-from ipvalue.schema import Currency, Finite, InputError, Strict, validate
+from ipvalue.schema import Currency, Finite, InputError, Source, Strict, validate
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=-1, allow_inf_nan=False)]
@@ -140,7 +139,7 @@ def market_of(content: Mapping[str, Any]) -> Market:
     return validate(Market, {**content, "valuation_date": date.fromisoformat(content["valuation_date"])}, "market")
 
 
-def load_market(source: str | Path | Mapping[str, Any]) -> Market:
+def load_market(source: Source) -> Market:
     """The market from a TOML file (a path or URL) or a mapping like one. Raises InputError naming file, key, value and rule."""
     if isinstance(source, Mapping):
         return validate(Market, dict(source), "market")

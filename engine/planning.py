@@ -19,11 +19,10 @@ from ipvalue.calibration import Measured, Meter, Round, Used, calibrate, residen
 from ipvalue.inputs import Inputs, opened
 from ipvalue.intake import BATCH_ROWS
 from ipvalue.job_file import in_words_of_a_job, load_job
-from ipvalue.loan_book.lent import Source
 from ipvalue.manifest import terms_of
 from ipvalue.memory import size
 from ipvalue.overnight import loans_beside, opened_job, opened_loans
-from ipvalue.schema import InputError
+from ipvalue.schema import InputError, Source
 from ipvalue.shown import Shown
 from ipvalue.store import Store
 from ipvalue.valuation import job_and_rule

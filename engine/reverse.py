@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ipvalue.cash_rule import find_rule
 from ipvalue.scenario_run import ScenarioResult, scenarios
 from ipvalue.scenarios import BASE, Scenario, load_scenarios
-from ipvalue.schema import Column, InputError, did_you_mean
+from ipvalue.schema import Column, InputError, Source, did_you_mean
 
 MOST = 10.0
 """The largest size looked at, in sizes of the scenario, unless said otherwise."""
@@ -176,7 +175,7 @@ def _each(result: ScenarioResult) -> list[dict[str, Any]]:
 
 def reverse_stress(
     portfolio: object,
-    source: str | Path | Mapping[str, Any] | Scenario,
+    source: Source | Scenario,
     limit: str,
     *,
     scenario: str | None = None,
@@ -218,7 +217,7 @@ def reverse_stress(
     return ReverseStress(direction, asked, group, above, below, search.figures[at], search.figures[0.0], found, trials, impossible)
 
 
-def _direction(source: str | Path | Mapping[str, Any] | Scenario, name: str | None, extra: Sequence[Column] = ()) -> Scenario:
+def _direction(source: Source | Scenario, name: str | None, extra: Sequence[Column] = ()) -> Scenario:
     """The scenario that is meant; extra: columns that a rule has beside the registry's."""
     if isinstance(source, Scenario):
         return source

@@ -24,7 +24,7 @@ from ipvalue.job import Job
 from ipvalue.receipt import Receipt
 from ipvalue.scenario_work import Scenes, kept_bytes, scenario_work, with_versions
 from ipvalue.scenarios import Problem, Scenario, Study, check_names, check_rows, load_scenarios, markets, merged, terms
-from ipvalue.schema import InputError, did_you_mean
+from ipvalue.schema import InputError, Source, did_you_mean
 from ipvalue.store import Store
 from ipvalue.task import Task, prepared
 from ipvalue.valuation import Result, job_and_rule
@@ -63,7 +63,7 @@ class ScenarioResult(Result):
 
 def scenarios(
     portfolio: object,
-    scenarios: str | Path | Mapping[str, Any] | Sequence[Scenario] | None = None,
+    scenarios: Source | Sequence[Scenario] | None = None,
     *,
     library: Sequence[str] = (),
     statistics: str = "all",
@@ -94,7 +94,7 @@ def open_scenarios(location: str | Path) -> ScenarioResult:
 
 def scenarios_into(
     portfolio: object,
-    source: str | Path | Mapping[str, Any] | Sequence[Scenario] | None,
+    source: Source | Sequence[Scenario] | None,
     library: Sequence[str],
     statistics: str,
     market: object,
@@ -140,7 +140,7 @@ def _refuse_options(job: Job) -> None:
         raise InputError("keep_paths: the paths of scenarios are not kept: value one of them alone")
 
 
-def _loaded(source: str | Path | Mapping[str, Any] | Sequence[Scenario] | None, library: Sequence[str], extra: Any) -> tuple[Scenario, ...]:
+def _loaded(source: Source | Sequence[Scenario] | None, library: Sequence[str], extra: Any) -> tuple[Scenario, ...]:
     if source is None or isinstance(source, str | Path | Mapping):
         return load_scenarios(source, library, extra)
     found = (*(load_scenarios(None, library, extra) if library else ()), *source)

@@ -14,8 +14,7 @@ from ipvalue.backend import kernel
 from ipvalue.cash_rule import CashRule, find_rule
 from ipvalue.execute import Outcome, Progress, check_portfolio, value_portfolio
 from ipvalue.inputs import opened
-from ipvalue.job import Job, make_job
-from ipvalue.schema import InputError, did_you_mean
+from ipvalue.job import Job, make_job, refuse_unknown
 from ipvalue.shown import Reported, ResultPlots, plots_of
 from ipvalue.since import refuse_to_remove, work_beside
 from ipvalue.store import Store
@@ -80,10 +79,15 @@ class Result(Reported):
 
     def asset_parts(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The same a part at a time, for results that are larger than memory; or some of its columns."""
-        if "assets" in self.__dict__:
-            yield self.assets if columns is None else self.assets.select(list(columns))
+        return self._parts("assets", columns)
+
+    def _parts(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """A table in parts that bears its directory's name, a part at a time; the whole where it has been read already."""
+        if name in self.__dict__:
+            whole = self.__dict__[name]
+            yield whole if columns is None else whole.select(list(columns))
         else:
-            yield from map(partial(self._store.read_parquet, columns=columns), self._store.parts("assets/"))
+            yield from map(partial(self._store.read_parquet, columns=columns), self._store.parts(f"{name}/"))
 
     @cached_property
     def groups(self) -> pa.Table:
@@ -194,9 +198,7 @@ def job_and_rule(options: dict[str, Any], rule: object) -> tuple[Job, CashRule |
 
 def job_without_quantiles(options: Mapping[str, Any], known: Sequence[str], of: str, rule: object) -> tuple[Job, CashRule | None]:
     """The same where only the options `known` are any of what is made, which `of` calls by its name."""
-    for name in options:
-        if name not in known:
-            raise InputError(f"{name} is no option of {of}{did_you_mean(name, known)} (options: {', '.join(known)})")
+    refuse_unknown(options, known, of)
     return job_and_rule({**options, "quantiles": ()}, rule)
 
 

@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ def cut_off_after(operations: int, under: str, sign: signal.Signals | None = Non
         yield
     finally:
         _Watch.left = None
+
+
+def killed_again_and_again(go_on: Callable[[], Any], under: Path, first: int, step: int) -> tuple[Any, int]:
+    """What a run gives in the end that is killed after so many things done to files, the first time, each time some more; and how often it was."""
+    for times in count():
+        with suppress(Killed), cut_off_after(first + times * step, str(under)):
+            return go_on(), times
+    raise AssertionError
 
 
 def times_killed(command: Sequence[str], seconds: Iterable[float]) -> int:

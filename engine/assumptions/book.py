@@ -13,7 +13,7 @@ from typing import Any
 from ipvalue.assumptions.file_tables import NONE, FeeSchedule, File, Premise, SurvivalCurve
 from ipvalue.assumptions.sets import AssumptionSet, set_of
 from ipvalue.files import toml_of
-from ipvalue.schema import InputError, Strict, did_you_mean, validate
+from ipvalue.schema import InputError, Source, Strict, did_you_mean, validate
 
 SHIPPED = tuple(Path(__file__).with_name(f"{name}.toml") for name in ("right_types", "sectors", "fees", "survival", "premises"))
 """The shipped assumptions, one file a topic; no table stands in two of them."""
@@ -65,7 +65,7 @@ class Assumptions:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def load_assumptions(source: str | Path | Mapping[str, Any] = "default") -> Assumptions:
+def load_assumptions(source: Source = "default") -> Assumptions:
     """The shipped assumptions, or those of a TOML file (a path or URL) or a mapping like one (laid over the shipped ones with `extends = "default"`).
 
     Raises InputError naming file, key, value and rule.

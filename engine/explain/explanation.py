@@ -24,10 +24,10 @@ from ipvalue.explain.way import Way
 from ipvalue.explain.worth import width
 from ipvalue.fingerprint import differences
 from ipvalue.inputs import Inputs, reopened
-from ipvalue.job import Job, make_job
+from ipvalue.job import Job, make_job, refuse_unknown
 from ipvalue.likeness import common_ground
 from ipvalue.memory import available_memory, parse_memory
-from ipvalue.schema import InputError, did_you_mean
+from ipvalue.schema import InputError
 from ipvalue.shown import ExplanationPlots, Reported, plots_of
 from ipvalue.spread import Spread, opened
 from ipvalue.storage import Written
@@ -123,9 +123,7 @@ def explain_into(old: str, new: str, out: str | None, options: Mapping[str, Any]
 def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given. Raises InputError naming one that cannot be."""
     given = {name: value for name, value in options.items() if value is not None}
-    for name in given:
-        if name not in _OPTIONS:
-            raise InputError(f"{name} is no option of explain{did_you_mean(name, _OPTIONS)}")
+    refuse_unknown(given, _OPTIONS, "explain")
     make_job(given)
     return given
 

@@ -10,8 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from ipvalue.execute import Progress
-from ipvalue.loan_book.lent import Source
-from ipvalue.schema import InputError
+from ipvalue.schema import InputError, Source
 from ipvalue.valuation import Result
 
 
@@ -28,10 +27,7 @@ class LendableResult(Result):
 
     def lendable_parts(self) -> Iterator[pa.Table]:
         """The same a part at a time, for results that are larger than memory."""
-        if "lendable" in self.__dict__:
-            yield self.lendable
-        else:
-            yield from map(self._store.read_parquet, self._store.parts("lendable/"))
+        return self._parts("lendable")
 
     @cached_property
     def borrowers(self) -> pa.Table:

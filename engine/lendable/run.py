@@ -15,17 +15,16 @@ from ipvalue.execute import Outcome, Progress, value_portfolio
 from ipvalue.inputs import Inputs, opened, reopened
 from ipvalue.lendable.tables import write_lendable
 from ipvalue.lendable.work import Loan, Register, run_register
-from ipvalue.lending.policy import SHIPPED, Policy, Terms, load_policies
+from ipvalue.lending.policy import SHIPPED, Policy, Terms, load_policies, policy_of
 from ipvalue.lending.ratings import Ratings, load_ratings
 from ipvalue.loan_book.capped import Sales
 from ipvalue.receipt import Receipt
-from ipvalue.schema import InputError, did_you_mean
+from ipvalue.schema import InputError, Source, did_you_mean
 from ipvalue.store import Store
 from ipvalue.totals import Totals
 from ipvalue.valuation import job_without_quantiles
 from ipvalue.work import Work
 
-Source = str | Path | Mapping[str, Any]
 """A TOML file, or a mapping like one."""
 
 COMMAND = "lend --largest"
@@ -76,9 +75,7 @@ def _named(name: str | None, policies: Mapping[str, Policy]) -> Policy:
     """Raises InputError where the policy is not there, or limits nothing."""
     if name is None:
         raise InputError(f"whose policy? Give --policy (policies: {', '.join(policies)})")
-    if name not in policies:
-        raise InputError(f"there is no policy {name!r}{did_you_mean(name, policies)} (policies: {', '.join(policies)})")
-    policy = policies[name]
+    policy = policy_of(name, policies)
     if not policy.loan_to_value and not policy.on_paths:
         raise InputError(f"policy {name} limits nothing that can be lent on a right: give it loan_to_value, expected_loss or coverage")
     if policy.on_paths and policy.terms is None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ipvalue.files import toml_of
-from ipvalue.schema import LARGEST_RATE, LONGEST_TERM, RIGHT_TYPES, Strict, did_you_mean, validate
+from ipvalue.schema import LARGEST_RATE, LONGEST_TERM, RIGHT_TYPES, InputError, Source, Strict, did_you_mean, validate
 
 SHIPPED = Path(__file__).with_name("policies.toml")
 
@@ -82,7 +82,14 @@ class _File(Strict):
     policy: dict[str, Policy] = Field(default_factory=dict)
 
 
-def load_policies(source: str | Path | Mapping[str, Any] = SHIPPED) -> dict[str, Policy]:
+def load_policies(source: Source = SHIPPED) -> dict[str, Policy]:
     """Policies by name, of a TOML file or a mapping like one. Raises InputError naming file, key, value and rule."""
     content, name = (dict(source), "policies") if isinstance(source, Mapping) else (toml_of(source), str(source))
     return dict(validate(_File, content, name).policy)
+
+
+def policy_of(name: str, policies: Mapping[str, Policy]) -> Policy:
+    """The policy of that name. Raises InputError where there is none, with those that there are."""
+    if name not in policies:
+        raise InputError(f"there is no policy {name!r}{did_you_mean(name, policies)} (policies: {', '.join(policies)})")
+    return policies[name]

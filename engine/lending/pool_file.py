@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ipvalue.files import toml_of
 from ipvalue.lending.tranches import Deal
-from ipvalue.schema import Strict, validate
+from ipvalue.schema import Source, Strict, validate
 
 POOL, EXCESS, RESERVE = "pool", "excess_spread", "reserve"
 """What the results call the whole pool, and what meets its losses before tranches do."""
@@ -92,7 +91,7 @@ class Cut(Strict):
         return Deal(detachment[::-1], [one.coupon for one in tranches], terms.fee, terms.reserve, terms.principal == "pro_rata")
 
 
-def load_cut(source: str | Path | Mapping[str, Any]) -> Cut:
+def load_cut(source: Source) -> Cut:
     """A pool file, or a mapping like one. Raises InputError naming file, key, value and rule."""
     content, name = (dict(source), "pool") if isinstance(source, Mapping) else (toml_of(source), str(source))
     return validate(Cut, content, name)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from ipvalue.files import toml_of
-from ipvalue.schema import LONGEST_LIST, Strict, validate
+from ipvalue.schema import LONGEST_LIST, Source, Strict, validate
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Ratings = Mapping[str, tuple[float, ...]]
@@ -31,7 +30,7 @@ class _File(Strict):
         return self
 
 
-def load_ratings(source: str | Path | Mapping[str, Any]) -> Ratings:
+def load_ratings(source: Source) -> Ratings:
     """Cumulative probabilities of default at the ends of years 1, 2, … by rating, of a TOML file or a mapping like one.
 
     Raises InputError naming file, key, value and rule.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from ipvalue.files import toml_of
-from ipvalue.schema import Strict, validate
+from ipvalue.schema import Source, Strict, validate
 
 BEARERS = ("fund", "guarantor", "insurer", "appraiser")
 """In the order in which they claim; the bank bears the rest, and what they cannot pay."""
@@ -63,7 +63,7 @@ class _File(Strict):
     programme: dict[str, Programme] = Field(default_factory=dict)
 
 
-def load_programmes(source: str | Path | Mapping[str, Any] = SHIPPED) -> dict[str, Programme]:
+def load_programmes(source: Source = SHIPPED) -> dict[str, Programme]:
     """Programmes by name, of a TOML file or a mapping like one. Raises InputError naming file, key, value and rule."""
     content, name = (dict(source), "programmes") if isinstance(source, Mapping) else (toml_of(source), str(source))
     return dict(validate(_File, content, name).programme)

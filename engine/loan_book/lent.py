@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from ipvalue.execute import Progress
-from ipvalue.schema import InputError
+from ipvalue.schema import InputError, Source
 from ipvalue.valuation import Result
 
-Source = str | Path | Mapping[str, Any]
 """A TOML file, or a mapping like one."""
 
 
@@ -30,10 +29,7 @@ class LendResult(Result):
 
     def loan_parts(self) -> Iterator[pa.Table]:
         """The same a part at a time, for results that are larger than memory."""
-        if "loans" in self.__dict__:
-            yield self.loans
-        else:
-            yield from map(self._store.read_parquet, self._store.parts("loans/"))
+        return self._parts("loans")
 
     @cached_property
     def book(self) -> pa.Table:

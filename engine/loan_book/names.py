@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from ipvalue.lending.loan_rules import Named
 from ipvalue.lending.policy import SHIPPED as POLICIES
-from ipvalue.lending.policy import Policy, load_policies
+from ipvalue.lending.policy import Policy, load_policies, policy_of
 from ipvalue.lending.ratings import Ratings, load_ratings
 from ipvalue.lending.sharing import SHIPPED as PROGRAMMES
 from ipvalue.lending.sharing import Programme, load_programmes
 from ipvalue.loan_book.pool import AskedPool, asked_pool
 from ipvalue.market import Market
-from ipvalue.schema import InputError, did_you_mean
+from ipvalue.schema import Source
 
-Source = str | Path | Mapping[str, Any]
 """A TOML file, or a mapping like one."""
 
 
@@ -53,6 +50,6 @@ def load_names(
         policy,
         asked_pool(pool, tranche_ratings),
     )
-    if policy is not None and policy not in names.policies:
-        raise InputError(f"there is no policy {policy!r}{did_you_mean(policy, names.policies)} (policies: {', '.join(names.policies)})")
+    if policy is not None:
+        policy_of(policy, names.policies)
     return names

@@ -29,7 +29,7 @@ from ipvalue.memory import size
 from ipvalue.replicates import standard_error
 from ipvalue.rows import Floats, Longs, Mask
 from ipvalue.scenarios.grammar import parse
-from ipvalue.schema import LOANS, InputError
+from ipvalue.schema import LOANS, InputError, Source
 from ipvalue.storage import Written
 from ipvalue.store import Store
 
@@ -91,7 +91,7 @@ class AskedPool:
         return Pooled(Members(book.chosen, int(years.max())), self.cut, self.limits)
 
 
-def asked_pool(source: str | Path | Mapping[str, Any] | None, ratings: object) -> AskedPool | None:
+def asked_pool(source: Source | None, ratings: object) -> AskedPool | None:
     """The pool of a TOML file or a mapping like one, and what its tranches are rated by; None where there is none. Raises InputError."""
     if source is None:
         if ratings is not None:

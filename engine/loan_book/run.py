@@ -16,7 +16,7 @@ from ipvalue.backend import kernel
 from ipvalue.execute import Outcome, Progress, value_portfolio
 from ipvalue.inputs import Inputs, opened, reopened
 from ipvalue.intake import BOOK, NOWHERE, gather, places_of, reopen_portfolio
-from ipvalue.job import Job, make_job
+from ipvalue.job import Job, make_job, refuse_unknown
 from ipvalue.lending.batch import packed
 from ipvalue.lending.loan_rules import Named
 from ipvalue.lending.loans import Loans
@@ -28,7 +28,7 @@ from ipvalue.loan_book.pool import Pooled
 from ipvalue.loan_book.tables import Ledger, write_tables
 from ipvalue.loan_book.work import Book, LoanTask, new_receipt, refuse_too_large, run_loans
 from ipvalue.rows import Longs
-from ipvalue.schema import InputError, Rejects, did_you_mean
+from ipvalue.schema import Rejects
 from ipvalue.store import Store
 from ipvalue.task import Run
 from ipvalue.work import Work
@@ -73,9 +73,7 @@ def lend_into(
 
 def loan_job(options: Mapping[str, Any]) -> Job:
     """The options of a run of loans, checked."""
-    for name in options:
-        if name not in OPTIONS:
-            raise InputError(f"{name} is no option of loans{did_you_mean(name, OPTIONS)} (options: {', '.join(OPTIONS)})")
+    refuse_unknown(options, OPTIONS, "loans")
     return make_job({"quantiles": QUANTILES, **options})
 
 

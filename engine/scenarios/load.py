@@ -17,7 +17,7 @@ from ipvalue.scenarios.grammar import parse
 from ipvalue.scenarios.market_changes import ALL, Change, CorrelationChange, CurveChange, FxChange, Name
 from ipvalue.scenarios.row_changes import FactorChange, FieldChange, RowChange, numeric
 from ipvalue.scenarios.scenario import BASE, Scenario, Shock, label
-from ipvalue.schema import PORTFOLIO, Column, InputError, Strict, did_you_mean, read_toml, validate
+from ipvalue.schema import PORTFOLIO, Column, InputError, Source, Strict, did_you_mean, read_toml, validate
 
 SUBJECTS: dict[str, type[Change]] = {
     "field": FieldChange,
@@ -72,9 +72,7 @@ class ScenariosFile(Strict):
         return [grid if "axes" in grid else {"axes": grid}] if isinstance(grid, dict) else grid
 
 
-def load_scenarios(
-    source: str | Path | Mapping[str, Any] | None = None, library: Sequence[str] = (), extra: Sequence[Column] = ()
-) -> tuple[Scenario, ...]:
+def load_scenarios(source: Source | None = None, library: Sequence[str] = (), extra: Sequence[Column] = ()) -> tuple[Scenario, ...]:
     """The scenarios of a TOML file or a mapping like one, after the shipped ones that `library` and the file name; without the base.
 
     extra: columns that rows have beside the registry's (of a rule). Raises InputError naming file, scenario, shock, key, value and rule.

@@ -23,7 +23,7 @@ from ipvalue.schema.portfolio import (
 from ipvalue.schema.rejects import REJECTS_SCHEMA, BrokenRule, Rejects
 from ipvalue.schema.strict import Currency, Finite, Strict, validate
 from ipvalue.schema.tables import MARKET, RESULTS
-from ipvalue.schema.toml import parse_toml, read_toml
+from ipvalue.schema.toml import Source, parse_toml, read_toml
 
 __all__ = [
     "AMORTISATIONS",
@@ -60,6 +60,7 @@ __all__ = [
     "IpvalueError",
     "Rejects",
     "RunError",
+    "Source",
     "Strict",
     "columns_page",
     "describe",

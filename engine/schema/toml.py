@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ipvalue.schema.errors import InputError, did_you_mean_file
+
+Source = str | Path | Mapping[str, Any]
+"""A TOML file, or a mapping like one."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -23,14 +23,20 @@ _FLAGS = (
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """The system's Chromium; tests are skipped where it or Playwright is missing."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install 'ipvalue[test]'")
+def installed() -> str:
+    """Where the system's Chromium is; tests are skipped where there is none."""
     where = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if where is None:
         pytest.skip("there is no chromium on this machine")
+    return where
+
+
+@pytest.fixture(scope="session")
+def chromium(installed: str) -> Iterator[Any]:
+    """The system's Chromium; tests are skipped where it or Playwright is missing."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install 'ipvalue[test]'")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=where, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=installed, args=_FLAGS)
         yield browser
         browser.close()
 

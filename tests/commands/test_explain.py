@@ -156,7 +156,9 @@ def test_options_that_cannot_be() -> None:
     ran = run("explain", "old", "new", "--scheduler", "process")
     told = "scheduler: 'process' must be threads, processes or tcp://HOST:PORT (or tls://): did you mean processes?"
     assert (ran.code, ran.sentence) == (2, told)
-    with pytest.raises(iv.InputError, match=r"^scheduled is no option of explain: did you mean scheduler\?$"):
+    with pytest.raises(
+        iv.InputError, match=r"^scheduled is no option of explain: did you mean scheduler\? \(options: group_by, workers, scheduler, memory\)$"
+    ):
         iv.explain("old", "new", scheduled="threads")
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import small_book
 from commandline import ROW, Ran, beside, contents, run, table
-from cut_off import Killed, cut_off_after
+from cut_off import killed_again_and_again
 
 import ipvalue
 from ipvalue.fingerprint import fingerprint
@@ -125,15 +125,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_bytes(book: Callable[[], str], m
     valued, lent = done(run("run", book()))
     expected = without_times(valued), without_times(lent)
     shutil.rmtree("results")
-    operations, killed = 2, 0
-    while True:
-        try:
-            with cut_off_after(operations, str(Path.cwd() / "results")):
-                run_job("job.toml")
-            break
-        except Killed:
-            operations += 6
-            killed += 1
+    _, killed = killed_again_and_again(lambda: run_job("job.toml"), Path.cwd() / "results", 2, 6)
     assert killed > 3
     assert (without_times(valued), without_times(lent)) == expected
     assert sorted(path.name for path in Path("results").iterdir()) == sorted([valued.name, lent.name])

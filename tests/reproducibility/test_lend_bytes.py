@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from commandline import contents
-from cut_off import Killed, cut_off_after
+from cut_off import killed_again_and_again
 from resumed import Stop
 
 import ipvalue
@@ -111,16 +111,10 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(inputs: Path, undistur
 
 
 def test_a_run_that_is_killed_anywhere_goes_on_to_the_same_bytes(inputs: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
-    operations, out = 3, tmp_path / "out"
-    while True:
-        try:
-            with cut_off_after(operations, str(out)):
-                found = _lend(inputs, out, resume=out.exists())
-            break
-        except Killed:
-            operations += 9
+    out = tmp_path / "out"
+    found, killed = killed_again_and_again(lambda: _lend(inputs, out, resume=out.exists()), out, 3, 9)
     assert found == undisturbed
-    assert operations > 3
+    assert killed > 0
 
 
 def test_a_damaged_result_is_made_again_from_the_start(inputs: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> None:

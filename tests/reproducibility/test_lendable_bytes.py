@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from commandline import contents
-from cut_off import Killed, cut_off_after
+from cut_off import killed_again_and_again
 from resumed import Stop
 
 import ipvalue
@@ -94,16 +94,10 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(inputs: Path, undistur
 
 
 def test_a_run_that_is_killed_anywhere_goes_on_to_the_same_bytes(inputs: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
-    operations, out = 3, tmp_path / "out"
-    while True:
-        try:
-            with cut_off_after(operations, str(out)):
-                found = _found(inputs, out, resume=out.exists())
-            break
-        except Killed:
-            operations += 11
+    out = tmp_path / "out"
+    found, killed = killed_again_and_again(lambda: _found(inputs, out, resume=out.exists()), out, 3, 11)
     assert found == undisturbed
-    assert operations > 3
+    assert killed > 0
 
 
 def test_a_damaged_part_is_made_again(inputs: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> None:

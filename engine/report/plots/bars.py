@@ -101,7 +101,7 @@ def intervals(
         "said": [f"{a} ± {b}" for a, b in zip(words(mean, say), words(error, say), strict=True)],
         "range": [f"{a} – {b}" for a, b in zip(words(low, say), words(high, say), strict=True)],
     })  # fmt: skip
-    chart = named_rows(title, say("chart.before_tab", unit=unit.name), names)
+    chart = named_rows(title, say("chart.without_tab", unit=unit.name), names)
     wide = chart.hbar(
         y="place",
         left="low",

@@ -27,7 +27,7 @@ _TYPES = {name: place for place, name in enumerate(RIGHT_TYPES)}
 
 @dataclass(frozen=True)
 class Rights:
-    """Rights (a,): their numbers, ascending; their components; of each its file by number and its row there, its right type by place, its discount
+    """Rights (a,): their numbers, in a task ascending; their components; of each its file by number and its row there, its right type by place, its discount
     rate (the item of tables.curves and what is added to it), and the years that an indefinite one is written out for, infinite for others."""
 
     number: Longs
@@ -151,9 +151,7 @@ def _joined(parts: list[Compiled], order: Longs) -> Compiled:
 
 
 def only(rights: Rights, these: Longs) -> Rights:
-    """Some rights, by their places, ascending."""
-    chosen: Mask = np.zeros(len(rights), np.bool_)
-    chosen[these] = True
+    """Some rights, by their places, in that order."""
     names = ("number", "file", "row", "right_type", "curve", "premium", "written")
-    arrays = {name: getattr(rights, name)[chosen] for name in names}
-    return Rights(compiled=rights.compiled.only(chosen), asset_id=rights.asset_id.filter(pa.array(chosen)), **arrays)
+    arrays = {name: getattr(rights, name)[these] for name in names}
+    return Rights(compiled=_joined([rights.compiled], these), asset_id=rights.asset_id.take(pa.array(these)), **arrays)

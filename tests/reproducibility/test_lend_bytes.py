@@ -135,3 +135,19 @@ def test_loans_have_the_figures_that_they_have_alone(inputs: Path, undisturbed: 
     of_book = ("es_95", "es_99", "es_99_9", "bank_es_95", "bank_es_99", "bank_es_99_9", "bank_expected_loss", "break_even_spread")
     for row in alone:
         assert {name: row[name] for name in row if name not in of_book} == {name: among[row["loan_id"]][name] for name in row if name not in of_book}
+
+
+def test_a_loan_that_is_left_out_moves_no_figure_of_those_that_precede_it(inputs: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
+    """It stands first in the table, names their rights in another order, and one that there is not."""
+    rows = pq.read_table(inputs / "loans.parquet")
+    first = rows.slice(0, 1).to_pylist()[0]
+    names = list(dict.fromkeys(name for row in rows.to_pylist() for name in reversed(row["asset_ids"])))[::-1]
+    left_out = {**first, "loan_id": "left out", "asset_ids": [*names, "nowhere"], "pledge_ranks": [10**6] * (len(names) + 1), "borrower_id": None}
+    pq.write_table(pa.concat_tables([pa.Table.from_pylist([left_out], rows.schema), rows]), tmp_path / "loans.parquet")
+    for name in ("rights.parquet", "assumptions.toml"):
+        shutil.copy(inputs / name, tmp_path / name)
+    found = _lend(tmp_path, tmp_path / "out")
+    told = pq.read_table(pa.BufferReader(found["rejects.parquet"])).to_pylist()
+    assert [one["rule"] for one in told if one["asset_id"] == "left out"] == ["every pledged right is in the portfolio"]
+    same = ("loans/part-00000.parquet", "book.parquet", "losses.arrow", "tranches.parquet", "tranche_losses.arrow")
+    assert {name: found[name] for name in same} == {name: undisturbed[name] for name in same}

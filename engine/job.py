@@ -75,8 +75,8 @@ class Job(Numbers, Groups, Kept, Place):
             return self.threads if tasks < self.threads else 1
         return max(1, self.threads // tasks) if self.scheduler == "processes" else 1
 
-    def task_rows(self, rows: int, steps_per_year: int) -> int:
-        """Rows a task: some seconds of work, at most MOST_TASKS, and for small portfolios enough tasks for several cores.
+    def task_rows(self, rows: int, steps_per_year: int, most: int = MOST_ROWS_A_TASK) -> int:
+        """Rows a task: some seconds of work and at most `most`, at most MOST_TASKS, and for small portfolios enough tasks for several cores.
 
         It depends on the portfolio and the options, not on the workers, so that part files are the same everywhere. With a tolerance a right is
         reckoned to take the geometric mean of the least and the most paths it may need.
@@ -84,7 +84,7 @@ class Job(Numbers, Groups, Kept, Place):
         if self.rows_per_task:
             return self.rows_per_task
         timed = int(SECONDS_A_TASK * PATH_PERIODS_A_SECOND / (math.isqrt(self.paths * self.most_paths) * TYPICAL_YEARS * steps_per_year))
-        wanted = min(max(timed, 1), MOST_ROWS_A_TASK, -(-rows // LEAST_TASKS))
+        wanted = min(max(timed, 1), most, -(-rows // LEAST_TASKS))
         return max(wanted, -(-rows // MOST_TASKS), 1)
 
     @property

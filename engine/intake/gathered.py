@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from ipvalue.intake.stored import BATCH_ROWS, describe_file
 from ipvalue.schema import PORTFOLIO, Rejects, RunError
 
 Longs = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int32] | Longs
 
 KEPT_ROWS = 2 * BATCH_ROWS
 """Rows that are held until they are written, sorted by part: the more, the fewer batches a part has."""
@@ -30,22 +32,27 @@ NUMBER, FILE, ROW = "(number)", "(file)", "(row)"
 _MOST_ROWS = 2**62
 
 
-def places_of(portfolio: Portfolio, ids: pa.StringArray) -> tuple[Longs, Longs]:
-    """(n,) the file, by its number, and the row within it of each of distinct ids, NOWHERE where there is none; of duplicates any.
+def places_of(portfolio: Portfolio, ids: pa.StringArray) -> Places:
+    """(n,) the row, among those of all files, of each of distinct ids, NOWHERE where there is none; of duplicates any.
 
-    The texts of the portfolio's ids are held a batch at a time; 8 bytes are for each of those wanted.
+    The texts of the portfolio's ids are held a batch at a time.
     """
     hashes = hash_ids(ids)
     order = np.argsort(hashes, kind="stable")
     wanted = Ids(hashes[order], ids.take(pa.array(order)))
-    file, row = np.full(len(ids), NOWHERE, np.int64), np.full(len(ids), NOWHERE, np.int64)
-    numbers = {one.display: number for number, one in enumerate(portfolio.files)}
+    found: Places = np.full(len(ids), NOWHERE, np.int32 if portfolio.rows < 2**31 else np.int64)
+    first_of = dict(zip((one.display for one in portfolio.files), _first_rows(portfolio), strict=True))
     for display, first, texts in ids_of(portfolio):
         given = np.flatnonzero(texts.is_valid().to_numpy(zero_copy_only=False))
         place = wanted.places(texts.drop_null())
         here = place != NOWHERE
-        file[order[place[here]]], row[order[place[here]]] = numbers[display], first + given[here]
-    return file, row
+        found[order[place[here]]] = first_of[display] + first + given[here]
+    return found
+
+
+def _first_rows(portfolio: Portfolio) -> list[int]:
+    """The number of each file's first row among those of all."""
+    return list(accumulate((one.rows for one in portfolio.files[:-1]), initial=0))
 
 
 @dataclass(frozen=True)
@@ -73,9 +80,9 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks else pa.array([], column.type)
 
 
-def gather(portfolio: Portfolio, duplicates: Duplicates, places: tuple[Longs, Longs], part: Longs, folder: Path) -> tuple[Gathered, Rejects]:
+def gather(portfolio: Portfolio, duplicates: Duplicates, places: Places, part: Places, folder: Path) -> tuple[Gathered, Rejects]:
     """Copies the rows at `places` (n,) of a portfolio, each to its `part` (n,) from 0, into a file in `folder`; and the problems of those that are no
-    good, which are left out. Raises InputError where a file is damaged, RunError where the copy cannot be written."""
+    good, which are left out. places: as `places_of` has them. Raises InputError where a file is damaged, RunError where the copy cannot be written."""
     path, rejects = folder / "pledged.arrow", Rejects()
     named = {name for one in portfolio.files for name in describe_file(one.path, one.format)[0].names}
     columns = [(name, column.arrow_type) for name, column in PORTFOLIO.items() if name in named]
@@ -99,7 +106,7 @@ def gather(portfolio: Portfolio, duplicates: Duplicates, places: tuple[Longs, Lo
     return Gathered(str(path), tuple(map(tuple, batches)), tuple(one.display for one in portfolio.files)), rejects
 
 
-def _gathered(portfolio: Portfolio, duplicates: Duplicates, places: tuple[Longs, Longs], schema: pa.Schema, rejects: Rejects) -> Iterator[pa.Table]:
+def _gathered(portfolio: Portfolio, duplicates: Duplicates, places: Places, schema: pa.Schema, rejects: Rejects) -> Iterator[pa.Table]:
     """The rows wanted, some KEPT_ROWS at a time, in the order of the portfolio."""
     held: list[pa.RecordBatch] = []
     for batch in _wanted(portfolio, duplicates, places, schema, rejects):
@@ -113,13 +120,12 @@ def _gathered(portfolio: Portfolio, duplicates: Duplicates, places: tuple[Longs,
 
 
 def _wanted(
-    portfolio: Portfolio, duplicates: Duplicates, places: tuple[Longs, Longs], schema: pa.Schema, rejects: Rejects
+    portfolio: Portfolio, duplicates: Duplicates, places: Places, schema: pa.Schema, rejects: Rejects
 ) -> Iterator[pa.RecordBatch]:
-    of_file, of_row = places
-    for at, source in enumerate(portfolio.files):
-        here = np.flatnonzero(of_file == at)
-        here = here[np.argsort(of_row[here])]
-        sorted_rows, only = of_row[here], np.zeros(source.rows, np.bool_)
+    for at, (source, first) in enumerate(zip(portfolio.files, _first_rows(portfolio), strict=True)):
+        here = np.flatnonzero((places >= first) & (places < first + source.rows))
+        here = here[np.argsort(places[here])]
+        sorted_rows, only = places[here] - first, np.zeros(source.rows, np.bool_)
         only[sorted_rows] = True
         for unit in source.units(_MOST_ROWS):
             for batch, row, problems in read(unit, duplicates, only=only[unit.first_row : unit.first_row + unit.rows]):

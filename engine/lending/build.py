@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,45 +13,91 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue import columns
-from ipvalue.columns import Texts
+from ipvalue.columns import Texts, distinct
+from ipvalue.intake import BOOK
 from ipvalue.lending.amortisation import Schedules, schedules
 from ipvalue.lending.capital import CLASSES, correlation
 from ipvalue.lending.loan_rules import SHARES, Named, moves, principal_in_market, rate_of
 from ipvalue.lending.loans import Loans, Pledged, Terms
-from ipvalue.lending.pledges import Pledges, starts
+from ipvalue.lending.pledges import starts
 from ipvalue.lending.probabilities import default_probabilities, thresholds
-from ipvalue.rows import Floats, Mask, Rows
+from ipvalue.rows import Floats, Ints, Mask, Rows
 from ipvalue.schema import LOANS
 
 Longs = npt.NDArray[np.int64]
 
 
-def build(rows: Rows, pledged: Pledged, named: Named) -> Loans:
-    """Loans of rows (l) that have all been checked, and of what these pledge."""
-    years = _years(rows, named)
-    probability = default_probabilities(years.offset, years.lengths, *_curves(rows, named))
-    sectors = Texts.of(rows.batch["sector"])
-    return Loans(
-        **{one.name: getattr(pledged, one.name) for one in fields(Pledged)},
-        borrower_id=pc.coalesce(rows.batch["borrower_id"], pledged.loan_id),
-        terms=_terms(rows, named, probability[years.offset[:-1]], sectors),
-        years=years,
-        probability=probability,
-        threshold=thresholds(probability),
-        sectors=sectors.values,
-        programmes=tuple(named.programmes),
-        policies=tuple(named.policies),
-    )
+class Agreed:
+    """What rows of loans say beside what they pledge, as arrays: rows come batch by batch, and each array's batches are let go of when it is whole."""
+
+    def __init__(self, named: Named) -> None:
+        self._named = named
+        self._parts: defaultdict[str, list[Any]] = defaultdict(list)
+        self._sectors: dict[str, int] = {}
+
+    def add(self, rows: Rows) -> None:
+        """Takes in rows that have all been checked by themselves."""
+        years = _years(rows, self._named)
+        probability = default_probabilities(years.offset, years.lengths, *_curves(rows, self._named))
+        sectors = Texts.of(rows.batch["sector"])
+        for name in sectors.values:
+            self._sectors.setdefault(name, len(self._sectors))
+        terms = _terms(rows, self._named, probability[years.offset[:-1]], sectors.index(self._sectors))
+        for name, array in (*_fields(_TERM, terms), *_fields(_YEAR, years), ("count", np.diff(years.offset)), ("probability", probability)):
+            self._parts[name].append(array)
+        self._parts["borrower_id"].append(pc.coalesce(rows.batch["borrower_id"], rows.batch[BOOK.key]))
+
+    def loans(self, wanted: Mask, pledged: Pledged) -> Loans:
+        """Those of the rows (l) that are wanted, with what they pledge. Only once."""
+        count = np.concatenate(self._parts.pop("count"))
+        of_year = np.repeat(wanted, count)
+        sector, sectors = self._sector(self._whole("terms.sector", wanted))
+        terms = {one.name: self._whole(_TERM + one.name, wanted) for one in fields(Terms) if one.name != "sector"}
+        years = {one.name: self._whole(_YEAR + one.name, of_year) for one in fields(Schedules) if one.name != "offset"}
+        probability = self._whole("probability", of_year)
+        borrower = pa.chunked_array(self._parts.pop("borrower_id"), pa.string()).combine_chunks()
+        return Loans(
+            **{one.name: getattr(pledged, one.name) for one in fields(Pledged)},
+            borrower_id=borrower if wanted.all() else borrower.filter(pa.array(wanted)),
+            terms=Terms(sector=sector, **terms),
+            years=Schedules(starts(count[wanted]), **years),
+            probability=probability,
+            threshold=thresholds(probability),
+            sectors=sectors,
+            programmes=tuple(self._named.programmes),
+            policies=tuple(self._named.policies),
+        )
+
+    def _whole(self, name: str, wanted: Mask) -> Any:
+        """An array of all batches, of what is wanted."""
+        whole = np.concatenate(self._parts.pop(name))
+        return whole if wanted.all() else whole[wanted]
+
+    def _sector(self, sector: Ints) -> tuple[Ints, tuple[str, ...]]:
+        """(l) the loans' sectors by place among those that there are, and these as they first appear."""
+        given = sector >= 0
+        used, place = distinct(sector[given])
+        found = np.full(len(sector), -1, np.int32)
+        found[given] = place
+        names = list(self._sectors)
+        return found, tuple(names[one] for one in used)
 
 
-def pledges_of(rows: Rows, good: Mask) -> tuple[pa.StringArray, Pledges]:
-    """The rights that rows pledge, each once, and the pledges. good: (l) rows that keep their rules; a blank is rank 1 in these. In the others, where
-    the ranks cannot be told, it is 0: such a loan may precede any."""
-    names, lengths = rows.batch["asset_ids"].flatten().dictionary_encode(), rows.lengths("asset_ids")
+_TERM, _YEAR = "terms.", "years."
+
+
+def _fields(of: str, columns: Terms | Schedules) -> list[tuple[str, Any]]:
+    return [(of + one.name, getattr(columns, one.name)) for one in fields(columns) if one.name != "offset"]
+
+
+def pledged_by(rows: Rows, good: Mask) -> tuple[pa.StringArray, Longs, Ints]:
+    """The rights that rows (l) pledge, how many each does (l), and the rank on each. good: (l) rows that keep their rules; a blank is rank 1 in these.
+    In the others, where the ranks cannot be told, it is 0: such a loan may precede any."""
+    lengths = rows.lengths("asset_ids")
     ranked = rows.given("pledge_ranks") & (rows.lengths("pledge_ranks") == lengths)
-    rank = np.repeat(good.astype(np.int64), lengths)
+    rank = np.repeat(good.astype(np.int32), lengths)
     rank[np.repeat(ranked, lengths)] = rows.batch["pledge_ranks"].filter(pa.array(ranked)).flatten().to_numpy()
-    return names.dictionary, Pledges(starts(lengths), names.indices.to_numpy().astype(np.int64), rank)
+    return rows.batch["asset_ids"].flatten(), lengths, rank
 
 
 def _or_default(rows: Rows, name: str) -> Floats:
@@ -58,8 +106,8 @@ def _or_default(rows: Rows, name: str) -> Floats:
     return np.where(np.isnan(values), default, values)
 
 
-def _terms(rows: Rows, named: Named, first_year: Floats, sectors: Texts) -> Terms:
-    classes = np.array(CLASSES)[np.maximum(rows.index("exposure_class", _places(CLASSES)), 0)]
+def _terms(rows: Rows, named: Named, first_year: Floats, sector: Ints) -> Terms:
+    classes = np.maximum(rows.index("exposure_class", _places(CLASSES)), 0)
     turnover = _or_default(rows, "turnover")
     loading = rows.floats("factor_loading")
     trigger, target = rows.floats("covenant_trigger"), rows.floats("covenant_target")
@@ -71,9 +119,9 @@ def _terms(rows: Rows, named: Named, first_year: Floats, sectors: Texts) -> Term
         liquidation_lag=rows.floats("liquidation_lag"),
         unsecured_rate=rows.floats("unsecured_rate"),
         guarantee_fee=_or_default(rows, "guarantee_fee"),
-        factor_loading=np.where(np.isnan(loading), np.sqrt(correlation(first_year, classes, turnover)), loading),
+        factor_loading=np.where(np.isnan(loading), np.sqrt(correlation(first_year, np.array(CLASSES)[classes], turnover)), loading),
         factor=np.where(moves(rows), rows.index("sector", named.factors), np.int32(-1)),
-        sector=sectors.index(_places(sectors.values)),
+        sector=sector,
         shares=_shares(rows, named),
         programme=rows.index("programme", _places(named.programmes)),
         policy=rows.index("policy", _places(named.policies)),

@@ -43,7 +43,7 @@ class Terms:
     programme: Ints  # place among Loans.programmes, -1 where shares are the loan's own
     policy: Ints  # place among Loans.policies, -1 where it has none
     loan_to_value_cap: Floats
-    exposure_class: npt.NDArray[np.str_]
+    exposure_class: Ints  # place among capital.CLASSES
     turnover: Floats
     covenant_trigger: Floats  # NaN: no covenant
     covenant_target: Floats
@@ -71,7 +71,7 @@ class Pledged:
 
     def only(self, loans: Mask) -> Self:
         """Some of the loans (l), and the rights that they pledge."""
-        return self.take(np.flatnonzero(loans))
+        return self if loans.all() else self.take(np.flatnonzero(loans))
 
     def take(self, loans: Longs) -> Self:
         """The same by their places, ascending: as long as they are many, however many others there are."""

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
@@ -22,8 +23,8 @@ class Pledges:
     """Rights that are pledged to loans, and the rank that a loan has on each."""
 
     offset: Longs  # (l + 1)
-    asset: Longs  # (k) the number of the right
-    rank: Longs  # (k) 1 first
+    asset: Longs | Ints  # (k) the number of the right
+    rank: Longs | Ints  # (k) 1 first
 
     @cached_property
     def loan(self) -> Longs:
@@ -37,44 +38,55 @@ class Pledges:
         return found
 
     @cached_property
-    def next_on_asset(self) -> Mask:
-        """(k - 1) whether the next pledge of `by_asset` is of the same right."""
-        asset = self.asset[self.by_asset]
-        found: Mask = asset[1:] == asset[:-1]
+    def contested(self) -> Longs:
+        """(c) the pledges of rights that are pledged to several loans, in the order of `by_asset`."""
+        several = (np.bincount(self.asset) > 1)[self.asset]
+        these = np.flatnonzero(several)
+        found: Longs = these[np.lexsort((self.rank[these], self.asset[these]))]
         return found
 
     @cached_property
     def shared(self) -> Mask:
         """(k) whether the right is pledged to other loans too."""
         found = np.zeros(len(self.asset), np.bool_)
-        found[self.by_asset[1:][self.next_on_asset]] = True
-        found[self.by_asset[:-1][self.next_on_asset]] = True
+        found[self.contested] = True
         return found
 
     def same_rank(self) -> Mask:
         """(k) whether another loan has the same rank on the right."""
-        rank, found = self.rank[self.by_asset], np.zeros(len(self.asset), np.bool_)
-        twice = self.next_on_asset & (rank[1:] == rank[:-1])
-        found[self.by_asset[1:][twice]] = True
-        found[self.by_asset[:-1][twice]] = True
+        rank, found = self.rank[self.contested], np.zeros(len(self.asset), np.bool_)
+        twice = self._next_on_asset() & (rank[1:] == rank[:-1])
+        found[self.contested[1:][twice]] = True
+        found[self.contested[:-1][twice]] = True
         return found
 
     def precedence(self) -> Precedence:
         """Which loan takes before which: each on a right before the next one there, from which all others follow."""
-        loan = self.loan[self.by_asset]
-        return Precedence(len(self.offset) - 1, loan[:-1][self.next_on_asset], loan[1:][self.next_on_asset])
+        loan, follows = self.loans_of(self.contested), self._next_on_asset()
+        return Precedence(len(self.offset) - 1, loan[:-1][follows], loan[1:][follows])
+
+    def _next_on_asset(self) -> Mask:
+        """(c - 1) whether the next of the contested pledges is of the same right."""
+        asset = self.asset[self.contested]
+        found: Mask = asset[1:] == asset[:-1]
+        return found
+
+    def loans_of(self, pledges: Longs) -> Longs:
+        """The loan of each of some pledges, by their places."""
+        found: Longs = np.searchsorted(self.offset, pledges, side="right") - 1
+        return found
 
     def any_of(self, pledges: Mask) -> Mask:
         """(l) whether a loan has one of some pledges (k)."""
         found = np.zeros(len(self.offset) - 1, np.bool_)
-        found[self.loan[pledges]] = True
+        found[self.loans_of(np.flatnonzero(pledges))] = True
         return found
 
     def first_of(self, pledges: Mask) -> Longs:
         """(l) of each loan the first of some pledges (k), -1 where it has none."""
         found = np.full(len(self.offset) - 1, -1)
         where = np.flatnonzero(pledges)[::-1]
-        found[self.loan[where]] = where
+        found[self.loans_of(where)] = where
         return found
 
     def take(self, loans: Longs) -> Pledges:

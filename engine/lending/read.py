@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from ipvalue.intake import BATCH_ROWS, BOOK, Portfolio, columns_of, open_portfolio, read, repeated_ids
-from ipvalue.lending.build import build, pledges_of
+from ipvalue.intake import BOOK, Portfolio, columns_of, open_portfolio, read, repeated_ids
+from ipvalue.lending.build import Agreed, pledged_by
 from ipvalue.lending.left_out import LeftOut, left_out, reject_followers, reject_ranks
 from ipvalue.lending.loan_rules import Named, check_loans, principal_in_market
 from ipvalue.lending.loans import Loans, Pledged
-from ipvalue.rows import Rows
+from ipvalue.lending.pledges import Pledges, starts
+from ipvalue.rows import Floats, Longs, Mask, Rows
 from ipvalue.schema import Rejects
-
-Longs = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 _STATED = [BOOK.key, "asset_ids", "pledge_ranks", "principal", "currency"]
 
@@ -41,43 +38,63 @@ def read_loans(source: str | Path | object, named: Named, spool: Path, where: Ca
     are open.
 
     CSV and tables in memory are copied once into the directory `spool`. where: which rows are chosen, all without it. What is pledged is not looked
-    up yet: `without_bad_rights` does. Raises InputError where a file is missing, damaged, empty or no table of loans, and RunError where the copy
-    cannot be written.
+    up yet: `without_bad_rights` does. The table is held a batch at a time, of a loan its arrays alone. Raises InputError where a file is missing,
+    damaged, empty or no table of loans, and RunError where the copy cannot be written.
     """
     book = source if isinstance(source, Portfolio) else open_portfolio(source, spool, kind=BOOK)
-    files = tuple(one.display for one in book.files)
-    file = np.repeat(np.arange(len(files)), [one.rows for one in book.files])
-    row = np.concatenate([np.arange(one.rows) for one in book.files])
-    checked, good, rejects = _checked(book, named)
-    stated = _rows(list(columns_of(book, _STATED, BOOK)), row)
-    pledged = Pledged(files, file, row, stated.batch[BOOK.key], *pledges_of(stated, good))
+    rejects, agreed = Rejects(), Agreed(named)
+    good, chosen = _checked(book, named, rejects, agreed, where)
+    pledged, principal = _stated(book, good, named)
     bad = ~good | reject_ranks(pledged, rejects, good)
     bad |= reject_followers(pledged, rejects, bad, ~bad)
-    rows = checked.only(~bad[good])
-    loans = build(rows, pledged.only(~bad), named)
-    chosen = np.ones(len(loans), np.bool_) if where is None else where(rows.batch)
-    return LoanBook(book, loans, rejects, left_out(principal_in_market(stated, named.fx)[bad]), chosen)
+    loans = agreed.loans(~bad[good], pledged.only(~bad))
+    return LoanBook(book, loans, rejects, left_out(principal[bad]), chosen[~bad[good]])
 
 
-def _checked(book: Portfolio, named: Named) -> tuple[Rows, Mask, Rejects]:
-    """The rows that keep the rules of loans by themselves, which of all rows these are, and the problems of the others."""
-    duplicates, rejects, batches, kept = repeated_ids(book, BOOK), Rejects(), [], []
-    first = 0
+def _checked(
+    book: Portfolio, named: Named, rejects: Rejects, agreed: Agreed, where: Callable[[pa.RecordBatch], Mask] | None
+) -> tuple[Mask, Mask]:
+    """Which of all rows keep the rules of loans by themselves, and which of these are chosen; the former are agreed, the problems of the others go to
+    the rejects."""
+    duplicates = repeated_ids(book, BOOK)
+    good, chosen, first = np.zeros(book.rows, np.bool_), [np.zeros(0, np.bool_)], 0
     for file in book.files:
-        for unit in file.units(BATCH_ROWS):
+        for unit in file.units(file.rows):
             for batch, row, problems in read(unit, duplicates, kind=BOOK):
-                rows = Rows(batch, row, pa.nulls(len(row)), unit.display, problems, BOOK.key)
+                rows = _rows(batch, row, unit.display, problems)
                 check_loans(rows, named)
                 rows.settle()
                 rejects.merge(rows.rejects)
-                batches.append(rows.batch)
-                kept.append(first + rows.row)
+                agreed.add(rows)
+                good[first + rows.row] = True
+                chosen.append(np.ones(len(rows), np.bool_) if where is None else where(rows.batch))
         first += file.rows
-    good, where = np.zeros(book.rows, np.bool_), np.concatenate(kept)
-    good[where] = True
-    return _rows(batches, where), good, rejects
+    return good, np.concatenate(chosen)
 
 
-def _rows(batches: list[pa.RecordBatch], row: Longs) -> Rows:
-    """Rows of whatever files as one batch."""
-    return Rows(pa.concat_batches(batches), row, pa.nulls(len(row)), "", Rejects(), BOOK.key)
+def _stated(book: Portfolio, good: Mask, named: Named) -> tuple[Pledged, Floats]:
+    """What all rows (l) pledge, whether they are good or not, and what is owed on each, NaN where that is not known."""
+    ids, names, lengths, ranks, principal = [], [], [], [], []
+    at = 0
+    for batch in columns_of(book, _STATED, BOOK):
+        rows = _rows(batch, np.arange(at, at + batch.num_rows), "", Rejects())
+        at += batch.num_rows
+        for into, one in zip((names, lengths, ranks), pledged_by(rows, good[rows.row]), strict=True):
+            into.append(one)
+        ids.append(batch[BOOK.key])
+        principal.append(principal_in_market(rows, named.fx))
+    rights = pa.chunked_array(names, pa.string()).dictionary_encode().combine_chunks()
+    pledges = Pledges(starts(np.concatenate(lengths)), rights.indices.to_numpy(), np.concatenate(ranks))
+    rows_of = [one.rows for one in book.files]
+    return Pledged(
+        tuple(one.display for one in book.files),
+        np.repeat(np.arange(len(rows_of), dtype=np.int32), rows_of),
+        np.concatenate([np.arange(count) for count in rows_of]),
+        pa.chunked_array(ids, pa.string()).combine_chunks(),
+        rights.dictionary,
+        pledges,
+    ), np.concatenate(principal)
+
+
+def _rows(batch: pa.RecordBatch, row: Longs, file: str, rejects: Rejects) -> Rows:
+    return Rows(batch, row, pa.nulls(len(row)), file, rejects, BOOK.key)

@@ -16,7 +16,7 @@ from ipvalue.assumptions import Assumptions
 from ipvalue.backend import kernels
 from ipvalue.lending import principal as most
 from ipvalue.lending.batch import Batch
-from ipvalue.lending.capital import UNSECURED_LGD, risk_weights
+from ipvalue.lending.capital import CLASSES, UNSECURED_LGD, risk_weights
 from ipvalue.lending.covenants import Covenants, Tested
 from ipvalue.lending.figures import LoanFigures, all_in_cost, saving
 from ipvalue.lending.loans import Loans
@@ -137,7 +137,7 @@ def described(
     principal = years.owed[years.offset[:-1]]
     limits, binding = _limits(loans, batch, rights, collateral, pledge, events, lender, by_loan["term"])
     first = loans.probability[loans.years.offset[:-1]][these]
-    classes, maturity = loans.terms.exposure_class[these], years.effective_maturity()
+    classes, maturity = np.array(CLASSES)[loans.terms.exposure_class[these]], years.effective_maturity()
     quantiles = lender.sampling.quantiles
     numbers: dict[str, Any] = {
         "principal": principal,

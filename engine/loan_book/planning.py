@@ -179,7 +179,7 @@ def _planned(planned: Planned, found: _Found, whole: Receipt) -> LoanPlan:
     loan_bytes, passed = ([getattr(one, name) for one in found.ends] for name in ("loans", "passed"))
     disk = loan_bytes[1] + _more(found.ends, lent, loan_bytes) + found.ends[1].tables + len(json.dumps(terms_of(planned.inputs), indent=2))
     figures = passed[1] + _more(found.ends, lent, passed)
-    rights = int(np.count_nonzero(planned.places[0] >= 0))
+    rights = int(np.count_nonzero(planned.places >= 0))
     return LoanPlan(
         loans=loans,
         set_aside=planned.source.source.rows - loans,

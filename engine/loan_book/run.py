@@ -20,6 +20,7 @@ from ipvalue.job import Job, make_job, refuse_unknown
 from ipvalue.lending.batch import packed
 from ipvalue.lending.loan_rules import Named
 from ipvalue.lending.loans import Loans
+from ipvalue.lending.pledges import runs
 from ipvalue.lending.read import LoanBook, read_loans
 from ipvalue.loan_book.apart import run_loans_apart
 from ipvalue.loan_book.figures import Lender
@@ -27,7 +28,7 @@ from ipvalue.loan_book.names import Names, load_names
 from ipvalue.loan_book.pool import Pooled
 from ipvalue.loan_book.tables import Ledger, write_tables
 from ipvalue.loan_book.work import Book, LoanTask, new_receipt, refuse_too_large, run_loans
-from ipvalue.rows import Longs
+from ipvalue.rows import Ints, Longs
 from ipvalue.schema import Rejects
 from ipvalue.store import Store
 from ipvalue.task import Run
@@ -40,6 +41,8 @@ OPTIONS = ("paths", "seed", "sampler", "precision", "quantiles", "workers", "sch
 """The options of `value` that loans follow from, or are made by."""
 PLEDGED = "pledged/part-00000.arrow"
 """In the results directory, the rows that are pledged, where the workers of a cluster read them; it goes when the run is done."""
+MOST_WEIGHT = 8_192
+"""Of a task's loans and pledges: a task holds its rights and what stands behind its loans, and larger ones take no less time for a loan."""
 QUANTILES = (0.05, 0.5)
 """Of coverage and of what the rights of a loan are worth together, where no others are asked for."""
 
@@ -118,14 +121,13 @@ def reopened_book(manifest: Mapping[str, Any], out: str = ".", **options: Any) -
 
 @dataclass(frozen=True)
 class Planned:
-    """A book before anything is computed: its loans, and the rights that they pledge, each with its place in the portfolio and its task."""
+    """A book before anything is computed: its loans, and the rights that they pledge, each with its place in the portfolio."""
 
     inputs: Inputs
     source: LoanBook
     loans: Loans
     named: Named
-    places: tuple[Longs, Longs]
-    part: Longs
+    places: Ints | Longs
     folder: Path
     room: int
     pooled: Pooled | None
@@ -143,7 +145,7 @@ class Planned:
     def work(self, inputs: Inputs) -> Work:
         """All loans lent. Copies the rows that are pledged, those of each task together."""
         run = inputs.run
-        book, rejects = self._book(run, self.part, self.folder)
+        book, rejects = self._book(run, inputs.tasks, self.folder)
         if not run.job.is_local:
             run.store.copy_in(PLEDGED, book.gathered.path)
             book = replace(book, gathered=replace(book.gathered, path=run.store.place(PLEDGED)))
@@ -173,18 +175,18 @@ class Planned:
 
     def book_of(self, tasks: Sequence[LoanTask], folder: Path) -> Book:
         """What some tasks need, which are of whole units and numbered from 0: the rights of those alone are copied, into `folder`."""
-        part = np.full(len(self.loans.assets), NOWHERE)
-        for task in tasks:
-            part[self.loans.pledges.take(task.loans).asset] = task.number
-        return self._book(self.inputs.run, part, folder)[0]
+        return self._book(self.inputs.run, tasks, folder)[0]
 
-    def _book(self, run: Run, part: Longs, folder: Path) -> tuple[Book, Rejects]:
-        """What tasks need, and the problems of the rights that they pledge; part: which task each right is of, NOWHERE: of none."""
-        places = tuple(np.where(part == NOWHERE, NOWHERE, one) for one in self.places)
-        gathered, rejects = gather(self.inputs.portfolio, run.duplicates, (places[0], places[1]), part, folder)
+    def _book(self, run: Run, tasks: Sequence[LoanTask], folder: Path) -> tuple[Book, Rejects]:
+        """What tasks need, and the problems of the rights that they pledge."""
+        part, pledges = np.full(len(self.loans.assets), NOWHERE, np.int32), self.loans.pledges
+        for task in tasks:
+            part[pledges.asset[runs(pledges.offset, task.loans)]] = task.number
+        places = np.where(part == NOWHERE, np.int32(NOWHERE), self.places)
+        gathered, rejects = gather(self.inputs.portfolio, run.duplicates, places, part, folder)
         lender = Lender(tuple(self.named.policies.values()), self.inputs.assumptions, run.appraiser.tables, run.appraiser.sampling)
         members = None if self.pooled is None else self.pooled.members
-        return Book(run, self.loans, gathered, self.places[0] != NOWHERE, lender, self.room, members), rejects
+        return Book(run, self.loans, gathered, self.places != NOWHERE, lender, self.room, members), rejects
 
     def refuse_too_large(self) -> None:
         """Raises InputError where a unit's collateral on all paths does not fit the memory of a worker; the rights of those that may not are read."""
@@ -202,10 +204,8 @@ def _planned(inputs: Inputs, source: LoanBook, named: Named, policy: str | None,
     job, loans = inputs.run.job, _with_policy(source.loans, policy)
     places = places_of(inputs.portfolio, loans.assets)
     weight = _weight(loans)
-    at_once = job.task_rows(int(weight.sum()), inputs.market.steps_per_year)
+    at_once = job.task_rows(int(weight.sum()), inputs.market.steps_per_year, MOST_WEIGHT)
     task = packed(loans.unit, weight, at_once) if len(loans) else np.zeros(0, np.int64)
-    part = np.zeros(len(loans.assets), np.int64)
-    part[loans.pledges.asset] = task[loans.pledges.loan]
     by_task = np.argsort(task, kind="stable")
     cuts = np.searchsorted(task[by_task], np.arange(int(task.max(initial=-1)) + 2))
     tasks: Any = [LoanTask(number, by_task[cuts[number] : cuts[number + 1]]) for number in range(len(cuts) - 1)]
@@ -215,7 +215,7 @@ def _planned(inputs: Inputs, source: LoanBook, named: Named, policy: str | None,
     run, warnings = replace(inputs.run, appraiser=base), (*inputs.warnings, *source.source.warnings)
     besides = {"loans": _terms(source, named, policy, pooled), PLACES: {one.display: one.location for one in source.source.files}}
     inputs = replace(inputs, run=run, tasks=tasks, warnings=warnings, besides=besides)
-    return Planned(inputs, source, loans, named, places, part, folder, left // 2, pooled)
+    return Planned(inputs, source, loans, named, places, folder, left // 2, pooled)
 
 
 def _weight(loans: Loans) -> Longs:

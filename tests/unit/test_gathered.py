@@ -37,9 +37,9 @@ def _wanted(table: pa.Table) -> pa.StringArray:
 
 def test_places_are_those_of_the_ids(table: pa.Table, portfolio: Portfolio) -> None:
     ids = _wanted(table)
-    file, row = places_of(portfolio, ids)
-    assert (file[-1], row[-1]) == (NOWHERE, NOWHERE)
-    assert table["asset_id"].take(pa.array((file * FIRST + row)[:-1])).to_pylist() == ids.to_pylist()[:-1]
+    row = places_of(portfolio, ids)
+    assert row[-1] == NOWHERE
+    assert table["asset_id"].take(pa.array(row[:-1])).to_pylist() == ids.to_pylist()[:-1]
 
 
 @pytest.mark.parametrize("kept", [7, 10**6])

@@ -18,6 +18,7 @@ from oracle_capital import correlation
 from oracle_lending import Book
 
 import oracle
+from ipvalue.lending.capital import CLASSES
 from ipvalue.lending.left_out import UNKNOWN, VALUED, LeftOut, without_bad_rights
 from ipvalue.lending.loan_rules import Named
 from ipvalue.lending.loss_limits import load_loss_limits
@@ -209,7 +210,7 @@ def test_blanks_stand_for_their_defaults(tmp_path: Path) -> None:
     terms = loans.terms
     assert loans.borrower_id.to_pylist() == ["a", "B"]
     assert (terms.covenant_target[0], terms.covenant_release[0], terms.covenant_cure[0]) == (0.8, 0.0, 1.0)
-    assert (terms.guarantee_fee[0], terms.turnover[0], terms.exposure_class[0]) == (0.0, 50.0, "corporate")
+    assert (terms.guarantee_fee[0], terms.turnover[0], CLASSES[terms.exposure_class[0]]) == (0.0, 50.0, "corporate")
     for name in ("liquidation_discount", "liquidation_lag", "unsecured_rate", "loan_to_value_cap"):
         assert np.isnan(getattr(terms, name)[0])
     assert np.isnan(terms.covenant_trigger[1])

@@ -17,18 +17,19 @@ import pyarrow as pa
 from ipvalue.constants import MONEY_SCALE
 from ipvalue.job import Job
 from ipvalue.lending.bearing import SUMMED, Borne, Terms, Words, bear, claimed, paying_parts, tail_sums
-from ipvalue.lending.book import NAMES, book_figures, concentration, contributions, tails
+from ipvalue.lending.book import NAMES, Tails, book_figures, contributions, tails
 from ipvalue.lending.figures import break_even_spread
 from ipvalue.lending.left_out import LeftOut
 from ipvalue.lending.loans import Loans
 from ipvalue.lending.pledges import runs
 from ipvalue.lending.settlement import Events
 from ipvalue.lending.sharing import BEARERS, Programme
+from ipvalue.loan_book.exposures import Exposures
+from ipvalue.loan_book.parts import Parts
 from ipvalue.loan_book.pool import Pooled, PoolSums, write_pool
 from ipvalue.loan_book.work import NUMBER, flows_name
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Floats, Longs, Mask
-from ipvalue.schema import RIGHT_TYPES
 from ipvalue.storage import Written
 from ipvalue.store import Store
 
@@ -40,10 +41,6 @@ TOLD = {"": "all", "bank_": "bank"}
 """Whose tails the loans' parts are told of, by the beginning of the columns' names."""
 LOSSES = pa.schema([("bearer", pa.string()), ("path", pa.int64()), ("loss", pa.decimal128(38, 6))])
 """The columns of losses.arrow."""
-EXPOSURES = pa.schema([
-    ("by", pa.string()), ("name", pa.string()), ("loans", pa.int64()), ("principal", pa.float64()), ("concentration", pa.float64())
-])  # fmt: skip
-"""The columns of exposures.parquet."""
 _SCALE = float(MONEY_SCALE)
 NONE = np.zeros((0, 0, 0))
 """What balances pay where none is limited."""
@@ -78,50 +75,20 @@ class Ledger:
         return Terms(of.shares[loans], table[of.programme[loans]])
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What the tasks wrote, by their numbers."""
-
-    store: Store
-    numbers: tuple[int, ...]
-    ledger: Ledger
-
-    @cached_property
-    def figures(self) -> pa.Table:
-        """Those of all loans that are lent, one part after another."""
-        return pa.concat_tables([self.store.read_ipc(f"figures/part-{number:05d}.arrow") for number in self.numbers])
-
-    def events(self) -> Iterator[tuple[Longs, Events]]:
-        """The loans of each part by their numbers in the book, and their defaults."""
-        before = 0
-        whole = self.figures[NUMBER].to_numpy()
-        for number in self.numbers:
-            table = self.store.read_ipc(f"events/part-{number:05d}.arrow")
-            count = self._loans(number)
-            yield whole[before : before + count], events_of(table, count)
-            before += count
-
-    def _loans(self, number: int) -> int:
-        return sum(one.num_rows for one in self.store.ipc_batches(f"figures/part-{number:05d}.arrow"))
-
-
 def write_tables(ledger: Ledger, store: Store, job: Job, gathered: Receipt) -> list[Written]:
-    """Writes the loans, the book, its losses on the paths, its exposures, and the rejects."""
-    parts = Parts(store, tuple(sorted(gathered.files)), ledger)
-    paying = _paying(parts, job.paths)
+    """Writes the loans, the book, its losses on the paths, its exposures, and the rejects. What is as long as the loans are wide is held some loans at a
+    time."""
+    parts = Parts(store, tuple(sorted(gathered.files)))
+    paying = _paying(parts, ledger, job.paths)
     pool = None if ledger.pooled is None else PoolSums.of(ledger.pooled, ledger.loans, job.paths)
-    sums, bank = _borne(parts, paying, job.paths, pool)
-    shares = _shares(parts, paying, sums, job.paths)
-    figures = parts.figures.combine_chunks()
-    order = np.argsort(figures[NUMBER].to_numpy())
-    lent = figures.take(pa.array(order)).combine_chunks()
+    sums, bank = _borne(parts, ledger, paying, job.paths, pool)
+    shares = _shares(parts, ledger, paying, sums)
+    exposures = Exposures()
     return [
-        *_write_loans(
-            store, loan_rows(ledger, lent, bank[runs(years_of(ledger.loans, figures[NUMBER].to_numpy()), order)], shares[order], job.paths)
-        ),
+        *_write_loans(parts, ledger, bank, shares, exposures, job.paths),
         store.write_parquet("book.parquet", _book(sums)),
         store.write_ipc("losses.arrow", LOSSES, _losses(sums)),
-        store.write_parquet("exposures.parquet", _exposures(ledger, lent)),
+        store.write_parquet("exposures.parquet", exposures.table(ledger.loans, np.sort(parts.lent), ledger.left_out)),
         *([] if pool is None else _write_pool(pool, parts, gathered, job)),
         store.write_parquet("rejects.parquet", gathered.rejects.table()),
     ]
@@ -129,55 +96,53 @@ def write_tables(ledger: Ledger, store: Store, job: Job, gathered: Receipt) -> l
 
 def _write_pool(pool: PoolSums, parts: Parts, gathered: Receipt, job: Job) -> list[Written]:
     """Writes what tranches lose, when the flows of loans with covenants are added."""
-    for number in parts.numbers:
+    for number in parts.tasks:
         if any(file.name == flows_name(number) for file in gathered.files[number]):
             pool.flows.merge(parts.store.read_ipc(flows_name(number)))
-    return write_pool(pool, parts.figures[NUMBER].to_numpy(), parts.store, job)
-
-
-def events_of(table: pa.Table, loans: int) -> Events:
-    found: dict[str, Any] = {name: table[name].to_numpy() for name in table.column_names}
-    start = np.searchsorted(found["loan"], np.arange(loans + 1))
-    none, nothing = np.zeros(0), np.zeros(0, np.int64)
-    return Events(start=start, **{"interest": nothing, **found}, exposure=none, room=none)
+    return write_pool(pool, parts.lent, parts.store, job)
 
 
 # ------------------------------------------------------------------------------------------------------------- the passes
 
 
-def _paying(parts: Parts, paths: int) -> Floats:
+def _paying(parts: Parts, ledger: Ledger, paths: int) -> Floats:
     """(m, y, p) the part of each claim that balances pay."""
-    limits = parts.ledger.limits()
+    limits = ledger.limits()
     if not len(limits):
         return NONE
-    years = int(np.diff(parts.ledger.loans.years.offset).max(initial=1))
+    years = int(np.diff(ledger.loans.years.offset).max(initial=1))
     sums = np.zeros((len(limits), years, paths, 2), np.uint64)
     for loans, events in parts.events():
-        claimed(events, parts.ledger.terms(loans), sums)
+        claimed(events, ledger.terms(loans), sums)
     return paying_parts(sums, limits)
 
 
-def _borne(parts: Parts, paying: Floats, paths: int, pool: PoolSums | None) -> tuple[Words, Floats]:
-    """Sums on the paths by bearer (b, p, 2), and (t,) what the bank loses over all of them in each year of the loans, as they stand in `figures`.
-    Adds to the flows of a pool."""
-    sums, bank = np.zeros((len(SUMMED), paths, 2), np.uint64), []
+def _borne(parts: Parts, ledger: Ledger, paying: Floats, paths: int, pool: PoolSums | None) -> tuple[Words, Floats]:
+    """Sums on the paths by bearer (b, p, 2), and (t,) what the bank loses over all of them in each year of the loans, as they stand in the parts. Adds to
+    the flows of a pool."""
+    sums, bank = np.zeros((len(SUMMED), paths, 2), np.uint64), [np.zeros(0)]
     for loans, events in parts.events():
-        borne = bear(events, parts.ledger.terms(loans), years_of(parts.ledger.loans, loans), paying, sums)
+        borne = bear(events, ledger.terms(loans), years_of(ledger.loans, loans), paying, sums)
         bank.append(borne.bank)
         if pool is not None:
             pool.add(loans, events, borne)
     return sums, np.concatenate(bank)
 
 
-def _shares(parts: Parts, paying: Floats, sums: Words, paths: int) -> Floats:
-    """(l, b, levels) the loans' parts of the book's expected shortfalls, as they stand in `figures`."""
-    found, scratch, made = tails(sums), np.zeros_like(sums), []
+def _shares(parts: Parts, ledger: Ledger, paying: Floats, sums: Words) -> Floats:
+    """(l, told, levels) the loans' parts of the book's expected shortfalls, as they stand in the parts."""
+    found, scratch, made = tails(sums), np.zeros_like(sums), [np.zeros((0, len(TOLD), len(NAMES)))]
     told: Mask = found.marks.max(axis=0) > 0
     for loans, whole in parts.events():
         events = whole.on(told)
-        borne: Borne = bear(events, parts.ledger.terms(loans), years_of(parts.ledger.loans, loans), paying, scratch)
-        made.append(contributions(tail_sums(events, borne, found.marks, len(loans)), found))
+        borne: Borne = bear(events, ledger.terms(loans), years_of(ledger.loans, loans), paying, scratch)
+        made.append(shares_of(events, borne, found, len(loans)))
     return np.concatenate(made)
+
+
+def shares_of(events: Events, borne: Borne, found: Tails, loans: int) -> Floats:
+    """(l, told, levels) so many loans' parts of the book's expected shortfalls, for each of TOLD."""
+    return contributions(tail_sums(events, borne, found.marks, loans), found)[:, [SUMMED.index(bearer) for bearer in TOLD.values()]]
 
 
 def years_of(loans: Loans, these: Longs) -> Longs:
@@ -189,8 +154,8 @@ def years_of(loans: Loans, these: Longs) -> Longs:
 
 
 def loan_rows(ledger: Ledger, lent: pa.Table, bank: Floats, shares: Floats, paths: int) -> pa.Table:
-    """The result's rows of loans, from their figures. bank (t,): what it loses over all paths in each year, in units of 10⁻⁶; shares (l, b, levels):
-    the loans' parts of the book's expected shortfalls."""
+    """The result's rows of loans, from their figures. bank (t,): what it loses over all paths in each year, in units of 10⁻⁶; shares (l, told,
+    levels): the loans' parts of the book's expected shortfalls, of TOLD."""
     bank = bank / (paths * _SCALE)
     loans = ledger.loans.take(lent[NUMBER].to_numpy())
     standing = lent["standing"].combine_chunks().flatten().to_numpy()
@@ -198,8 +163,7 @@ def loan_rows(ledger: Ledger, lent: pa.Table, bank: Floats, shares: Floats, path
         "bank_expected_loss": np.bincount(np.repeat(np.arange(len(loans)), np.diff(loans.years.offset)), bank, len(loans)),
         "break_even_spread": break_even_spread(loans.years, loans.terms.rate, bank, standing),
     }
-    for begin, bearer in TOLD.items():
-        at = SUMMED.index(bearer)
+    for at, begin in enumerate(TOLD):
         more |= {f"{begin}es_{name}": shares[:, at, level] for level, name in enumerate(NAMES)}
     columns = {
         "loan_id": loans.loan_id,
@@ -210,12 +174,18 @@ def loan_rows(ledger: Ledger, lent: pa.Table, bank: Floats, shares: Floats, path
     return pa.table(columns).combine_chunks()
 
 
-def _write_loans(store: Store, table: pa.Table) -> list[Written]:
-    """Writes loans/part-*.parquet, in the order of the table of loans."""
-    return [
-        store.write_parquet(f"loans/part-{place:05d}.parquet", table.slice(first, LOANS_A_PART))
-        for place, first in enumerate(range(0, table.num_rows, LOANS_A_PART))
-    ]
+def _write_loans(parts: Parts, ledger: Ledger, bank: Floats, shares: Floats, exposures: Exposures, paths: int) -> list[Written]:
+    """Writes loans/part-*.parquet, in the order of the table of loans, and adds them to the exposures. bank (t), shares (l, told, levels): of the loans as
+    they stand in the parts."""
+    lent, written = parts.lent, []
+    order, years = np.argsort(lent), years_of(ledger.loans, lent)
+    for place, first in enumerate(range(0, len(order), LOANS_A_PART)):
+        these = order[first : first + LOANS_A_PART]
+        figures = parts.figures(these)
+        exposures.add(figures)
+        rows = loan_rows(ledger, figures, bank[runs(years, these)], shares[these], paths)
+        written.append(parts.store.write_parquet(f"loans/part-{place:05d}.parquet", rows))
+    return written
 
 
 def _book(sums: Words) -> pa.Table:
@@ -231,29 +201,3 @@ def _losses(sums: Words) -> Iterator[pa.RecordBatch]:
         words = np.ascontiguousarray(sums[SUMMED.index(name)])
         loss = pa.Array.from_buffers(pa.decimal128(38, 6), paths, [None, pa.py_buffer(words)])
         yield pa.RecordBatch.from_arrays([pa.array([name] * paths, pa.string()), path, loss], schema=LOSSES)
-
-
-def _exposures(ledger: Ledger, lent: pa.Table) -> pa.Table:
-    """What is lent and what was left out, and the principal by sector and right type with its concentration."""
-    loans, number = ledger.loans, lent[NUMBER].to_numpy()
-    principal = lent["principal"].to_numpy()
-    gone = np.delete(loans.terms.principal, number)
-    sector = loans.terms.sector[number].astype(np.int64)
-    names = [*loans.sectors, None]
-    by_type = lent["by_right_type"].combine_chunks().flatten().to_numpy().reshape(-1, len(RIGHT_TYPES))
-    types = np.tile(np.arange(len(RIGHT_TYPES)), len(number))
-    rows: list[dict[str, Any]] = [
-        {"by": "all", "loans": len(number), "principal": float(principal.sum())},
-        {"by": "left out", "loans": ledger.left_out.loans + len(gone), "principal": ledger.left_out.principal + float(gone.sum())},
-        {"by": "left out unread", "loans": ledger.left_out.unread},
-        {"by": "borrower", "loans": len(number), "concentration": concentration(principal, loans.borrower[number])},
-        {"by": "sector", "loans": len(number), "concentration": concentration(principal, np.where(sector < 0, len(loans.sectors), sector))},
-        {"by": "right_type", "loans": len(number), "concentration": concentration(by_type.reshape(-1), types)},
-    ]
-    for place in np.unique(sector):
-        here = sector == place
-        rows.append({"by": "sector", "name": names[place], "loans": int(here.sum()), "principal": float(principal[here].sum())})
-    for place in np.flatnonzero(by_type.any(axis=0)):
-        held = by_type[:, place]
-        rows.append({"by": "right_type", "name": RIGHT_TYPES[place], "loans": int(np.count_nonzero(held)), "principal": float(held.sum())})
-    return pa.Table.from_pylist(rows, EXPOSURES)

@@ -104,13 +104,23 @@ def run_loans(task: LoanTask, book: Book) -> Receipt:
     figures, events = ([part[i] for part in parts] for i in range(2))
     schema = figures_schema(run.job.sampling.quantiles).insert(0, pa.field(NUMBER, pa.int64()))
     receipt.files[task.number] = [
-        run.store.write_ipc(f"figures/part-{task.number:05d}.arrow", schema, figures, lasting=False),
-        run.store.write_ipc(f"events/part-{task.number:05d}.arrow", book.events, events, lasting=False),
+        run.store.write_ipc(figures_name(task.number), schema, figures, lasting=False),
+        run.store.write_ipc(events_name(task.number), book.events, events, lasting=False),
         *([] if flows is None else [run.store.write_ipc(flows_name(task.number), FLOWS, [flows.record()], lasting=False)]),
     ]
     receipt.rows, receipt.valued = len(task.loans), sum(one.num_rows for one in figures)
     receipt.rejected = receipt.rows - receipt.valued
     return receipt
+
+
+def figures_name(number: int) -> str:
+    """The file of a task's loans."""
+    return f"figures/part-{number:05d}.arrow"
+
+
+def events_name(number: int) -> str:
+    """The file of their defaults."""
+    return f"events/part-{number:05d}.arrow"
 
 
 def flows_name(number: int) -> str:

@@ -17,11 +17,12 @@ import pyarrow.compute as pc
 
 from ipvalue import spread
 from ipvalue.intake import hash_ids
-from ipvalue.lending.bearing import Words, bear, tail_sums
-from ipvalue.lending.book import NAMES, Tails, contributions, tails
+from ipvalue.lending.bearing import Words, bear
+from ipvalue.lending.book import NAMES, Tails, tails
+from ipvalue.loan_book.parts import events_of
 from ipvalue.loan_book.pledged import ENDS as RIGHT_ENDS
 from ipvalue.loan_book.run import Planned
-from ipvalue.loan_book.tables import NONE, Ledger, events_of, loan_rows, years_of
+from ipvalue.loan_book.tables import NONE, Ledger, loan_rows, shares_of, years_of
 from ipvalue.loan_book.work import ENDS as LOAN_ENDS
 from ipvalue.loan_book.work import NUMBER, Book, LoanTask, lent_of, new_receipt
 from ipvalue.verify.rights import Share, chosen, differences
@@ -123,8 +124,7 @@ def _derived(task: LoanTask, again: _Again) -> pa.Table:
     events, years = events_of(table, len(numbers)), years_of(ledger.loans, numbers)
     terms = ledger.terms(numbers)
     borne = bear(events, terms._replace(limited=np.full_like(terms.limited, -1)), years, NONE, np.zeros_like(again.sums))
-    shares = contributions(tail_sums(events, borne, again.found.marks, len(numbers)), again.found)
-    return loan_rows(ledger, figures, borne.bank, shares, paths)
+    return loan_rows(ledger, figures, borne.bank, shares_of(events, borne, again.found, len(numbers)), paths)
 
 
 def _limited(ledger: Ledger, loans: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -1,0 +1,68 @@
+"""What the tasks of a book of loans wrote for its tables, read again a task or some loans at a time.
+
+l = loans that are lent, one task's after another's
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ipvalue.lending.pledges import starts
+from ipvalue.lending.settlement import Events
+from ipvalue.loan_book.work import NUMBER, events_name, figures_name
+from ipvalue.rows import Longs
+from ipvalue.store import Store
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The files of tasks, by the tasks' numbers."""
+
+    store: Store
+    tasks: tuple[int, ...]
+
+    @cached_property
+    def loans(self) -> tuple[Longs, ...]:
+        """Of each task the loans that it lent, by their numbers in the book, as they stand in its files."""
+        return tuple(self.store.read_ipc(figures_name(task), [NUMBER])[NUMBER].to_numpy() for task in self.tasks)
+
+    @property
+    def lent(self) -> Longs:
+        """(l) the loans of all tasks."""
+        return np.concatenate([np.zeros(0, np.int64), *self.loans])
+
+    def events(self) -> Iterator[tuple[Longs, Events]]:
+        """The loans of each task, and their defaults."""
+        for task, loans in zip(self.tasks, self.loans, strict=True):
+            yield loans, events_of(self.store.read_ipc(events_name(task)), len(loans))
+
+    def figures(self, places: Longs) -> pa.Table:
+        """Those of some loans by their places among (l), in that order."""
+        order = np.argsort(places, kind="stable")
+        first = starts(np.array([len(one) for one in self.loans]))
+        cuts = np.searchsorted(places[order], first)
+        tables = [
+            self.store.read_ipc(figures_name(task)).take(pa.array(places[order[start:stop]] - begin))
+            for task, begin, start, stop in zip(self.tasks, first, cuts, cuts[1:], strict=False)
+            if stop > start
+        ]
+        table = pa.concat_tables(tables)
+        if (order[1:] > order[:-1]).all():
+            return table
+        back = np.empty(len(order), np.int64)
+        back[order] = np.arange(len(order))
+        return table.take(pa.array(back))
+
+
+def events_of(table: pa.Table, loans: int) -> Events:
+    """Defaults as a task wrote them, of so many loans."""
+    found: dict[str, Any] = {name: table[name].to_numpy() for name in table.column_names}
+    start = np.searchsorted(found["loan"], np.arange(loans + 1))
+    none, nothing = np.zeros(0), np.zeros(0, np.int64)
+    return Events(start=start, **{"interest": nothing, **found}, exposure=none, room=none)

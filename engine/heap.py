@@ -1,9 +1,12 @@
-"""Freed memory stays with the process from one chunk of rows to the next: handed back and fetched again, every page of it is cleared anew."""
+"""Freed memory stays with the process from one chunk of rows to the next: handed back and fetched again, every page of it is cleared anew. From one
+stage of a run to the next it goes back."""
 
 from __future__ import annotations
 
 import ctypes
 from functools import cache
+
+import pyarrow as pa
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's <malloc.h>
 _KEPT_BYTES = 40 << 20
@@ -18,3 +21,10 @@ def keep_freed_memory() -> None:
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
         mallopt(_MMAP_THRESHOLD, _OWN_MAPPING_BYTES)
+
+
+def release_freed_memory() -> None:
+    """Hands what is free in this process back to the system, where its C library is glibc: what a stage took is not held beside what the next one takes."""
+    pa.default_memory_pool().release_unused()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)

@@ -20,7 +20,7 @@ from ipvalue.lending.capital import CLASSES, correlation
 from ipvalue.lending.loan_rules import SHARES, Named, moves, principal_in_market, rate_of
 from ipvalue.lending.loans import Loans, Pledged, Terms
 from ipvalue.lending.pledges import starts
-from ipvalue.lending.probabilities import default_probabilities, thresholds
+from ipvalue.lending.probabilities import default_probabilities
 from ipvalue.rows import Floats, Ints, Mask, Rows
 from ipvalue.schema import LOANS
 
@@ -54,15 +54,13 @@ class Agreed:
         sector, sectors = self._sector(self._whole("terms.sector", wanted))
         terms = {one.name: self._whole(_TERM + one.name, wanted) for one in fields(Terms) if one.name != "sector"}
         years = {one.name: self._whole(_YEAR + one.name, of_year) for one in fields(Schedules) if one.name != "offset"}
-        probability = self._whole("probability", of_year)
         borrower = pa.chunked_array(self._parts.pop("borrower_id"), pa.string()).combine_chunks()
         return Loans(
             **{one.name: getattr(pledged, one.name) for one in fields(Pledged)},
             borrower_id=borrower if wanted.all() else borrower.filter(pa.array(wanted)),
             terms=Terms(sector=sector, **terms),
             years=Schedules(starts(count[wanted]), **years),
-            probability=probability,
-            threshold=thresholds(probability),
+            probability=self._whole("probability", of_year),
             sectors=sectors,
             programmes=tuple(self._named.programmes),
             policies=tuple(self._named.policies),

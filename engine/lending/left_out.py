@@ -80,7 +80,7 @@ def reject_ranks(loans: Pledged, rejects: Rejects, among: Mask) -> Mask:
     bad = _reject(
         loans,
         rejects,
-        loans.pledges.same_rank() & among[loans.pledges.loan],
+        loans.pledges.same_rank() & np.repeat(among, np.diff(loans.pledges.offset)),
         "pledge_ranks",
         "loans on one right have different ranks",
         lambda name: f"another loan has the same rank on {name!r} (a blank is 1): give each its own in pledge_ranks",

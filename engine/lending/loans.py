@@ -18,6 +18,7 @@ from ipvalue.columns import distinct
 from ipvalue.intake import hash_ids
 from ipvalue.lending.amortisation import Schedules
 from ipvalue.lending.pledges import Pledges, runs, units
+from ipvalue.lending.probabilities import thresholds
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -95,7 +96,6 @@ class Loans(Pledged):
     terms: Terms
     years: Schedules
     probability: Floats  # (n) of default in a year, given none before
-    threshold: Floats  # (n) of a standard normal
     sectors: tuple[str, ...]
     programmes: tuple[str, ...]
     policies: tuple[str, ...]
@@ -104,6 +104,11 @@ class Loans(Pledged):
     def tested(self) -> Mask:
         """(l) whether a loan has a covenant."""
         return ~np.isnan(self.terms.covenant_trigger)
+
+    @cached_property
+    def threshold(self) -> Floats:
+        """(n) below which a standard normal is a default."""
+        return thresholds(self.probability)
 
     @cached_property
     def borrower(self) -> Longs:
@@ -130,12 +135,10 @@ class Loans(Pledged):
 
     def take(self, loans: Longs) -> Self:
         """Some of the loans, and the rights that are pledged to them."""
-        kept = runs(self.years.offset, loans)
         return replace(
             super().take(loans),
             borrower_id=self.borrower_id.take(pa.array(loans)),
             terms=self.terms.take(loans),
             years=self.years.take(loans),
-            probability=self.probability[kept],
-            threshold=self.threshold[kept],
+            probability=self.probability[runs(self.years.offset, loans)],
         )

@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Ranks = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Pledges:
 
     offset: Longs  # (l + 1)
     asset: Longs | Ints  # (k) the number of the right
-    rank: Longs | Ints  # (k) 1 first
+    rank: Ranks  # (k) 1 first
 
     @cached_property
     def loan(self) -> Longs:

@@ -14,8 +14,8 @@ from ipvalue.lending.build import Agreed, pledged_by
 from ipvalue.lending.left_out import LeftOut, left_out, reject_followers, reject_ranks
 from ipvalue.lending.loan_rules import Named, check_loans, principal_in_market
 from ipvalue.lending.loans import Loans, Pledged
-from ipvalue.lending.pledges import Pledges, starts
-from ipvalue.rows import Floats, Longs, Mask, Rows
+from ipvalue.lending.pledges import Pledges, Ranks, starts
+from ipvalue.rows import Floats, Ints, Longs, Mask, Rows
 from ipvalue.schema import Rejects
 
 _STATED = [BOOK.key, "asset_ids", "pledge_ranks", "principal", "currency"]
@@ -84,7 +84,7 @@ def _stated(book: Portfolio, good: Mask, named: Named) -> tuple[Pledged, Floats]
         ids.append(batch[BOOK.key])
         principal.append(principal_in_market(rows, named.fx))
     rights = pa.chunked_array(names, pa.string()).dictionary_encode().combine_chunks()
-    pledges = Pledges(starts(np.concatenate(lengths)), rights.indices.to_numpy(), np.concatenate(ranks))
+    pledges = Pledges(starts(np.concatenate(lengths)), rights.indices.to_numpy(), _narrow(np.concatenate(ranks)))
     rows_of = [one.rows for one in book.files]
     return Pledged(
         tuple(one.display for one in book.files),
@@ -94,6 +94,11 @@ def _stated(book: Portfolio, good: Mask, named: Named) -> tuple[Pledged, Floats]
         rights.dictionary,
         pledges,
     ), np.concatenate(principal)
+
+
+def _narrow(ranks: Ints) -> Ranks:
+    """The same in as few bytes as the largest takes: mostly one."""
+    return ranks.astype(np.min_scalar_type(int(ranks.max(initial=0))))
 
 
 def _rows(batch: pa.RecordBatch, row: Longs, file: str, rejects: Rejects) -> Rows:

@@ -61,6 +61,7 @@ def _slots(count: int, paths: int) -> Floats:
     """(s, p), whatever stands there."""
     held: Floats | None = getattr(_held, "numbers", None)
     if held is None or len(held) < count * paths:
+        held = _held.numbers = None  # let go of before there are others
         held = _held.numbers = np.empty(count * paths)
     return held[: count * paths].reshape(count, paths)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ipvalue.backend import kernel
 from ipvalue.execute import Outcome, Progress, value_portfolio
+from ipvalue.heap import release_freed_memory
 from ipvalue.inputs import Inputs, opened, reopened
 from ipvalue.intake import BOOK, NOWHERE, gather, places_of, reopen_portfolio
 from ipvalue.job import Job, make_job, refuse_unknown
@@ -86,6 +87,7 @@ def opened_book(inputs: Inputs, loans: object, names: Names) -> Iterator[Planned
     with tempfile.TemporaryDirectory(prefix="ipvalue-") as folder:
         named, asked = names.in_market(inputs.market), names.pool
         source = read_loans(loans, named, Path(folder), None if asked is None else asked.where)
+        release_freed_memory()
         pooled = None if asked is None else asked.of(source)
         planned = _planned(inputs, source, named, names.policy, Path(folder), pooled)
         planned.refuse_too_large()
@@ -184,6 +186,7 @@ class Planned:
             part[pledges.asset[runs(pledges.offset, task.loans)]] = task.number
         places = np.where(part == NOWHERE, np.int32(NOWHERE), self.places)
         gathered, rejects = gather(self.inputs.portfolio, run.duplicates, places, part, folder)
+        release_freed_memory()
         lender = Lender(tuple(self.named.policies.values()), self.inputs.assumptions, run.appraiser.tables, run.appraiser.sampling)
         members = None if self.pooled is None else self.pooled.members
         return Book(run, self.loans, gathered, self.places != NOWHERE, lender, self.room, members), rejects

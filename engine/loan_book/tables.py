@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from ipvalue.constants import MONEY_SCALE
+from ipvalue.heap import release_freed_memory
 from ipvalue.job import Job
 from ipvalue.lending.bearing import SUMMED, Borne, Terms, Words, bear, claimed, paying_parts, tail_sums
 from ipvalue.lending.book import NAMES, Tails, book_figures, contributions, tails
@@ -78,6 +79,7 @@ class Ledger:
 def write_tables(ledger: Ledger, store: Store, job: Job, gathered: Receipt) -> list[Written]:
     """Writes the loans, the book, its losses on the paths, its exposures, and the rejects. What is as long as the loans are wide is held some loans at a
     time."""
+    release_freed_memory()
     parts = Parts(store, tuple(sorted(gathered.files)))
     paying = _paying(parts, ledger, job.paths)
     pool = None if ledger.pooled is None else PoolSums.of(ledger.pooled, ledger.loans, job.paths)
@@ -157,17 +159,18 @@ def loan_rows(ledger: Ledger, lent: pa.Table, bank: Floats, shares: Floats, path
     """The result's rows of loans, from their figures. bank (t,): what it loses over all paths in each year, in units of 10⁻⁶; shares (l, told,
     levels): the loans' parts of the book's expected shortfalls, of TOLD."""
     bank = bank / (paths * _SCALE)
-    loans = ledger.loans.take(lent[NUMBER].to_numpy())
+    number, loans = lent[NUMBER].to_numpy(), ledger.loans
+    years = loans.years.take(number)
     standing = lent["standing"].combine_chunks().flatten().to_numpy()
     more: dict[str, Any] = {
-        "bank_expected_loss": np.bincount(np.repeat(np.arange(len(loans)), np.diff(loans.years.offset)), bank, len(loans)),
-        "break_even_spread": break_even_spread(loans.years, loans.terms.rate, bank, standing),
+        "bank_expected_loss": np.bincount(np.repeat(np.arange(len(number)), np.diff(years.offset)), bank, len(number)),
+        "break_even_spread": break_even_spread(years, loans.terms.rate[number], bank, standing),
     }
     for at, begin in enumerate(TOLD):
         more |= {f"{begin}es_{name}": shares[:, at, level] for level, name in enumerate(NAMES)}
     columns = {
-        "loan_id": loans.loan_id,
-        "borrower_id": loans.borrower_id,
+        "loan_id": loans.loan_id.take(pa.array(number)),
+        "borrower_id": loans.borrower_id.take(pa.array(number)),
         **{name: lent[name] for name in lent.column_names if name not in (NUMBER, "standing", "by_right_type")},
         **{name: pa.array(one, mask=np.isnan(one)) for name, one in more.items()},
     }

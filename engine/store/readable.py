@@ -139,16 +139,10 @@ class Readable(Place):
             content: dict[str, Any] = json.loads(self.fs.cat_file(self._path(name)))
         return content if isinstance(content, dict) else {}
 
-    def read_ipc(self, name: str, columns: Collection[str] | None = None) -> pa.Table:
-        """One Arrow IPC table of the result, or some of its columns; the others are not read. Raises InputError where it is damaged."""
-        with reading(f"{self.location}/{name}"):
-            if columns is None:
-                with self.fs.open(self._path(name), "rb") as content:
-                    return pa.ipc.open_file(content.read()).read_all()
-            with open_binary(self.place(name)) as file:
-                names = pa.ipc.open_file(file).schema.names
-                wanted = [place for place, one in enumerate(names) if one in columns]
-                return pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=wanted, use_threads=False)).read_all()
+    def read_ipc(self, name: str) -> pa.Table:
+        """One Arrow IPC table of the result. Raises InputError where it is damaged."""
+        with reading(f"{self.location}/{name}"), self.fs.open(self._path(name), "rb") as file:
+            return pa.ipc.open_file(file.read()).read_all()
 
     def read_ipc_batch(self, name: str, number: int) -> pa.RecordBatch:
         """One record batch of an Arrow IPC file of the result; the others are not read. Raises InputError where it is damaged."""

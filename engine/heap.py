@@ -24,7 +24,7 @@ def keep_freed_memory() -> None:
 
 
 def release_freed_memory() -> None:
-    """Hands what is free in this process back to the system, where its C library is glibc: what a stage took is not held beside what the next one takes."""
+    """Hands what is free in this process back to the system (of the C library's where that is glibc), so that the next stage does not come on top."""
     pa.default_memory_pool().release_unused()
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,8 @@ from ipvalue.intake.stored import BATCH_ROWS, describe_file
 from ipvalue.schema import PORTFOLIO, Rejects, RunError
 
 Longs = npt.NDArray[np.int64]
-Places = npt.NDArray[np.int32] | Longs
+Places = npt.NDArray[Any]
+"""Whole numbers in 32 bits where these are enough."""
 
 KEPT_ROWS = 2 * BATCH_ROWS
 """Rows that are held until they are written, sorted by part: the more, the fewer batches a part has."""
@@ -82,7 +84,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 
 def gather(portfolio: Portfolio, duplicates: Duplicates, places: Places, part: Places, folder: Path) -> tuple[Gathered, Rejects]:
     """Copies the rows at `places` (n,) of a portfolio, each to its `part` (n,) from 0, into a file in `folder`; and the problems of those that are no
-    good, which are left out. places: as `places_of` has them. Raises InputError where a file is damaged, RunError where the copy cannot be written."""
+    good, which are left out. places: of `places_of`. Raises InputError where a file is damaged, RunError where the copy cannot be written."""
     path, rejects = folder / "pledged.arrow", Rejects()
     named = {name for one in portfolio.files for name in describe_file(one.path, one.format)[0].names}
     columns = [(name, column.arrow_type) for name, column in PORTFOLIO.items() if name in named]
@@ -119,9 +121,7 @@ def _gathered(portfolio: Portfolio, duplicates: Duplicates, places: Places, sche
         yield pa.Table.from_batches(held, schema)
 
 
-def _wanted(
-    portfolio: Portfolio, duplicates: Duplicates, places: Places, schema: pa.Schema, rejects: Rejects
-) -> Iterator[pa.RecordBatch]:
+def _wanted(portfolio: Portfolio, duplicates: Duplicates, places: Places, schema: pa.Schema, rejects: Rejects) -> Iterator[pa.RecordBatch]:
     for at, (source, first) in enumerate(zip(portfolio.files, _first_rows(portfolio), strict=True)):
         here = np.flatnonzero((places >= first) & (places < first + source.rows))
         here = here[np.argsort(places[here])]

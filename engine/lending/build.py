@@ -28,7 +28,7 @@ Longs = npt.NDArray[np.int64]
 
 
 class Agreed:
-    """What rows of loans say beside what they pledge, as arrays: rows come batch by batch, and each array's batches are let go of when it is whole."""
+    """What rows of loans say beside what they pledge, as arrays: rows come batch by batch, and an array's batches are let go of when it is whole."""
 
     def __init__(self, named: Named) -> None:
         self._named = named
@@ -74,7 +74,7 @@ class Agreed:
     def _sector(self, sector: Ints) -> tuple[Ints, tuple[str, ...]]:
         """(l) the loans' sectors by place among those that there are, and these as they first appear."""
         given = sector >= 0
-        used, place = distinct(sector[given])
+        used, place = distinct(sector[given].astype(np.int64))
         found = np.full(len(sector), -1, np.int32)
         found[given] = place
         names = list(self._sectors)
@@ -89,8 +89,8 @@ def _fields(of: str, columns: Terms | Schedules) -> list[tuple[str, Any]]:
 
 
 def pledged_by(rows: Rows, good: Mask) -> tuple[pa.StringArray, Longs, Ints]:
-    """The rights that rows (l) pledge, how many each does (l), and the rank on each. good: (l) rows that keep their rules; a blank is rank 1 in these.
-    In the others, where the ranks cannot be told, it is 0: such a loan may precede any."""
+    """The rights that rows (l) pledge, how many each does (l), and the rank on each. good: (l) rows that keep their rules; a blank is rank 1 in
+    these. In the others, where the ranks cannot be told, it is 0: such a loan may precede any."""
     lengths = rows.lengths("asset_ids")
     ranked = rows.given("pledge_ranks") & (rows.lengths("pledge_ranks") == lengths)
     rank = np.repeat(good.astype(np.int32), lengths)

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-Ranks = npt.NDArray[np.integer[Any]]
+Numbers = npt.NDArray[Any]
+"""Whole numbers, those of a whole book in few bytes."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Pledges:
     """Rights that are pledged to loans, and the rank that a loan has on each."""
 
     offset: Longs  # (l + 1)
-    asset: Longs | Ints  # (k) the number of the right
-    rank: Ranks  # (k) 1 first
+    asset: Numbers  # (k) the number of the right
+    rank: Numbers  # (k) 1 first
 
     @cached_property
     def loan(self) -> Longs:

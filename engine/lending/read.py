@@ -14,7 +14,7 @@ from ipvalue.lending.build import Agreed, pledged_by
 from ipvalue.lending.left_out import LeftOut, left_out, reject_followers, reject_ranks
 from ipvalue.lending.loan_rules import Named, check_loans, principal_in_market
 from ipvalue.lending.loans import Loans, Pledged
-from ipvalue.lending.pledges import Pledges, Ranks, starts
+from ipvalue.lending.pledges import Numbers, Pledges, starts
 from ipvalue.rows import Floats, Ints, Longs, Mask, Rows
 from ipvalue.schema import Rejects
 
@@ -51,9 +51,7 @@ def read_loans(source: str | Path | object, named: Named, spool: Path, where: Ca
     return LoanBook(book, loans, rejects, left_out(principal[bad]), chosen[~bad[good]])
 
 
-def _checked(
-    book: Portfolio, named: Named, rejects: Rejects, agreed: Agreed, where: Callable[[pa.RecordBatch], Mask] | None
-) -> tuple[Mask, Mask]:
+def _checked(book: Portfolio, named: Named, rejects: Rejects, agreed: Agreed, where: Callable[[pa.RecordBatch], Mask] | None) -> tuple[Mask, Mask]:
     """Which of all rows keep the rules of loans by themselves, and which of these are chosen; the former are agreed, the problems of the others go to
     the rejects."""
     duplicates = repeated_ids(book, BOOK)
@@ -74,29 +72,29 @@ def _checked(
 
 def _stated(book: Portfolio, good: Mask, named: Named) -> tuple[Pledged, Floats]:
     """What all rows (l) pledge, whether they are good or not, and what is owed on each, NaN where that is not known."""
-    ids, names, lengths, ranks, principal = [], [], [], [], []
+    ids, pledged, principal = [], [], []
     at = 0
     for batch in columns_of(book, _STATED, BOOK):
         rows = _rows(batch, np.arange(at, at + batch.num_rows), "", Rejects())
         at += batch.num_rows
-        for into, one in zip((names, lengths, ranks), pledged_by(rows, good[rows.row]), strict=True):
-            into.append(one)
         ids.append(batch[BOOK.key])
+        pledged.append(pledged_by(rows, good[rows.row]))
         principal.append(principal_in_market(rows, named.fx))
-    rights = pa.chunked_array(names, pa.string()).dictionary_encode().combine_chunks()
-    pledges = Pledges(starts(np.concatenate(lengths)), rights.indices.to_numpy(), _narrow(np.concatenate(ranks)))
+    rights, lengths, ranks = zip(*pledged, strict=True)
+    names = pa.chunked_array(rights, pa.string()).dictionary_encode().combine_chunks()
+    pledges = Pledges(starts(np.concatenate(lengths)), names.indices.to_numpy(), _narrow(np.concatenate(ranks)))
     rows_of = [one.rows for one in book.files]
     return Pledged(
         tuple(one.display for one in book.files),
         np.repeat(np.arange(len(rows_of), dtype=np.int32), rows_of),
         np.concatenate([np.arange(count) for count in rows_of]),
         pa.chunked_array(ids, pa.string()).combine_chunks(),
-        rights.dictionary,
+        names.dictionary,
         pledges,
     ), np.concatenate(principal)
 
 
-def _narrow(ranks: Ints) -> Ranks:
+def _narrow(ranks: Ints) -> Numbers:
     """The same in as few bytes as the largest takes: mostly one."""
     return ranks.astype(np.min_scalar_type(int(ranks.max(initial=0))))
 

@@ -27,8 +27,8 @@ _TYPES = {name: place for place, name in enumerate(RIGHT_TYPES)}
 
 @dataclass(frozen=True)
 class Rights:
-    """Rights (a,): their numbers, in a task ascending; their components; of each its file by number and its row there, its right type by place, its discount
-    rate (the item of tables.curves and what is added to it), and the years that an indefinite one is written out for, infinite for others."""
+    """Rights (a,): their numbers, in a task ascending; their components; of each its file by number and its row there, its right type by place, its
+    discount rate (the item of tables.curves and what is added to it), and the years that an indefinite one is written out for, else infinite."""
 
     number: Longs
     compiled: Compiled

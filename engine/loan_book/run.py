@@ -21,7 +21,7 @@ from ipvalue.job import Job, make_job, refuse_unknown
 from ipvalue.lending.batch import packed
 from ipvalue.lending.loan_rules import Named
 from ipvalue.lending.loans import Loans
-from ipvalue.lending.pledges import runs
+from ipvalue.lending.pledges import Numbers, runs
 from ipvalue.lending.read import LoanBook, read_loans
 from ipvalue.loan_book.apart import run_loans_apart
 from ipvalue.loan_book.figures import Lender
@@ -29,7 +29,7 @@ from ipvalue.loan_book.names import Names, load_names
 from ipvalue.loan_book.pool import Pooled
 from ipvalue.loan_book.tables import Ledger, write_tables
 from ipvalue.loan_book.work import Book, LoanTask, new_receipt, refuse_too_large, run_loans
-from ipvalue.rows import Ints, Longs
+from ipvalue.rows import Longs
 from ipvalue.schema import Rejects
 from ipvalue.store import Store
 from ipvalue.task import Run
@@ -129,7 +129,7 @@ class Planned:
     source: LoanBook
     loans: Loans
     named: Named
-    places: Ints | Longs
+    places: Numbers
     folder: Path
     room: int
     pooled: Pooled | None
@@ -147,7 +147,8 @@ class Planned:
     def work(self, inputs: Inputs) -> Work:
         """All loans lent. Copies the rows that are pledged, those of each task together."""
         run = inputs.run
-        book, rejects = self._book(run, inputs.tasks, self.folder)
+        tasks: Any = inputs.tasks
+        book, rejects = self._book(run, tasks, self.folder)
         if not run.job.is_local:
             run.store.copy_in(PLEDGED, book.gathered.path)
             book = replace(book, gathered=replace(book.gathered, path=run.store.place(PLEDGED)))

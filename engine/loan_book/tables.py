@@ -77,8 +77,7 @@ class Ledger:
 
 
 def write_tables(ledger: Ledger, store: Store, job: Job, gathered: Receipt) -> list[Written]:
-    """Writes the loans, the book, its losses on the paths, its exposures, and the rejects. What is as long as the loans are wide is held some loans at a
-    time."""
+    """Writes the loans, the book, its losses on the paths, its exposures, and the rejects. Rows of loans are held a part at a time."""
     release_freed_memory()
     parts = Parts(store, tuple(sorted(gathered.files)))
     paying = _paying(parts, ledger, job.paths)
@@ -120,8 +119,8 @@ def _paying(parts: Parts, ledger: Ledger, paths: int) -> Floats:
 
 
 def _borne(parts: Parts, ledger: Ledger, paying: Floats, paths: int, pool: PoolSums | None) -> tuple[Words, Floats]:
-    """Sums on the paths by bearer (b, p, 2), and (t,) what the bank loses over all of them in each year of the loans, as they stand in the parts. Adds to
-    the flows of a pool."""
+    """Sums on the paths by bearer (b, p, 2), and (t,) what the bank loses over all of them in each year of the loans, as they stand in the parts.
+    Adds to the flows of a pool."""
     sums, bank = np.zeros((len(SUMMED), paths, 2), np.uint64), [np.zeros(0)]
     for loans, events in parts.events():
         borne = bear(events, ledger.terms(loans), years_of(ledger.loans, loans), paying, sums)
@@ -178,8 +177,8 @@ def loan_rows(ledger: Ledger, lent: pa.Table, bank: Floats, shares: Floats, path
 
 
 def _write_loans(parts: Parts, ledger: Ledger, bank: Floats, shares: Floats, exposures: Exposures, paths: int) -> list[Written]:
-    """Writes loans/part-*.parquet, in the order of the table of loans, and adds them to the exposures. bank (t), shares (l, told, levels): of the loans as
-    they stand in the parts."""
+    """Writes loans/part-*.parquet, in the order of the table of loans, and adds them to the exposures. bank (t), shares (l, told, levels): of the
+    loans as they stand in the parts."""
     lent, written = parts.lent, []
     order, years = np.argsort(lent), years_of(ledger.loans, lent)
     for place, first in enumerate(range(0, len(order), LOANS_A_PART)):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ipvalue.absent import not_there
 from ipvalue.appraise import Appraiser
 from ipvalue.backend import kernels
 from ipvalue.cashflows import Vectors, take
@@ -28,7 +29,7 @@ from ipvalue.simulate import Sampling
 from ipvalue.stopping import add_boundaries
 from ipvalue.summary import Figures
 from ipvalue.valuation import Result
-from ipvalue.verify import Derived, derive, differences, done_here, not_there
+from ipvalue.verify import Derived, derive, differences, done_here
 
 LEAST_PATHS = 16
 PARTS_MORE = 20

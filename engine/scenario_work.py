@@ -5,7 +5,7 @@ v = versions: the base, then each scenario; a = rows of a piece
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -38,7 +38,7 @@ from ipvalue.summary import (
     reject_unusable,
     with_method_shown,
 )
-from ipvalue.task import Run, Task, clean_rows, part_name, prepared
+from ipvalue.task import Clean, Run, Task, clean_rows, part_name, prepared
 from ipvalue.totals import Key, Totals, Words, minus
 from ipvalue.work import Work
 
@@ -99,7 +99,7 @@ def run_scenes(task: Task, scenes: Scenes) -> Receipt:
 def try_scenes(task: Task, scenes: Scenes) -> None:
     """Values one range of rows as run_scenes does, and writes nothing."""
     with kernels(scenes.run.job.backend).DefaultArithmetic():
-        for _ in _valued(task, scenes, Receipt(new_totals(scenes))):
+        for _ in _valued(clean_rows(task, scenes.run), task.unit.display, scenes, Receipt(new_totals(scenes))):
             pass
 
 
@@ -110,12 +110,17 @@ def run_scenes_apart(task: Task, scenes: Scenes, stopped: Stopped) -> Receipt:
 
 def _value_task(task: Task, scenes: Scenes) -> Receipt:
     run, receipt = scenes.run, Receipt(new_totals(scenes))
-    table = _by_version(list(_valued(task, scenes, receipt)), len(scenes.names), scene_schema(scenes.study))
+    table = rows_of(clean_rows(task, run), task.unit.display, scenes, receipt)
     split = [] if scenes.study.moments else [quantile_name(one) for one in scenes.study.base.sampling.quantiles]
     receipt.files[task.number] = [run.store.write_parquet(part_name(task.number), table, (*DENSE, DIFFERENCE, ERROR), split)]
     receipt.rows = task.unit.rows
     receipt.rejected = len(receipt.rejects.rows(task.unit.display))
     return receipt
+
+
+def rows_of(clean: Iterable[Clean], file: str, scenes: Scenes, receipt: Receipt) -> pa.Table:
+    """The result rows of clean rows of a file, by version and row; their path values go into the receipt's totals."""
+    return _by_version(list(_valued(clean, file, scenes, receipt)), len(scenes.names), scene_schema(scenes.study))
 
 
 def _by_version(pieces: list[pa.RecordBatch], v: int, schema: pa.Schema) -> pa.Table:
@@ -126,14 +131,14 @@ def _by_version(pieces: list[pa.RecordBatch], v: int, schema: pa.Schema) -> pa.T
     return pa.Table.from_batches([piece.slice(k * a, a) for k in range(v) for piece, a in zip(pieces, sizes, strict=True)], schema).combine_chunks()
 
 
-def _valued(task: Task, scenes: Scenes, receipt: Receipt) -> Iterator[pa.RecordBatch]:
+def _valued(clean: Iterable[Clean], file: str, scenes: Scenes, receipt: Receipt) -> Iterator[pa.RecordBatch]:
     """Values rows piece by piece into the receipt; yields their result rows by version."""
-    for rows in chain.from_iterable(prepared(clean_rows(task, scenes.run), task.unit.display, scenes.run, receipt)):
-        if (described := described_rows(rows, scenes, receipt)) is not None:
+    for rows in chain.from_iterable(prepared(clean, file, scenes.run, receipt)):
+        if (described := _described(rows, scenes, receipt)) is not None:
             yield described
 
 
-def described_rows(rows: Rows, scenes: Scenes, receipt: Receipt) -> pa.RecordBatch | None:
+def _described(rows: Rows, scenes: Scenes, receipt: Receipt) -> pa.RecordBatch | None:
     """The result rows of filled rows, by version, the base first, those of each in their order; their path values go into the receipt's totals."""
     study, totals = scenes.study, receipt.totals
     versions = versions_of(study, rows)

@@ -11,13 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ipvalue.absent import not_there
 from ipvalue.indices.uncertain import UNCERTAIN
 from ipvalue.indices.work import Picked
 from ipvalue.inputs import Inputs
 from ipvalue.intake import Portfolio, hash_ids, ids_of
 from ipvalue.rows import Mask
 from ipvalue.schema import InputError
-from ipvalue.verify import chosen, not_there
+from ipvalue.share import chosen
 
 ROWS_APART = 2 + len(UNCERTAIN)
 """How many times the paths of a right are made, at most."""

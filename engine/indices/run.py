@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,17 +12,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ipvalue.absent import not_there
 from ipvalue.backend import kernel
 from ipvalue.execute import Outcome, Progress, value_portfolio
 from ipvalue.indices.pick import Wanted, picked, wanted
 from ipvalue.indices.work import Picked, index_work
-from ipvalue.inputs import Inputs, opened
+from ipvalue.inputs import Inputs, opened, reopened
 from ipvalue.job import Job
 from ipvalue.schema import InputError
 from ipvalue.shown import IndexPlots, plots_of
 from ipvalue.store import Store
+from ipvalue.task import Run
 from ipvalue.valuation import Result, job_without_quantiles
-from ipvalue.verify import not_there
 
 OPTIONS = ("paths", "seed", "sampler", "precision", "premise", "workers", "scheduler", "memory", "backend", "rows_per_task")
 """The options of `value` that indices follow from, or are made by."""
@@ -111,6 +113,15 @@ def indices_into(
 def _refuse_sampler(job: Job) -> None:
     if job.sampler != "random":
         raise InputError(f"sampler is {job.sampler!r}: indices draw one input anew and leave the others, which needs words of their own: random")
+
+
+@contextmanager
+def reopened_indices(manifest: Mapping[str, Any], out: str = ".", **options: Any) -> Iterator[tuple[Inputs, Run]]:
+    """What a finished result was made of, opened again from its manifest alone, as `inputs.reopened` does. Raises InputError."""
+    terms = manifest["inputs"]["indices"]
+    with reopened(manifest, out, **options) as inputs:
+        inputs, _ = _planned(inputs, wanted(terms.get("assets"), terms.get("sample"), inputs.run.job.seed))
+        yield inputs, inputs.run
 
 
 def _planned(inputs: Inputs, asked: Wanted) -> tuple[Inputs, list[Picked]]:

@@ -5,7 +5,7 @@ a = rights of a piece, i = inputs, p = paths
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +28,7 @@ from ipvalue.stopping import add_boundaries
 from ipvalue.storage import Written
 from ipvalue.store import Store
 from ipvalue.summary import reject_unusable
-from ipvalue.task import Run, Task, part_name
+from ipvalue.task import Clean, Run, Task, part_name
 from ipvalue.totals import Totals
 from ipvalue.work import Work
 
@@ -61,11 +61,12 @@ class Picked(Task):
 
 def index_work(inputs: Inputs, picked: list[Picked]) -> Work:
     """The indices of all rights that were picked."""
-    begun = _new_receipt(inputs.run)
+    begun = new_receipt(inputs.run)
     return Work(picked, index_task, inputs.run, begun, (inputs.portfolio,), (inputs.first_file,), tables=write_tables)
 
 
-def _new_receipt(run: Run) -> Receipt:
+def new_receipt(run: Run) -> Receipt:
+    """An empty one: nothing is added up."""
     return Receipt(Totals((), 0, 0, run.job.backend))
 
 
@@ -81,25 +82,35 @@ def write_tables(store: Store, job: Job, gathered: Receipt) -> list[Written]:
 def index_task(task: Picked, run: Run) -> Receipt:
     """The indices of the rights picked of one range of rows, written as its part. Running it twice changes nothing."""
     keep_freed_memory()
-    receipt = _new_receipt(run)
+    receipt = new_receipt(run)
     with kernels(run.job.backend).DefaultArithmetic():
-        parts = [part for rows in _pieces(task, run, receipt) if (part := _described(rows, run, receipt)) is not None]
-    table = pa.Table.from_batches(parts, ROWS).combine_chunks()
+        table = rows_of(picked_rows(task, run), task.unit.display, run, receipt)
     receipt.files[task.number] = [run.store.write_parquet(part_name(task.number), table, NUMBERS)]
     receipt.rows = len(task.rows)
     receipt.rejected = len(receipt.rejects.rows(task.unit.display))
     return receipt
 
 
-def _pieces(task: Picked, run: Run, receipt: Receipt) -> Iterator[Rows]:
-    """The rows picked, with their blanks filled, so many at a time that their paths stay small."""
+def picked_rows(task: Picked, run: Run) -> Iterator[Clean]:
+    """The rows of a task that were picked."""
     wanted = np.zeros(task.unit.rows, np.bool_)
     wanted[np.array(task.rows) - task.unit.first_row] = True
+    return read(task.unit, run.duplicates, extra=run.extra, streams=run.streams, only=wanted)
+
+
+def rows_of(clean: Iterable[Clean], file: str, run: Run, receipt: Receipt) -> pa.Table:
+    """The result rows of clean rows of a file, those of one right together."""
+    parts = [part for rows in _pieces(clean, file, run, receipt) if (part := _described(rows, run, receipt)) is not None]
+    return pa.Table.from_batches(parts, ROWS).combine_chunks()
+
+
+def _pieces(clean: Iterable[Clean], file: str, run: Run, receipt: Receipt) -> Iterator[Rows]:
+    """The rows with their blanks filled, so many at a time that their paths stay small."""
     step = max(1, min(run.appraiser.piece_rows, PIECE_BYTES // (BYTES_A_PATH * run.job.paths)))
-    for batch, row, rejects in read(task.unit, run.duplicates, extra=run.extra, streams=run.streams, only=wanted):
+    for batch, row, rejects in clean:
         receipt.rejects.merge(rejects)
         for start in range(0, batch.num_rows, step):
-            yield run.appraiser.rows(batch.slice(start, step), row[start : start + step], task.unit.display, receipt.rejects)
+            yield run.appraiser.rows(batch.slice(start, step), row[start : start + step], file, receipt.rejects)
 
 
 def _described(rows: Rows, run: Run, receipt: Receipt) -> pa.RecordBatch | None:

@@ -115,6 +115,11 @@ def _with_swing(driver: Driver, swing: Any) -> Driver:
     return replace(driver, swing=float(swing))
 
 
+def recorded(terms: Mapping[str, Any]) -> Driver:
+    """A driver as the record of a result has it (`terms`). Raises InputError where this version has none of that name."""
+    return replace(chosen([terms["driver"]], None)[0], **{name: terms[name] for name in ("step", "share", "swing", "adds")})
+
+
 def pairs_of(drivers: Iterable[Driver], period: float) -> tuple[Pair, ...]:
     """The pairs of drivers, in order; period: years of one."""
     found: list[Pair] = []

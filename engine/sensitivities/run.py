@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
@@ -14,11 +15,11 @@ import pyarrow.compute as pc
 
 from ipvalue.backend import kernel
 from ipvalue.execute import Outcome, Progress, value_portfolio
-from ipvalue.inputs import Inputs, opened
+from ipvalue.inputs import Inputs, opened, reopened
 from ipvalue.scenario_work import kept_bytes, with_versions
 from ipvalue.scenarios import Study
 from ipvalue.schema import InputError
-from ipvalue.sensitivities.drivers import Driver, Pair, chosen, pairs_of
+from ipvalue.sensitivities.drivers import Driver, Pair, chosen, pairs_of, recorded
 from ipvalue.sensitivities.ends import appraisers_of
 from ipvalue.sensitivities.work import FINE, Bench, sensitivity_work
 from ipvalue.shown import plots_of
@@ -121,6 +122,13 @@ def sensitivities_into(
 
         command = SensitivityResult.command
         return value_portfolio(inputs, overwrite=overwrite, resume=resume, keep=keep, progress=progress, command=command, whole=whole)
+
+
+@contextmanager
+def reopened_sensitivities(manifest: Mapping[str, Any], out: str = ".", **options: Any) -> Iterator[tuple[Inputs, Bench]]:
+    """What a finished result was made of, opened again from its manifest alone, as `inputs.reopened` does. Raises InputError."""
+    with reopened(manifest, out, **options) as inputs:
+        yield _planned(inputs, [recorded(terms) for terms in manifest["inputs"]["sensitivities"]])
 
 
 def _planned(inputs: Inputs, drivers: Sequence[Driver]) -> tuple[Inputs, Bench]:

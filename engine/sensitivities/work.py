@@ -5,7 +5,7 @@ a = rows of a piece, v = versions: the base, then the ends of each pair
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -19,7 +19,6 @@ from ipvalue.backend import kernels
 from ipvalue.compiled import compile_rows
 from ipvalue.heap import keep_freed_memory
 from ipvalue.inputs import Inputs
-from ipvalue.intake import read
 from ipvalue.receipt import Receipt
 from ipvalue.reconcile import weighted
 from ipvalue.rows import Floats, Mask, Rows
@@ -30,7 +29,7 @@ from ipvalue.sensitivities.drivers import Pair
 from ipvalue.sensitivities.ends import NEITHER, SIDES, Codes, Ends, ends_of
 from ipvalue.sensitivities.tables import ASSETS, EXACT, SIMULATED, write_tables
 from ipvalue.summary import closed_forms
-from ipvalue.task import Run, Task, part_name, prepared
+from ipvalue.task import Clean, Run, Task, clean_rows, part_name, prepared
 from ipvalue.totals import Totals
 from ipvalue.work import Work
 
@@ -71,11 +70,12 @@ class Bench:
 
 def sensitivity_work(inputs: Inputs, bench: Bench) -> Work:
     """All rows with every driver moved."""
-    begun, tables = Receipt(_new_totals(bench)), partial(write_tables, bench.pairs)
+    begun, tables = Receipt(new_totals(bench)), partial(write_tables, bench.pairs)
     return Work(inputs.tasks, run_pairs, bench, begun, (inputs.portfolio,), (inputs.first_file,), tables=tables)
 
 
-def _new_totals(bench: Bench) -> Totals:
+def new_totals(bench: Bench) -> Totals:
+    """Empty sums by group and version."""
     sampling = bench.study.base.sampling
     return Totals((*bench.run.job.group_by, SCENARIO), sampling.paths, EXTRAS, sampling.backend)
 
@@ -88,16 +88,19 @@ def run_pairs(task: Task, bench: Bench) -> Receipt:
 
 
 def _pairs_of_task(task: Task, bench: Bench) -> Receipt:
-    run, receipt = bench.run, Receipt(_new_totals(bench))
-    clean = read(task.unit, run.duplicates, extra=run.extra, streams=run.streams)
-    pieces = chain.from_iterable(prepared(clean, task.unit.display, run, receipt))
-    parts = [batch for rows in pieces if (batch := _described(rows, bench, receipt)) is not None]
-    table = pa.Table.from_batches(parts, ASSETS).combine_chunks()
+    run, receipt = bench.run, Receipt(new_totals(bench))
+    table = rows_of(clean_rows(task, run), task.unit.display, bench, receipt)
     numbers = [field.name for field in ASSETS if field.type == pa.float64()]
     receipt.files[task.number] = [run.store.write_parquet(part_name(task.number), table, numbers)]
     receipt.rows = task.unit.rows
     receipt.rejected = len(receipt.rejects.rows(task.unit.display))
     return receipt
+
+
+def rows_of(clean: Iterable[Clean], file: str, bench: Bench, receipt: Receipt) -> pa.Table:
+    """The result rows of clean rows of a file, those of one right together; their path values go into the receipt's totals under every version."""
+    pieces = chain.from_iterable(prepared(clean, file, bench.run, receipt))
+    return pa.Table.from_batches([batch for rows in pieces if (batch := _described(rows, bench, receipt)) is not None], ASSETS).combine_chunks()
 
 
 def _described(rows: Rows, bench: Bench, receipt: Receipt) -> pa.RecordBatch | None:

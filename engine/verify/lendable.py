@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ipvalue import spread
-from ipvalue.backend import kernels
-from ipvalue.intake import hash_ids, read
+from ipvalue.intake import hash_ids
 from ipvalue.lendable.run import reopened_register
 from ipvalue.lendable.tables import added_up
 from ipvalue.lendable.work import MONEY, SCHEMA, Register, limited, part_name
 from ipvalue.lending import principal as most
 from ipvalue.receipt import Receipt
-from ipvalue.schema import Rejects
-from ipvalue.task import Task, prepared
+from ipvalue.share import Share
+from ipvalue.task import Clean, prepared
 from ipvalue.totals import Totals
 from ipvalue.verify import directory
-from ipvalue.verify.absent import not_there
+from ipvalue.verify.again import Made, Which, re_derive
 from ipvalue.verify.bits import unequal
 from ipvalue.verify.findings import Findings
 from ipvalue.verify.parts import twice
-from ipvalue.verify.rights import Share, chosen, differences
-from ipvalue.verify.verify import Looked, Opened, Progress, kernels_here
+from ipvalue.verify.verify import Looked, Opened, Progress
 
 TABLES = ("borrowers.parquet", "capacity.parquet", "rejects.parquet")
 SUMMED = {"borrowers.parquet": ("owner_id",), "capacity.parquet": ("by", "name")}
@@ -51,7 +49,7 @@ def look_through(opened: Opened, wanted: str | None, share: Share | None, progre
     for number, name in names.items():
         if name in whole:
             with directory.damage_noted(store, found):
-                seen.look_at(number, name, store.read_parquet(name), wanted, found)
+                seen.look_at(number, name, store.read_parquet(name), found)
     rejects, all_there = tables.get("rejects.parquet"), len(seen.hashes) == tasks
     directory.check_counts(manifest, sum(map(len, seen.hashes.values())) if all_there else None, rejects, found)
     found.add("asset_ids that are there twice", *(f"{name}: has more than one row of results" for name in twice(store, seen.hashes, names)))
@@ -59,30 +57,24 @@ def look_through(opened: Opened, wanted: str | None, share: Share | None, progre
     if all_there:
         _check_sums(opened, list(names.values()), tables, found)
         looked.lines.append(("sums", "borrowers.parquet and capacity.parquet: added up again from the rights"))
-    if wanted is not None and seen.holder is None:
-        if all_there:
-            raise not_there(store.location, wanted, (store.read_parquet(name)["asset_id"] for name in names.values()), rejects)
-        found.add("rights that are not there", f"{wanted}: is in none of the parts that can be read")
-    elif wanted is not None or share is not None:
-        _re_derive(looked, [seen.holder] if seen.holder is not None else sorted(seen.hashes), wanted, share, progress)
+    which, readable = Which(wanted, share), {number: names[number] for number in seen.hashes}
+    if parts := which.parts(store, readable, all_there, rejects, found):
+        re_derive(looked, _MADE, parts, which, progress)
     return looked
 
 
 @dataclass
 class _Seen:
-    """What was seen of the parts that could be read: hashes of their ids by number, and which holds the right that is wanted."""
+    """What was seen of the parts that could be read: hashes of their ids by number."""
 
     hashes: dict[int, npt.NDArray[np.uint64]] = field(default_factory=dict)
-    holder: int | None = None
 
-    def look_at(self, number: int, name: str, part: pa.Table, wanted: str | None, found: Findings) -> None:
+    def look_at(self, number: int, name: str, part: pa.Table, found: Findings) -> None:
         """Looks at a part: its columns, and whether the least limit of each right is the one that binds."""
         if part.schema != SCHEMA:
             found.add("columns", f"{name}: has other columns than a run writes")
             return
         self.hashes[number] = hash_ids(part["asset_id"].combine_chunks())
-        if wanted is not None and pc.index(part["asset_id"], wanted).as_py() >= 0:
-            self.holder = number
         limits = np.stack([pc.fill_null(part[column], most.NO_LIMIT).to_numpy() for column in MONEY[1:-1]], axis=1)
         least, binding = most.binding(limits)
         ours = pa.array(most.LIMITS, pa.string()).take(pa.array(binding, mask=binding < 0))
@@ -106,67 +98,10 @@ def _check_sums(opened: Opened, parts: Sequence[str], tables: dict[str, pa.Table
                 found.add("sums", f"{name}: {column} of {called} is {stored[column][row]}, and its rights add up to {made[column][row]}")
 
 
-# ------------------------------------------------------------------------------------------------ rights again
+def _rows(clean: Iterable[Clean], file: str, register: Register) -> pa.Table:
+    """What may be lent on the rights of clean rows."""
+    run, receipt = register.run, Receipt(Totals((), 0, 0, register.run.job.backend))
+    return pa.Table.from_batches(limited(chain.from_iterable(prepared(clean, file, run, receipt)), register, receipt), SCHEMA)
 
 
-@dataclass(frozen=True)
-class _Again:
-    """What re-deriving needs: the result, what its tasks shared, and which rights."""
-
-    opened: Opened
-    register: Register
-    wanted: str | None
-    share: Share | None
-
-    def release(self) -> None:
-        """Lets go of what is open."""
-        self.register.release()
-
-    def taken(self, ids: pa.StringArray) -> npt.NDArray[np.bool_]:
-        """Which of some rights are re-derived."""
-        if self.share is not None:
-            return chosen(hash_ids(ids), self.share.of_rights, self.share.seed)
-        found: npt.NDArray[np.bool_] = pc.equal(ids, self.wanted).to_numpy(zero_copy_only=False)
-        return found
-
-
-def _re_derive(looked: Looked, numbers: Sequence[int], wanted: str | None, share: Share | None, progress: Progress | None) -> None:
-    """Re-derives rights of some parts, each from its own row, and compares them with their rows of results."""
-    opened, told, done = looked.opened, dict[int, list[str]](), 0
-
-    def take(one: tuple[int, int, list[str]]) -> None:
-        nonlocal done
-        number, count, differing = one
-        told[number], done = differing, done + 1
-        looked.derived += count
-        if progress:
-            progress(done, len(numbers))
-
-    with reopened_register(opened.manifest, opened.store.location, **opened.options) as (inputs, register):
-        again = _Again(opened, register, wanted, share)
-        try:
-            spread.run(_compared, [inputs.tasks[number] for number in numbers], again, "threads", opened.job.threads, take)
-        finally:
-            again.release()
-    for number in sorted(told):
-        looked.findings.add("figures that differ", *told[number])
-    equal = "" if looked.findings.counts["figures that differ"] else ": all equal, to the bit"
-    of = f"{looked.derived:,} rights, a share of {share.of_rights:g} by seed {share.seed}" if share is not None else f"{wanted}"
-    looked.lines.append(("re-derived", f"{of}, with {kernels_here(opened.job.backend)}; {len(SCHEMA)} columns{equal}"))
-
-
-def _compared(task: Task, again: _Again) -> tuple[int, int, list[str]]:
-    """The number of a task, how many of its rights were re-derived, and what differs."""
-    run = again.register.run
-    receipt, count = Receipt(Totals((), 0, 0, run.job.backend)), 0
-    made: list[pa.RecordBatch] = []
-    with kernels(run.job.backend).DefaultArithmetic():
-        for batch, row, _ in read(task.unit, run.duplicates, extra=run.extra):
-            taken = again.taken(batch["asset_id"])
-            count += int(taken.sum())
-            some = [(batch.filter(pa.array(taken)), row[taken], Rejects())]
-            for pieces in prepared(some, task.unit.display, run, receipt):
-                made += limited(pieces, again.register, receipt)
-    stored = again.opened.store.read_parquet(part_name(task.number))
-    stored = stored.filter(pa.array(again.taken(stored["asset_id"].combine_chunks())))
-    return task.number, count, differences(stored, pa.Table.from_batches(made, SCHEMA), done="lent on")
+_MADE = Made(reopened_register, _rows, part_name, done="lent on")

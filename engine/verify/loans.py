@@ -13,19 +13,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ipvalue.absent import not_there
 from ipvalue.backend import kernels
 from ipvalue.lending.bearing import SUMMED, Words
 from ipvalue.lending.book import NAMES, book_figures
 from ipvalue.lending.sharing import BEARERS
 from ipvalue.loan_book.run import reopened_book
 from ipvalue.loan_book.tables import LOANS_A_PART, LOSSES, ORDER, TOLD
+from ipvalue.share import Share
 from ipvalue.store import MANIFEST
 from ipvalue.verify import directory
-from ipvalue.verify.absent import not_there
 from ipvalue.verify.bits import same_number
 from ipvalue.verify.findings import Findings
 from ipvalue.verify.loans_again import compare_loans
-from ipvalue.verify.rights import Share
 from ipvalue.verify.sums import ROUNDING, words_of
 from ipvalue.verify.tranches import TABLES as POOL_TABLES
 from ipvalue.verify.tranches import check_sizes, check_tranches, is_pooled, losses_of

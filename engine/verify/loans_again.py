@@ -25,7 +25,8 @@ from ipvalue.loan_book.run import Planned
 from ipvalue.loan_book.tables import NONE, Ledger, loan_rows, shares_of, years_of
 from ipvalue.loan_book.work import ENDS as LOAN_ENDS
 from ipvalue.loan_book.work import NUMBER, Book, LoanTask, lent_of, new_receipt
-from ipvalue.verify.rights import Share, chosen, differences
+from ipvalue.share import Share, chosen
+from ipvalue.verify.rights import differences
 from ipvalue.verify.verify import Looked, Progress, kernels_here
 
 OF_BALANCES = ("bank_expected_loss", "break_even_spread", *(f"bank_es_{name}" for name in NAMES))

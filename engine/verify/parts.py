@@ -15,6 +15,7 @@ from ipvalue.backend import kernels
 from ipvalue.constants import GREATEST_FACTOR, MONEY_LIMIT
 from ipvalue.intake import hash_ids
 from ipvalue.job import Job
+from ipvalue.share import Share
 from ipvalue.storage import Written
 from ipvalue.store import Store
 from ipvalue.summary import asset_schema, quantile_name, with_method_shown
@@ -22,7 +23,7 @@ from ipvalue.task import Run, Task, paths_schema
 from ipvalue.totals import Totals
 from ipvalue.verify.directory import RejectedRows, check_file, damage_noted, read_table
 from ipvalue.verify.findings import Findings
-from ipvalue.verify.rights import Share, batches, compare_share, filled_rows, kept_paths, path_differences
+from ipvalue.verify.rights import batches, compare_share, filled_rows, kept_paths, path_differences
 
 
 @dataclass(frozen=True)

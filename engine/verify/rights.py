@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -15,24 +16,11 @@ from ipvalue.appraise import Rows
 from ipvalue.backend import kernels
 from ipvalue.intake import hash_ids, read
 from ipvalue.schema import Rejects
+from ipvalue.share import Share, chosen
 from ipvalue.simulate import Reals
 from ipvalue.store import Store
 from ipvalue.task import Run, Task
 from ipvalue.verify.bits import unequal
-
-_GOLDEN, _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_WIDTH = 2.0**64
-
-
-def chosen(hashes: npt.NDArray[np.uint64], share: float, seed: int) -> npt.NDArray[np.bool_]:
-    """(a,) which rights a random share takes: each by its own hash and the seed alone, whatever stands beside it (SplitMix64)."""
-    with np.errstate(over="ignore"):
-        mixed = hashes + np.uint64(seed) * _GOLDEN + _GOLDEN
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * _FIRST
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * _SECOND
-        mixed ^= mixed >> np.uint64(31)
-    taken: npt.NDArray[np.bool_] = mixed.astype(np.float64) < share * _WIDTH
-    return taken if share < 1.0 else np.ones(len(hashes), np.bool_)
 
 
 @dataclass(frozen=True)
@@ -72,10 +60,11 @@ def differences(stored: pa.Table, derived: pa.RecordBatch | pa.Table | None, key
     ids, ours = stored[key].to_pylist(), [] if derived is None else derived[key].to_pylist()
     if ids != ours:
         lost, new = sorted({*ids} - {*ours}), sorted({*ours} - {*ids})
-        return [
+        told = [
             *(f"{name}: has a row of results, and is rejected when it is re-derived" for name in lost),
             *(f"{name}: has no row of results, and is {done} when it is re-derived" for name in new),
         ]
+        return told or [f"{next(a or b for a, b in zip_longest(ids, ours) if a != b)}: rows of results stand in another order, or more than once"]
     if derived is None:  # of rows that are all rejected
         return []
     found = []
@@ -115,14 +104,6 @@ def kept_paths(store: Store, name: str, ids: Sequence[str]) -> dict[str, npt.NDA
 def _shown(value: Any) -> str:
     plain = value.as_py()
     return "blank" if plain is None else repr(plain)
-
-
-@dataclass(frozen=True)
-class Share:
-    """A random share of the rights, by `seed`."""
-
-    of_rights: float
-    seed: int
 
 
 def batches(task: Task, run: Run, rejected: npt.NDArray[np.int64]) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:

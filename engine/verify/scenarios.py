@@ -1,11 +1,11 @@
-"""Results of scenarios, sensitivities and indices, looked through: files and counts; of scenarios sums and figures, and a right under each again.
+"""Results of scenarios, sensitivities and indices, looked through: files, counts, sums and figures, and rights re-derived, bit for bit.
 
 v = versions: the base, then each scenario; p = paths
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -13,23 +13,27 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ipvalue import spread
+from ipvalue import scenario_work
 from ipvalue.backend import kernels
-from ipvalue.intake import read
+from ipvalue.indices import reopened_indices
+from ipvalue.indices import work as index_work
 from ipvalue.job import Job
 from ipvalue.receipt import Receipt
 from ipvalue.scenario_run import reopened_scenarios
-from ipvalue.scenario_work import SCENARIO, Scenes, described_rows, figures_of_sums, new_totals, scenarios_schema, sums_schema
+from ipvalue.scenario_work import SCENARIO, Scenes, figures_of_sums, scenarios_schema, sums_schema
+from ipvalue.sensitivities import reopened_sensitivities
+from ipvalue.sensitivities import work as sensitivity_work
+from ipvalue.sensitivities.work import Bench
+from ipvalue.share import Share
 from ipvalue.store import MANIFEST
-from ipvalue.task import Task, part_name, prepared
+from ipvalue.task import Clean, Run, part_name
 from ipvalue.totals import Totals, Words
 from ipvalue.verify import directory
-from ipvalue.verify.absent import not_there
+from ipvalue.verify.again import Made, Which, re_derive
 from ipvalue.verify.bits import same_number
 from ipvalue.verify.findings import Findings
-from ipvalue.verify.rights import differences
 from ipvalue.verify.sums import ROUNDING, Row, is_of, words_of
-from ipvalue.verify.verify import Looked, Opened, kernels_here
+from ipvalue.verify.verify import Looked, Opened, Progress
 
 TABLES = {
     "scenarios": ("scenarios.parquet", "totals.arrow", "rejects.parquet"),
@@ -39,9 +43,35 @@ TABLES = {
 """What each command writes beside its parts."""
 
 
-def look_through(opened: Opened, command: str, wanted: str | None) -> Looked:
-    """Looks through all of a result of one of TABLES' commands; of scenarios the right `wanted` is valued again under each of them. Raises InputError
-    where `wanted` is not in it."""
+def _of_scenarios(clean: Iterable[Clean], file: str, scenes: Scenes) -> pa.Table:
+    return scenario_work.rows_of(clean, file, scenes, Receipt(scenario_work.new_totals(scenes)))
+
+
+def _of_drivers(clean: Iterable[Clean], file: str, bench: Bench) -> pa.Table:
+    return sensitivity_work.rows_of(clean, file, bench, Receipt(sensitivity_work.new_totals(bench)))
+
+
+def _of_inputs(clean: Iterable[Clean], file: str, run: Run) -> pa.Table:
+    return index_work.rows_of(clean, file, run, index_work.new_receipt(run))
+
+
+MADE = {
+    "scenarios": Made(
+        reopened_scenarios,
+        _of_scenarios,
+        part_name,
+        called=(SCENARIO, "{} under {!r}"),
+        beside=lambda scenes: f" under {len(scenes.names):,} scenarios with the base",
+    ),
+    "sensitivities": Made(reopened_sensitivities, _of_drivers, part_name, called=("driver", "{} by {}")),
+    "sensitivities --indices": Made(reopened_indices, _of_inputs, part_name, clean=index_work.picked_rows, called=("input", "{} by {}")),
+}
+"""How rights of each command's results are made again."""
+
+
+def look_through(opened: Opened, command: str, wanted: str | None, share: Share | None, progress: Progress | None) -> Looked:
+    """Looks through all of a result of one of TABLES' commands, and re-derives the right `wanted` or a share of them. Raises InputError where
+    `wanted` is not in it."""
     store, manifest = opened.store, opened.manifest
     looked = Looked(opened)
     found, counts, names = looked.findings, manifest["counts"], TABLES[command]
@@ -66,10 +96,11 @@ def look_through(opened: Opened, command: str, wanted: str | None) -> Looked:
     if "tornado.parquet" in tables:
         _check_tornado(tables["tornado.parquet"], opened.group_by, found)
         looked.lines.append(("tornado", "the ends of each bar: those of the groups add up to those of the whole"))
-    if wanted is not None and assets is not None:
-        if not pc.any(pc.equal(assets["asset_id"], wanted)).as_py():
-            raise not_there(store.location, wanted, [assets["asset_id"]], tables.get("rejects.parquet"))
-        _compare(looked, assets, wanted)
+    if "indices.parquet" in tables and assets is not None and tables["indices.parquet"] != assets:
+        found.add("indices", "indices.parquet: does not hold what the parts hold")
+    which, readable = Which(wanted, share), {number: name for number, name in enumerate(parts) if name in tables}
+    if again := which.parts(store, readable, assets is not None, tables.get("rejects.parquet"), found):
+        re_derive(looked, MADE[command], again, which, progress)
     return looked
 
 
@@ -155,36 +186,3 @@ def _check_values(assets: pa.Table, wholes: Mapping[str, Row], opened: Opened, f
         row = wholes.get(name)
         if row is None or row["assets"] != count or not same_number(row["value"], float(extras[0])):
             found.add("groups that do not add up", f"scenarios.parquet: the whole under {name!r} is not what its {count:,} rights add up to")
-
-
-def _compare(looked: Looked, assets: pa.Table, wanted: str) -> None:
-    """Values one right again under every scenario, and compares its rows."""
-    opened = looked.opened
-    with reopened_scenarios(opened.manifest, opened.store.location, **opened.options) as (inputs, scenes):
-        made = spread.alone(lambda: _derived(inputs.tasks, scenes, wanted))
-    stored = assets.filter(pc.equal(assets["asset_id"], wanted))
-    looked.derived = 1
-    looked.findings.add("figures that differ", *differences(_keyed(stored), None if made is None else _keyed(made)))
-    equal = "" if looked.findings.counts["figures that differ"] else ": all equal, to the bit"
-    by = kernels_here(opened.job.backend)
-    looked.lines.append(("re-derived", f"{wanted} under {stored.num_rows:,} scenarios with the base, with {by}; {stored.num_columns} columns{equal}"))
-
-
-def _keyed(rows: pa.Table | pa.RecordBatch) -> pa.Table:
-    """Rows whose asset_id says of which scenario they are."""
-    table = rows if isinstance(rows, pa.Table) else pa.Table.from_batches([rows])
-    keys = [f"{name} under {scenario!r}" for name, scenario in zip(table["asset_id"].to_pylist(), table[SCENARIO].to_pylist(), strict=True)]
-    return table.set_column(table.column_names.index("asset_id"), "asset_id", pa.array(keys, pa.string()))
-
-
-def _derived(tasks: Sequence[Task], scenes: Scenes, wanted: str) -> pa.RecordBatch | None:
-    """The result rows of one right alone."""
-    run = scenes.run
-    with kernels(run.job.backend).DefaultArithmetic():
-        for task in tasks:
-            for batch, row, rejects in read(task.unit, run.duplicates, extra=run.extra):
-                if (place := pc.index(batch["asset_id"], wanted).as_py()) >= 0:
-                    receipt, one = Receipt(new_totals(scenes)), [(batch.slice(place, 1), row[place : place + 1], rejects)]
-                    pieces = [rows for chunk in prepared(one, task.unit.display, run, receipt) for rows in chunk]
-                    return described_rows(pieces[0], scenes, receipt)
-    return None

@@ -11,31 +11,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue import spread
+from ipvalue.absent import not_there, rejected_as
 from ipvalue.backend import Backend, default_backend, kernels
 from ipvalue.constants import NUMERICS_VERSION
 from ipvalue.execute import Interrupted
 from ipvalue.inputs import Inputs, reopened
 from ipvalue.job import Job, make_job
 from ipvalue.schema import InputError
+from ipvalue.share import Share
 from ipvalue.shown import Shown
 from ipvalue.store import Store, made_by
 from ipvalue.verify import directory, sums
-from ipvalue.verify.absent import not_there, rejected_as
 from ipvalue.verify.findings import Findings
 from ipvalue.verify.parts import Audit, Part, Seen, look_at, twice
-from ipvalue.verify.rights import Derived, Share, derive, differences, kept_paths, path_differences
+from ipvalue.verify.rights import Derived, derive, differences, kept_paths, path_differences
 
 Progress = Callable[[int, int], None]
-
-RE_DERIVED = {
-    "value": ("asset", "sample"),
-    "scenarios": ("asset",),
-    "lend": ("loan", "sample"),
-    "lend --largest": ("asset", "sample"),
-    "sensitivities": (),
-    "sensitivities --indices": (),
-}
-"""What of the results of each command can be re-derived: one right, one loan, or a share of them."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,9 +69,9 @@ def verify(
     if not 0 <= seed < 2**64:
         raise InputError(f"seed is {seed}: it must be at least 0 and below 2^64")
     command = made_by(Store(str(location)).manifest())
-    if given and given[0] not in RE_DERIVED[command]:
-        instead = f": give {' or '.join(RE_DERIVED[command])}" if RE_DERIVED[command] else ""
-        raise InputError(f"{location}: is a result of ipvalue {command}, of which nothing can be re-derived by {given[0]}{instead}")
+    one, other = ("loan", "asset") if command == "lend" else ("asset", "loan")
+    if given == [other]:
+        raise InputError(f"{location}: is a result of ipvalue {command}, of which nothing can be re-derived by {other}: give {one} or sample")
     share = None if sample is None else Share(sample, seed)
     try:
         opened = open_to_verify(str(location), workers, backend, command)
@@ -103,7 +94,7 @@ def _looked_at(command: str, opened: Opened, asset: str | None, loan: str | None
         return lendable.look_through(opened, asset, share, progress)
     from ipvalue.verify import scenarios
 
-    return scenarios.look_through(opened, command, asset)
+    return scenarios.look_through(opened, command, asset, share, progress)
 
 
 def _of_value(opened: Opened, asset: str | None, share: Share | None, progress: Progress | None) -> Looked:

@@ -14,7 +14,7 @@ from commandline import ROW, contents, run, table, value
 from portfolios import ASSUMPTIONS, MARKET, methods_and_several, with_bad_rows
 
 import ipvalue as iv
-from ipvalue.verify.rights import chosen
+from ipvalue.share import chosen
 
 pytestmark = pytest.mark.usefixtures("here")
 

@@ -128,6 +128,83 @@ def test_a_figure_of_one_right_is_found_by_valuing_it_again() -> None:
     assert run("verify", "out", "--asset", "r3").code == 0
 
 
+def test_a_share_of_the_rights_is_valued_again_under_every_scenario() -> None:
+    stressed()
+    ran = run("verify", "out", "--sample", 1, "--workers", 2, columns=200)
+    assert (ran.code, ran.err) == (0, "")
+    assert "re-derived  3 rights under 3 scenarios with the base, a share of 1 by seed 1, with the C kernels" in ran.out
+    assert "26 columns: all equal, to the bit" in ran.out
+    shares = [iv.verify("out", sample=0.4, seed=seed).derived for seed in range(6)]
+    assert len({*shares}) > 1
+    resealed("assets/part-00001.parquet", more_of("difference_error", 2))
+    ran = run("verify", "out", "--sample", 1)
+    assert ran.code == 1
+    assert ran.sentences[0].startswith("r2 under 'royalties fall': difference_error is")
+
+
+def test_parts_that_changed_places_are_found_by_a_share() -> None:
+    iv.scenarios("portfolio.parquet", SHOCKS, out="out", market="market.toml", paths=64, rows_per_task=2)
+    kept = {name: pq.read_table(f"out/{name}") for name in ("assets/part-00000.parquet", "assets/part-00001.parquet")}
+    for name, other in zip(kept, reversed(kept.values()), strict=True):
+        resealed(name, lambda _, other=other: other)
+    assert run("verify", "out").code == 0
+    ran = run("verify", "out", "--sample", 1)
+    assert ran.code == 1
+    assert "r0 under 'base': has no row of results, and is valued when it is re-derived" in ran.err
+
+
+def test_rows_of_a_part_in_another_order_are_found_by_a_share() -> None:
+    stressed()
+    resealed("assets/part-00001.parquet", lambda found: found.take([1, 0, 2, 3, 4, 5]))
+    assert run("verify", "out").code == 0
+    ran = run("verify", "out", "--sample", 1)
+    assert ran.code == 1
+    assert "r3 under 'base': rows of results stand in another order, or more than once" in ran.err
+
+
+@pytest.mark.parametrize("backend", ["native", "numba"])
+def test_sensitivities_are_made_again(backend: str) -> None:
+    pq.write_table(table(row_with(revenue=-1.0)), "portfolio.parquet")
+    terms = {"drivers": ["revenue", "volatility", "grant_lag", "discount"], "swings": {"revenue": 0.25}}
+    iv.sensitivities("portfolio.parquet", market="market.toml", paths=64, group_by=["sector"], rows_per_task=2, out="out", **terms)
+    found = iv.verify("out", sample=1.0, backend=backend)
+    assert (found.problems, found.derived) == ((), 3)
+    resealed("assets/part-00001.parquet", more_of("derivative", 3))
+    assert run("verify", "out").code == 0
+    for chosen in (("--sample", 1), ("--asset", "r2")):
+        ran = run("verify", "out", *chosen)
+        assert ran.code == 1
+        assert ran.sentences[0].startswith("r2 by discount: derivative is")
+    assert "r0, with the C kernels" in run("verify", "out", "--asset", "r0", columns=200).out
+
+
+def test_other_steps_of_drivers_are_found() -> None:
+    iv.sensitivities("portfolio.parquet", drivers=["volatility"], market="market.toml", paths=64, out="out")
+    manifest = json.loads(Path("out/manifest.json").read_text())
+    manifest["inputs"]["sensitivities"][0]["step"] = 0.5
+    Path("out/manifest.json").write_text(json.dumps(manifest))
+    ran = run("verify", "out", "--sample", 1)
+    assert "its fingerprint is not that" in ran.err
+    assert "r0 by volatility: sides is 'both', and comes out as 'up'" in ran.err
+
+
+@pytest.mark.parametrize("wanted", [{"assets": ["r3", "r0", "r1"]}, {"sample": 0.7, "seed": 3}], ids=str)
+def test_indices_are_made_again(wanted: dict[str, Any]) -> None:
+    pq.write_table(table(row_with(revenue=-1.0)), "portfolio.parquet")
+    result = iv.indices("portfolio.parquet", market="market.toml", paths=64, rows_per_task=2, out="out", **wanted)
+    valued = {*result.indices["asset_id"].to_pylist()}
+    found = iv.verify("out", sample=1.0)
+    assert found.problems == ()
+    assert found.derived == len(valued)
+    name = max(valued)
+    part = f"assets/part-{len(pq.ParquetDataset('out/assets').files) - 1:05d}.parquet"
+    resealed(part, more_of("total_error", pq.read_table(f"out/{part}")["asset_id"].to_pylist().index(name)))
+    assert "indices.parquet: does not hold what the parts hold" in run("verify", "out").err
+    ran = run("verify", "out", "--asset", name)
+    assert ran.code == 1
+    assert f"{name} by survival: total_error is" in ran.err
+
+
 def test_sensitivities_and_indices_are_looked_through() -> None:
     iv.sensitivities("portfolio.parquet", market="market.toml", paths=64, group_by=["sector"], out="out")
     ran = run("verify", "out")
@@ -149,7 +226,7 @@ def test_sensitivities_and_indices_are_looked_through() -> None:
     [
         (("--asset", "r9"), "out: there is no right 'r9' in it"),
         (("--asset", "r1"), "out: r1 was rejected (portfolio.parquet, row 1)"),
-        (("--sample", 0.5), "out: is a result of ipvalue scenarios, of which nothing can be re-derived by sample: give asset"),
+        (("--loan", "r0"), "out: is a result of ipvalue scenarios, of which nothing can be re-derived by loan: give asset or sample"),
     ],
 )
 def test_what_cannot_be_re_derived_is_refused(words: tuple[Any, ...], sentence: str) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_ELSEWHERE, _ELSEWHERE_6 = "192.0.2.1", "2001:db8::1"
+"""Addresses of other networks that are nobody's (RFC 5737, RFC 3849)."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; form-action 'self'; "
@@ -37,6 +41,22 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def openable(host: str) -> str:
+    """What a browser opens a server at `host` by. Of one at all addresses (0.0.0.0, ::) it is the address by which this machine reaches others, or
+    loopback where it reaches none."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    family, other, own = (socket.AF_INET, _ELSEWHERE, "127.0.0.1") if address.version == 4 else (socket.AF_INET6, _ELSEWHERE_6, "::1")
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
+        one.connect((other, 9))  # chooses a way there, and sends nothing
+        return str(one.getsockname()[0])
+    return own
+
+
 @dataclass(frozen=True)
 class Guard:
     """Of a server at a host and port; `token` where one must be shown."""
@@ -53,7 +73,8 @@ class Guard:
     @property
     def address(self) -> str:
         """Where pages are asked for."""
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}/"
+        host = openable(self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     @property
     def link(self) -> str:

@@ -21,7 +21,7 @@ from ipvalue.serve.guard import HEADERS, Guard, refuses_site
 from ipvalue.serve.index import Closed, Index, Indexes, TooLong
 from ipvalue.serve.pages import Pages
 from ipvalue.serve.proofs import Busy, Proofs
-from ipvalue.serve.root import NoSuchRun, Root, Run
+from ipvalue.serve.root import NotThere, Root, Run
 
 T = TypeVar("T")
 
@@ -147,7 +147,7 @@ class Handler(RequestHandler):
 
 def status_of(error: IpvalueError) -> int:
     """The status that says what kind of error it is."""
-    if isinstance(error, NoSuchRun):
+    if isinstance(error, NotThere):
         return 404
     if isinstance(error, Busy | Closed | TooLong):
         return 503

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ipvalue.schema import InputError
 from ipvalue.serve.index import PART, Index, Indexes
+from ipvalue.serve.root import NotThere
 from ipvalue.serve.search import MOST_ROWS, places_of
 from ipvalue.storage import Written
 
@@ -26,13 +26,13 @@ class Right:
 
 
 def right_of(indexes: Indexes, index: Index, wanted: str) -> Right:
-    """Raises InputError where the id has no row: then it says whether it was rejected, and why."""
+    """Raises NotThere where the id has no row: then it says whether it was rejected, and why."""
     run, kind = index.run, index.run.kind
     places = places_of(indexes, index, wanted) if index.columns else []
     if not places:
         noun = "loan" if kind.of_loans else "right"
         why = "".join(f"; it was rejected ({row['file']}, row {row['row']}): {row['message']}" for row in rejected(index, wanted)[:1])
-        raise InputError(f"{run.name}: there is no {noun} {wanted[:200]!r} in it{why}")
+        raise NotThere(f"{run.name}: there is no {noun} {wanted[:200]!r} in it{why}")
     number = int(indexes.ask(f"SELECT {PART} FROM {index.rights} WHERE rowid = ?", places[:1])[0][0])
     files = [Written(**entry) for entry in run.record()["files"]]
     part = sorted(file.name for file in files if file.name.startswith(kind.folder))[number]

@@ -29,8 +29,8 @@ _NOT_AS_WRITTEN = (AttributeError, IndexError, KeyError, OverflowError, Recursio
 """What reading a record raises that is not what a run wrote."""
 
 
-class NoSuchRun(InputError):
-    """A name that no results directory below the root has."""
+class NotThere(InputError):
+    """A name that no results directory below the root has, or no right of the result."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,10 @@ class Root:
         return sorted(by_name, key=lambda run: run.facts.started if run.facts else "", reverse=True)
 
     def run(self, name: str) -> Run:
-        """One of them, as it is now. Raises NoSuchRun."""
+        """One of them, as it is now. Raises NotThere."""
         names = {run.name: run for run in self.runs()}
         if name not in names:
-            raise NoSuchRun(f"there is no result {name[:200]!r} below {self.path.name}{did_you_mean(name[:200], names)}")
+            raise NotThere(f"there is no result {name[:200]!r} below {self.path.name}{did_you_mean(name[:200], names)}")
         with self._lock:
             return self._read(name, names[name].place)
 

@@ -42,10 +42,14 @@ def test_beyond_loopback_the_link_has_a_token(here: Path) -> None:
     process = beside("serve", ".", "--host", "0.0.0.0", "--port", 0)
     assert process.stdout is not None
     link = process.stdout.readline().split()[0]
+    connection = http.client.HTTPConnection(urlsplit(link).netloc, timeout=30)
+    connection.request("GET", f"/?{urlsplit(link).query}")
+    came = connection.getresponse()
     process.terminate()
     process.communicate(timeout=30)
-    assert link.startswith("http://0.0.0.0:")
+    assert urlsplit(link).hostname != "0.0.0.0"
     assert len(link.partition("?token=")[2]) >= 40
+    assert (came.status, came.headers["Location"]) == (303, "/")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import html
 import json
 import shutil
 import socket
@@ -159,6 +160,25 @@ def test_a_connection_that_says_nothing_holds_nobody_up(served: Served) -> None:
     with socket.create_connection(("127.0.0.1", served.server.guard.port)) as idle:
         idle.sendall(b"GET / HTTP/1.1\r\nHost:")
         assert served.ask("/").status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/runs/first/right?id=TM-77", "first: there is no right 'TM-77' in it"),
+        ("/runs/first/right?id=bad", "first: there is no right 'bad' in it; it was rejected ("),
+        ("/runs/frist/right?id=TM-1", "there is no result 'frist' below results: did you mean first?"),
+        ("/runs/frist", "there is no result 'frist' below results: did you mean first?"),
+        ("/compare?old=first&new=frist", "there is no result 'frist' below results: did you mean first?"),
+    ],
+)
+def test_a_right_or_a_result_that_is_not_there_is_404(served: Served, path: str, said: str) -> None:
+    came = served.ask(path)
+    assert came.status == 404
+    assert said in html.unescape(came.text)
+    for_machines = served.ask(f"/api{path.replace('/right?', '/asset?')}")
+    assert for_machines.status == 404
+    assert said in for_machines.json["error"]
 
 
 def part_of(root: Path) -> Path:

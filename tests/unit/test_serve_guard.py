@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
+import socket
+
 import pytest
 
 pytest.importorskip("tornado")
 
-from ipvalue.serve.guard import POLICY, Guard, is_loopback, refuses_site
+from ipvalue.serve.guard import POLICY, Guard, is_loopback, openable, refuses_site
 
 
 @pytest.mark.parametrize(
@@ -39,8 +42,27 @@ def test_a_token_is_asked_for_where_there_is_one() -> None:
     guard = Guard("0.0.0.0", 1, "secret")
     assert guard.admits("", "secret")
     assert not any(map(guard.admits, ("", "Secret", "secre", "secretx", "\udcff", "none")))
-    assert guard.link == "http://0.0.0.0:1/?token=secret"
+    assert Guard("10.0.0.1", 1, "secret").link == "http://10.0.0.1:1/?token=secret"
     assert Guard("::1", 7, None).link == "http://[::1]:7/"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_server_at_all_addresses_names_one_that_can_be_opened(host: str) -> None:
+    found = ipaddress.ip_address(openable(host))
+    assert not found.is_unspecified
+    assert found.version == ipaddress.ip_address(host).version
+    with socket.socket(socket.AF_INET6 if found.version == 6 else socket.AF_INET) as own:
+        own.bind((str(found), 0))  # it is this machine's
+    assert str(found) in Guard(host, 1, "secret").link
+    assert Guard(host, 1, "secret").knows("any.name:1")
+
+
+def test_where_no_way_leads_to_others_loopback_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_way(*_: object) -> None:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("socket.socket", no_way)
+    assert [openable(host) for host in ("0.0.0.0", "::", "box", "10.0.0.1")] == ["127.0.0.1", "::1", "box", "10.0.0.1"]
 
 
 def test_other_sites_may_link_and_no_more() -> None:

@@ -15,7 +15,7 @@ import ipvalue as iv
 pytest.importorskip("duckdb")
 pytest.importorskip("tornado")
 
-from ipvalue.serve.root import NoSuchRun, Root
+from ipvalue.serve.root import NotThere, Root
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_a_record_cannot_name_a_file_elsewhere(root: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["..", "../first", "first/", "./first", "/etc", "first/assets", "", "FIRST", "first\0", "night", "night/../first"])
 def test_only_names_of_the_list_are_names(root: Path, name: str) -> None:
-    with pytest.raises(NoSuchRun, match="there is no result"):
+    with pytest.raises(NotThere, match="there is no result"):
         Root(root).run(name)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from ipvalue.calibrate import Calibrated, factors, history, implied, survival
 from ipvalue.cli.common import Command, errors_as_sentences, number_list, out, progress
-from ipvalue.cli.flags import Assumptions, Backend, Market, Rule
+from ipvalue.cli.flags import Assumptions, Backend, Market, Rule, Scheduler, Workers
 
 app = typer.Typer(help="Find parameters in prices, revenue, sectors and renewals.", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -46,7 +46,8 @@ def of_prices(
     precision: Annotated[str | None, typer.Option(help="single (the default) or double.", show_default=False)] = None,
     rule: Rule = None,
     premise: Annotated[str | None, typer.Option(help="going_concern (the default), orderly or forced.", show_default=False)] = None,
-    workers: Annotated[int | None, typer.Option(help="Threads; by default the cores.", show_default=False)] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = "threads",
     backend: Backend = None,
     out_file: Out = None,
     as_json: AsJson = False,
@@ -60,7 +61,8 @@ def of_prices(
         ipvalue calibrate implied rights.parquet prices.csv --driver royalty_rate --out implied.parquet
     """
     options: dict[str, Any] = {
-        "paths": paths, "seed": seed, "sampler": sampler, "precision": precision, "premise": premise, "workers": workers, "backend": backend,
+        "paths": paths, "seed": seed, "sampler": sampler, "precision": precision, "premise": premise, "workers": workers, "scheduler": scheduler,
+        "backend": backend,
     }  # fmt: skip
     with errors_as_sentences():
         given = {name: value for name, value in options.items() if value is not None}

@@ -28,7 +28,7 @@ from ipvalue.spread import run as spread
 from ipvalue.task import Task
 from ipvalue.valuation import job_without_quantiles
 
-OPTIONS = ("paths", "seed", "sampler", "precision", "premise", "workers", "memory", "backend")
+OPTIONS = ("paths", "seed", "sampler", "precision", "premise", "workers", "scheduler", "memory", "backend")
 NORMAL_95 = 1.959963984540054
 """The normal distribution's 97.5 % quantile."""
 NEAR = 1e-11
@@ -81,7 +81,10 @@ def implied(
             if progress:
                 progress(done, len(inputs.tasks))
 
-        spread(_solve_task, inputs.tasks, asked, "threads", job.threads, take)
+        try:
+            spread(_solve_task, inputs.tasks, asked, job.scheduler, job.threads, take, common=inputs.common([inputs.first_file]))
+        finally:
+            inputs.run.release()
     table = _ordered(pa.concat_tables(parts), ids)
     title = f"{driver} implied by {len(ids):,} prices ({inputs.market.currency})"
     shown = ("asset_id", "price", driver, "standard_error", "status", "reason")

@@ -46,6 +46,15 @@ def test_what_prices_imply_is_printed_and_written() -> None:
         assert worth[row["asset_id"]] == pytest.approx(row["price"], rel=1e-9)
 
 
+@pytest.mark.slow
+def test_processes_find_what_threads_do() -> None:
+    words = ("calibrate", "implied", "portfolio.parquet", "prices.csv", "--driver", "growth", "--paths", 64, "--json", "--workers", 2)
+    threads, processes = (run(*words, "--scheduler", name) for name in ("threads", "processes"))
+    assert threads.code == 0, threads.err
+    assert len(json.loads(threads.out)["table"]) == 2
+    assert processes.out == threads.out
+
+
 def _into(rows: list[dict[str, float]]) -> pa.Table:
     implied = {row["asset_id"]: row["revenue"] for row in rows}
     rights = pq.read_table("portfolio.parquet")

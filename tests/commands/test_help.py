@@ -58,7 +58,7 @@ FLAGS = {
     "explain": {"--out", "--group-by", "--top", "--workers", "--scheduler", "--memory", "--json", "--log-json"},
     "calibrate implied": {
         "--driver", "--search", "--market", "--assumptions", "--paths", "--seed", "--sampler", "--precision", "--rule", "--premise", "--workers",
-        "--backend", "--out", "--json",
+        "--scheduler", "--backend", "--out", "--json",
     },
     "calibrate history": {"--group", "--least-revenue", "--out", "--json"},
     "calibrate factors": {"--out", "--json"},

@@ -30,6 +30,16 @@ def test_both_languages_say_it_with_the_same_values(key: str) -> None:
     assert not HAN.search(texts[0])
 
 
+@pytest.mark.parametrize(
+    ("other", "ours"),
+    [("风险价值", "在险价值"), ("预期亏损", "预期短缺"), ("贷款价值比", "质押率"), ("承担者", "承担方"), ("已评估", "已估值"), ("被拒绝", "被剔除")],
+)
+def test_chinese_has_one_word_for_one_thing(other: str, ours: str) -> None:
+    texts = [texts[1] for texts in entries().values()]
+    assert not [text for text in texts if other in text]
+    assert [text for text in texts if ours in text]
+
+
 def test_a_language_that_is_not_there_is_named_with_those_that_are() -> None:
     with pytest.raises(iv.InputError, match="language is 'zho': it must be en or zh: did you mean zh"):
         labels("zho")

@@ -24,7 +24,8 @@ def command(
         ipvalue report results --out report.html --language zh
     """
     with errors_as_sentences():
-        from ipvalue.report.document import open_any
+        from ipvalue.kinds import open_any
+        from ipvalue.report.document import write_report
 
-        open_any(directory).report(out_file, language)
+        write_report(open_any(directory), out_file, language)
         out.print(f"The report of {directory} is in {out_file}", markup=False)

@@ -20,9 +20,10 @@ from ipvalue.inputs import Inputs
 from ipvalue.job import Job
 from ipvalue.journal import Journal
 from ipvalue.receipt import Receipt
+from ipvalue.schema import quantile_name
 from ipvalue.storage import Written
 from ipvalue.store import Store
-from ipvalue.summary import describe_groups, quantile_name
+from ipvalue.summary import describe_groups
 from ipvalue.totals import Totals, as_integers, as_words
 
 GROUPS, VALUE = "groups", "value"

@@ -14,7 +14,7 @@ from typing import Any
 from ipvalue.cash_rule import find_rule
 from ipvalue.scenario_run import ScenarioResult, scenarios
 from ipvalue.scenarios import BASE, Scenario, load_scenarios
-from ipvalue.schema import Column, InputError, Source, did_you_mean
+from ipvalue.schema import Column, InputError, Source, did_you_mean, quantile_of
 
 MOST = 10.0
 """The largest size looked at, in sizes of the scenario, unless said otherwise."""
@@ -28,7 +28,6 @@ MOST_PASSES = 40
 
 _LIMIT = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([-+0-9.eE_]+)\s*")
 _STATISTICS = ("value", "mean", "standard_deviation", "expected_shortfall")
-_QUANTILE = re.compile(r"q(\d\d)(?:_(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,7 @@ class Limit:
     @property
     def quantile(self) -> float | None:
         """The quantile asked for, where it is one."""
-        found = _QUANTILE.fullmatch(self.statistic)
-        return float(f"{found[1]}.{found[2] or 0}e-2") if found else None
+        return quantile_of(self.statistic)
 
     def __str__(self) -> str:
         return f"{self.statistic} {self.relation} {self.amount:,.10g}"

@@ -24,7 +24,7 @@ from ipvalue.receipt import Receipt
 from ipvalue.replicates import standard_error
 from ipvalue.rows import Mask, Rows
 from ipvalue.scenarios import BASE, Study, Valued, Version, value_versions, versions_of
-from ipvalue.schema import Rejects
+from ipvalue.schema import Rejects, quantile_name
 from ipvalue.simulate import Sampling
 from ipvalue.storage import Written
 from ipvalue.store import Store
@@ -34,7 +34,6 @@ from ipvalue.summary import (
     add_to_totals,
     asset_schema,
     describe_assets,
-    quantile_name,
     reject_unusable,
     with_method_shown,
 )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from ipvalue.cashflows import Vectors
 from ipvalue.constants import HEAVY_TAIL_VARIANCE, MONEY_LIMIT, REPLICATES, STATISTICS
 from ipvalue.replicates import by_replicate, controlled, standard_error
 from ipvalue.rows import Rows
+from ipvalue.schema import quantile_name
 from ipvalue.simulate import Reals, Sampling, Simulated
 from ipvalue.totals import Totals, Words
 
@@ -44,13 +44,6 @@ UNUSABLE = (
     f"some path values are not numbers or reach {MONEY_LIMIT:.3g}, more than a sum can hold: volatility, growth or revenue is too large",
 )
 """Column, rule and message of a row whose path values cannot be described or summed."""
-
-
-def quantile_name(quantile: float) -> str:
-    """0.05 → q05, 0.5 → q50, 0.999 → q99_9 (interface.md)."""
-    whole, _, part = f"{Decimal(repr(float(quantile))) * 100:f}".partition(".")
-    part = part.rstrip("0")
-    return f"q{int(whole):02d}" + (f"_{part}" if part else "")
 
 
 def asset_schema(quantiles: Sequence[float]) -> pa.Schema:

@@ -16,11 +16,11 @@ from ipvalue.intake import Duplicates, Streams, Unit, read
 from ipvalue.job import Job
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Longs
-from ipvalue.schema import Column, Rejects
+from ipvalue.schema import Column, Rejects, quantile_name
 from ipvalue.simulate import Reals
 from ipvalue.storage import Written
 from ipvalue.store import Store
-from ipvalue.summary import DENSE, asset_schema, quantile_name
+from ipvalue.summary import DENSE, asset_schema
 
 Clean = tuple[pa.RecordBatch, Longs, Rejects]
 """What intake.read gives: good rows, their numbers within the file, and the others' problems."""

@@ -11,7 +11,7 @@ import pyarrow.types as pt
 from ipvalue.excel import write_cell
 from ipvalue.export.meaning import described
 from ipvalue.export.tabs import Tab
-from ipvalue.schema import Column
+from ipvalue.schema import IN_PERCENT, Column
 
 _DENSEST = 1e5
 """Amounts of a column from which on nobody looks at what comes after the point."""
@@ -20,7 +20,7 @@ _ON_A_PAGE = 8
 """Columns that are still to be read where they are printed on the width of a page."""
 _LOOKED_AT = 200
 """Rows by which a column's width is chosen."""
-_FORMATS = {"fraction": "0.00%", "a year": "0.00%", "years": "0.00", "int": "#,##0", "date": "yyyy-mm-dd"}
+_FORMATS = {**dict.fromkeys(IN_PERCENT, "0.00%"), "years": "0.00", "int": "#,##0", "date": "yyyy-mm-dd"}
 _MONEY, _SMALL = "#,##0", "#,##0.00"
 
 

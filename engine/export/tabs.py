@@ -10,16 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue.amounts import money
-from ipvalue.explain import RECORD, open_explanation
+from ipvalue.explain import Explanation
 from ipvalue.export.meaning import described
-from ipvalue.indices import open_indices
-from ipvalue.lendable.result import open_lendable
-from ipvalue.loan_book.lent import open_loans
+from ipvalue.indices import IndexResult
+from ipvalue.kinds import open_any
+from ipvalue.lendable.result import LendableResult
+from ipvalue.loan_book.lent import LendResult
 from ipvalue.report.terminal import Bars, facts, floats, histogram, largest_groups
-from ipvalue.scenario_run import open_scenarios
-from ipvalue.sensitivities import open_sensitivities
-from ipvalue.store import Store, made_by
-from ipvalue.valuation import open_result
+from ipvalue.scenario_run import ScenarioResult
+from ipvalue.sensitivities import SensitivityResult
+from ipvalue.valuation import Result
 
 BASE = "base"
 _TOOK = "took"
@@ -54,18 +54,14 @@ class Content:
 
 def content_of(location: str, top: int) -> Content:
     """The sheets of whatever command's result is in a directory. Raises InputError where there is none."""
-    store = Store(location)
-    if store.found == "nothing" and store.fs.exists(store.place(RECORD)):
-        return _of_explanation(location, top)
-    manifest = store.manifest()
-    command = made_by(manifest)
-    tabs = TABS[command](location, top)
-    rejects = store.read_parquet("rejects.parquet")
-    return Content(f"ipvalue {command}", _facts(manifest), [*tabs, Tab("Rejects", rejects, "rejects")])
+    shown = open_any(location)
+    if isinstance(shown, Explanation):
+        return _of_explanation(shown, top)
+    tabs = [*TABS[type(shown)](shown, top), Tab("Rejects", shown.rejects, "rejects")]
+    return Content(f"ipvalue {shown.command}", _facts(shown.manifest), tabs)
 
 
-def _of_value(location: str, top: int) -> list[Tab]:
-    result = open_result(location)
+def _of_value(result: Result, top: int) -> list[Tab]:
     whole = result.groups.slice(0, 1)
     columns = result.manifest["options"]["group_by"]
     numbers = [name for name in whole.column_names if name not in columns]
@@ -84,8 +80,7 @@ def _bars(bars: Bars) -> pa.Table:
     return pa.table({"from": low, "to": high, "paths": paths, "label": [money(one) for one in low]})
 
 
-def _of_scenarios(location: str, top: int) -> list[Tab]:
-    result = open_scenarios(location)
+def _of_scenarios(result: ScenarioResult, top: int) -> list[Tab]:
     moved = (part.filter(pc.not_equal(part["scenario"], BASE)) for part in result.asset_parts())
     rows = result.manifest["counts"]["valued"] * len(result.manifest["inputs"]["scenarios"])
     rights = _most(moved, "difference", "asset_id", top, pc.abs)
@@ -93,8 +88,7 @@ def _of_scenarios(location: str, top: int) -> list[Tab]:
     return [Tab("Scenarios", result.scenarios, "scenarios"), Tab("Rights that move most", rights, "scenario_assets", rows, which)]
 
 
-def _of_loans(location: str, top: int) -> list[Tab]:
-    result = open_loans(location)
+def _of_loans(result: LendResult, top: int) -> list[Tab]:
     return [
         Tab("Book", result.book, "book"),
         Tab("Exposures", result.exposures, "exposures"),
@@ -109,8 +103,7 @@ def _of_loans(location: str, top: int) -> list[Tab]:
     ]
 
 
-def _of_lendable(location: str, top: int) -> list[Tab]:
-    result = open_lendable(location)
+def _of_lendable(result: LendableResult, top: int) -> list[Tab]:
     owners, rights = result.borrowers, result.manifest["counts"]["valued"]
     by, most = "largest_principal", "those on which most may be lent"
     return [
@@ -120,8 +113,7 @@ def _of_lendable(location: str, top: int) -> list[Tab]:
     ]
 
 
-def _of_sensitivities(location: str, top: int) -> list[Tab]:
-    result = open_sensitivities(location)
+def _of_sensitivities(result: SensitivityResult, top: int) -> list[Tab]:
     rows = result.assets
     return [
         Tab("Tornado", result.tornado, "tornado"),
@@ -136,24 +128,23 @@ def _of_sensitivities(location: str, top: int) -> list[Tab]:
     ]
 
 
-def _of_indices(location: str, top: int) -> list[Tab]:
-    table = open_indices(location).indices
+def _of_indices(result: IndexResult, top: int) -> list[Tab]:
+    table = result.indices
     return [Tab("Indices", table.slice(0, top), "indices", table.num_rows, "rights and inputs, in the order of the portfolio")]
 
 
-TABS: dict[str, Callable[[str, int], list[Tab]]] = {
-    "value": _of_value,
-    "scenarios": _of_scenarios,
-    "lend": _of_loans,
-    "lend --largest": _of_lendable,
-    "sensitivities": _of_sensitivities,
-    "sensitivities --indices": _of_indices,
+TABS: dict[type[Result], Callable[[Any, int], list[Tab]]] = {
+    Result: _of_value,
+    ScenarioResult: _of_scenarios,
+    LendResult: _of_loans,
+    LendableResult: _of_lendable,
+    SensitivityResult: _of_sensitivities,
+    IndexResult: _of_indices,
 }
-"""By the command that made the result; an explanation has another record."""
+"""By what a result is; an explanation has another record."""
 
 
-def _of_explanation(location: str, top: int) -> Content:
-    found = open_explanation(location)
+def _of_explanation(found: Explanation, top: int) -> Content:
     ends = [(f"{end} {name}", found.record[end][name]) for end in ("old", "new") for name in ("valuation_date", "fingerprint")]
     said: Facts = [("currency", found.currency), *ends, *(("what differs", text) for text in found.record["differences"])]
     touched = found.assets

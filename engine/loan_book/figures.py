@@ -26,9 +26,8 @@ from ipvalue.loan_book.capped import Sales
 from ipvalue.loan_book.collateral import MEAN, Collateral
 from ipvalue.loan_book.pledged import Rights, discounts_of
 from ipvalue.rows import Floats, Ints, Longs, Mask
-from ipvalue.schema import RIGHT_TYPES
+from ipvalue.schema import RIGHT_TYPES, quantile_name
 from ipvalue.simulate import Sampling
-from ipvalue.summary import quantile_name
 from ipvalue.tables import Tables
 
 LIMITS = (*most.LIMITS, "longest_term")

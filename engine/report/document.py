@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ipvalue.composition import composition
-from ipvalue.explain import RECORD, Explanation, open_explanation
+from ipvalue.explain import Explanation
 from ipvalue.indices import IndexResult
 from ipvalue.lendable.result import LendableResult
 from ipvalue.loan_book.lent import LendResult
@@ -22,23 +22,10 @@ from ipvalue.scenario_run import ScenarioResult
 from ipvalue.schema import InputError
 from ipvalue.sensitivities import SensitivityResult
 from ipvalue.storage import atomic, refuse_within, writing
-from ipvalue.store import Store, made_by
+from ipvalue.store import made_by
 from ipvalue.valuation import Result
 
 Content = tuple[list[Tile], list[Section]]
-KINDS: dict[str, type[Result]] = {one.command: one for one in (Result, ScenarioResult, SensitivityResult, IndexResult, LendResult, LendableResult)}
-"""Of results, by the command that makes them."""
-
-
-def open_any(location: str) -> Result | Explanation:
-    """A results directory of any command. Raises InputError where it is none."""
-    store = Store(location)
-    if store.has(RECORD):
-        return open_explanation(location)
-    made = made_by(store.manifest())
-    if made not in KINDS:
-        raise InputError(f"{location}: is a result of ipvalue {made}, which no report tells of: give one of {', '.join(KINDS)} or explain")
-    return KINDS[made].open(location)
 
 
 def report_page(shown: Result | Explanation, language: str = "en") -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue.course import drawn
-from ipvalue.schema import InputError, did_you_mean
+from ipvalue.schema import InputError, did_you_mean, quantile_of
 from ipvalue.valuation import Result
 
 BAR = " ▏▎▍▌▋▊▉█"
@@ -23,7 +22,6 @@ BAR = " ▏▎▍▌▋▊▉█"
 Bars = list[tuple[float, float, int]]
 """(from, to, paths) of each bar of a histogram."""
 
-_QUANTILE = re.compile(r"q\d\d(_\d+)?")
 _TOP = [("value", "descending"), ("asset_id", "ascending")]
 
 
@@ -147,7 +145,7 @@ def rest(groups: pa.Table, shown: int) -> Rest:
 
 def quantile_columns(table: pa.Table) -> list[str]:
     """The columns that hold quantiles, ascending."""
-    return [name for name in table.column_names if _QUANTILE.fullmatch(name)]
+    return [name for name in table.column_names if quantile_of(name) is not None]
 
 
 def _gathered(parts: Iterable[pa.Table], top: int) -> tuple[pa.Table, list[Method], Counter[str]]:

@@ -21,6 +21,7 @@ from ipvalue.schema.portfolio import (
     UNCERTAIN,
 )
 from ipvalue.schema.rejects import REJECTS_SCHEMA, BrokenRule, Rejects
+from ipvalue.schema.result_columns import IN_PERCENT, quantile_name, quantile_of, result_column
 from ipvalue.schema.strict import Currency, Finite, Strict, validate
 from ipvalue.schema.tables import MARKET, RESULTS
 from ipvalue.schema.toml import Source, parse_toml, read_toml
@@ -34,6 +35,7 @@ __all__ = [
     "FILLABLE",
     "INCOME_METHODS",
     "INPUTS",
+    "IN_PERCENT",
     "LARGEST_RATE",
     "LINKED",
     "LOANS",
@@ -68,6 +70,9 @@ __all__ = [
     "did_you_mean_file",
     "nearest",
     "parse_toml",
+    "quantile_name",
+    "quantile_of",
     "read_toml",
+    "result_column",
     "validate",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipvalue.report.document import Content, content, open_any
+from ipvalue.kinds import open_any
+from ipvalue.report.document import Content, content
 from ipvalue.report.embed import Section
 from ipvalue.report.labels import Labels
 from ipvalue.report.plotting import charts

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from ipvalue.kinds import Kind
 from ipvalue.report.labels import Labels, labels
 from ipvalue.report.page import TEMPLATES as SHARED
 from ipvalue.report.page import environment
 from ipvalue.report.sections.tables import cell, head
-from ipvalue.serve.kinds import Kind
 from ipvalue.serve.root import Run
 
 TEMPLATES = Path(__file__).with_name("templates")

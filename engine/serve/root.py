@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from ipvalue.kinds import KINDS, Kind
 from ipvalue.schema import InputError, did_you_mean, did_you_mean_file
-from ipvalue.serve.kinds import KINDS, Kind
 from ipvalue.storage import reading
 from ipvalue.store import JOURNAL, MANIFEST, Store, made_by
 
@@ -35,7 +35,7 @@ class NotThere(InputError):
 
 @dataclass(frozen=True)
 class Facts:
-    """What a list of results says of one. amount: the whole's total (ipvalue.serve.kinds), None where it has none."""
+    """What a list of results says of one. amount: the whole's total (ipvalue.kinds), None where it has none."""
 
     command: str
     started: str

@@ -15,10 +15,11 @@ from ipvalue.backend import kernels
 from ipvalue.constants import GREATEST_FACTOR, MONEY_LIMIT
 from ipvalue.intake import hash_ids
 from ipvalue.job import Job
+from ipvalue.schema import quantile_name
 from ipvalue.share import Share
 from ipvalue.storage import Written
 from ipvalue.store import Store
-from ipvalue.summary import asset_schema, quantile_name, with_method_shown
+from ipvalue.summary import asset_schema, with_method_shown
 from ipvalue.task import Run, Task, paths_schema
 from ipvalue.totals import Totals
 from ipvalue.verify.directory import RejectedRows, check_file, damage_noted, read_table

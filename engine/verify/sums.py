@@ -14,8 +14,9 @@ from ipvalue.backend import kernels
 from ipvalue.constants import MONEY_SCALE
 from ipvalue.job import Job
 from ipvalue.manifest import totals_schema
+from ipvalue.schema import quantile_name
 from ipvalue.store import Store
-from ipvalue.summary import describe_sums, group_schema, quantile_name
+from ipvalue.summary import describe_sums, group_schema
 from ipvalue.totals import Totals, Words
 from ipvalue.verify.bits import same_number
 from ipvalue.verify.findings import Findings

@@ -59,7 +59,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("planning",),
     ("sensitivities", "explain", "speed", "calibrate", "indices"),
     ("verify",),
-    ("evidence", "course", "composition"),
+    ("evidence", "course", "composition", "kinds"),
     ("report",),
     ("serve",),
     ("export",),

@@ -22,7 +22,10 @@ from ipvalue.schema import (
     columns_page,
     describe,
     nearest,
+    quantile_name,
+    quantile_of,
     read_toml,
+    result_column,
 )
 
 
@@ -174,3 +177,34 @@ def test_a_toml_file_that_is_missing_or_a_directory_is_named(tmp_path: Path) -> 
         read_toml(tmp_path / "no.toml")
     with pytest.raises(InputError, match="cannot be read"):
         read_toml(tmp_path)
+
+
+@pytest.mark.parametrize(("quantile", "name"), [(0.05, "q05"), (0.5, "q50"), (0.999, "q99_9"), (0.0001, "q00_01"), (0.07, "q07"), (0.29, "q29")])
+def test_quantiles_are_named_and_read_back(quantile: float, name: str) -> None:
+    assert quantile_name(quantile) == name
+    assert quantile_of(name) == quantile
+
+
+@pytest.mark.parametrize("name", ["q5", "q", "q050", "q05_", "coverage_q05", "qty", "q05 "])
+def test_other_columns_hold_no_quantile(name: str) -> None:
+    assert quantile_of(name) is None
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "entry"),
+    [
+        ("assets", "q99_9", "q…"),
+        ("lent", "coverage_q05", "coverage_q…"),
+        ("groups", "diversification_q50", "diversification_q…"),
+        ("lent", "loan_to_value", "loan_to_value"),
+    ],
+)
+def test_a_column_of_results_has_one_entry_for_all_quantiles(table: str, name: str, entry: str) -> None:
+    assert result_column(table, name) is RESULTS[table][entry]
+
+
+def test_scenarios_have_the_columns_of_rights_too_and_no_others() -> None:
+    assert result_column("scenario_assets", "q05") is RESULTS["assets"]["q…"]
+    assert result_column("scenario_assets", "difference") is RESULTS["scenario_assets"]["difference"]
+    assert result_column("book", "q05") is None
+    assert result_column("assets", "sector") is None

@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("tornado")
 pytest.importorskip("duckdb")
 
+from ipvalue.kinds import KINDS
 from ipvalue.report.labels import entries
-from ipvalue.serve.kinds import KINDS
 from ipvalue.serve.pages import TEMPLATES, Pages, address
 
 SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in [*TEMPLATES.glob("*.j2"), *TEMPLATES.parent.glob("*.py")])

@@ -10,7 +10,7 @@ from bokeh.plotting import figure
 
 from ipvalue.report.labels import Labels
 from ipvalue.report.plots.style import ENGLISH, INK, SKY, VERMILLION, Floats, frame, hover, unit_of, words
-from ipvalue.summary import quantile_name
+from ipvalue.schema import quantile_name
 
 BINS = 60
 BEYOND = 0.005

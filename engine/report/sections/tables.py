@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from ipvalue.report.embed import Cell, Column, Grid, number
 from ipvalue.report.labels import Labels
 from ipvalue.report.terminal import quantile_columns as quantile_columns
+from ipvalue.schema import IN_PERCENT, quantile_of
 
 SHARES = frozenset({
     "share", "probability_of_loss", "loan_to_value", "loan_to_value_q50", "loan_to_value_q05", "loan_to_value_forced", "pd", "lgd", "percent",
@@ -18,8 +19,6 @@ SHARES = frozenset({
     "expected_loss_of_size", "standard_error_of_size",
 })  # fmt: skip
 """Columns of shares of one, shown in percent."""
-_IN_PERCENT = ("fraction", "a year")
-"""Units of the registry."""
 COUNTS = frozenset({"assets", "rights", "paths", "loans", "row", "moved"})
 YEARS = frozenset({"expected_life", "weighted_average_life"})
 PLAIN = frozenset({"elasticity", "elasticity_error", "first_order", "first_order_error", "total", "total_error", "swing"})
@@ -27,14 +26,14 @@ PLAIN = frozenset({"elasticity", "elasticity_error", "first_order", "first_order
 
 def head(say: Labels, name: str) -> str:
     """A column's name as people call it."""
-    if name.startswith("q") and name[1:3].isdigit():
-        return f"P{float(name[1:].replace('_', '.')):g}"
+    if (quantile := quantile_of(name)) is not None:
+        return f"P{100.0 * quantile:g}"
     return say.or_as_is("column", name)
 
 
 def cell(say: Labels, name: str, value: float | None, unit: str = "") -> Cell:
     """A number's cell, written as the column's unit asks for, or its name."""
-    if name in SHARES or unit in _IN_PERCENT:
+    if name in SHARES or unit in IN_PERCENT:
         return number(value, lambda share: say.percent(share, 2))
     if name in COUNTS:
         return number(value, lambda found: f"{found:,.0f}")

@@ -16,7 +16,7 @@ from ipvalue.intake import Duplicates, Streams, Unit, read
 from ipvalue.job import Job
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Longs
-from ipvalue.schema import Column, Rejects, quantile_name
+from ipvalue.schema import ENDS_PROCESS, Column, Rejects, quantile_name
 from ipvalue.simulate import Reals
 from ipvalue.storage import Written
 from ipvalue.store import Store
@@ -171,7 +171,7 @@ def without(quarantined: tuple[int, ...], file: str, batch: pa.RecordBatch, row:
     messages = [
         f"asset_id {name!r} ended every process that valued it: look at its cells, and at the rule where one earns its income" for name in names
     ]
-    rejects.add(file, row[deadly], names, "asset_id", names, "a row can be valued without ending the process", messages)
+    rejects.add(file, row[deadly], names, "asset_id", names, ENDS_PROCESS, messages)
     return batch.filter(pa.array(~deadly)), row[~deadly]
 
 

@@ -19,7 +19,7 @@ from ipvalue.compiled import Compiled, compile_rows
 from ipvalue.intake import Gathered
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Floats, Ints, Longs, Mask, Rows
-from ipvalue.schema import RIGHT_TYPES
+from ipvalue.schema import ENDS_PROCESS, RIGHT_TYPES
 from ipvalue.tables import Tables
 
 _TYPES = {name: place for place, name in enumerate(RIGHT_TYPES)}
@@ -66,7 +66,7 @@ def _between(tenors: Floats, rates: Floats, time: Floats) -> Floats:
     return np.where(time <= tenors[0], rates[0], np.where(time >= tenors[-1], rates[-1], inside))
 
 
-ENDS = ("asset_id", "a row can be valued without ending the process", "asset_id {!r} ended every process that valued it: look at its cells")
+ENDS = ("asset_id", ENDS_PROCESS, "asset_id {!r} ended every process that valued it: look at its cells")
 """The column, rule and message of a right that ends processes."""
 
 

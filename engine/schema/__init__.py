@@ -20,7 +20,7 @@ from ipvalue.schema.portfolio import (
     STAGES,
     UNCERTAIN,
 )
-from ipvalue.schema.rejects import REJECTS_SCHEMA, BrokenRule, Rejects
+from ipvalue.schema.rejects import ENDS_PROCESS, REJECTS_SCHEMA, BrokenRule, Rejects
 from ipvalue.schema.result_columns import IN_PERCENT, quantile_name, quantile_of, result_column
 from ipvalue.schema.strict import Currency, Finite, Strict, validate
 from ipvalue.schema.tables import MARKET, RESULTS
@@ -31,6 +31,7 @@ __all__ = [
     "CALIBRATION",
     "CURRENCY_CODE",
     "DISTRIBUTIONS",
+    "ENDS_PROCESS",
     "EXPOSURE_CLASSES",
     "FILLABLE",
     "INCOME_METHODS",

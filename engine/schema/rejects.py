@@ -23,6 +23,9 @@ REJECTS_SCHEMA = pa.schema(
     ]
 )
 
+ENDS_PROCESS = "a row can be valued without ending the process"
+"""The rule of a row that ended every process which valued it."""
+
 
 @dataclass(frozen=True)
 class BrokenRule:

@@ -20,6 +20,7 @@ from ipvalue.intake import hash_ids
 from ipvalue.share import Share, chosen
 from ipvalue.store import Store
 from ipvalue.task import Clean, Task, clean_rows
+from ipvalue.verify import directory
 from ipvalue.verify.findings import Findings
 from ipvalue.verify.rights import differences
 from ipvalue.verify.verify import Looked, Opened, Progress, kernels_here
@@ -44,13 +45,15 @@ class Which:
         the `whole`; else that it is in none of them is among the findings."""
         if self.wanted is None:
             return sorted(readable) if self.share is not None else []
-        ids = {number: store.read_parquet(name, ["asset_id"])["asset_id"] for number, name in readable.items()}
-        holders = [number for number, names in ids.items() if pc.index(names, self.wanted).as_py() >= 0]
-        if not holders and whole:
-            raise not_there(store.location, self.wanted, ids.values(), rejects)
-        if not holders:
-            found.add("rights that are not there", f"{self.wanted}: is in none of the parts that can be read")
-        return holders[:1]
+        names: list[pa.ChunkedArray] = []
+        for number, name in readable.items():
+            names.append(store.read_parquet(name, ["asset_id"])["asset_id"])
+            if pc.index(names[-1], self.wanted).as_py() >= 0:
+                return [number]
+        if whole:
+            raise not_there(store.location, self.wanted, names, rejects)
+        found.add("rights that are not there", f"{self.wanted}: is in none of the parts that can be read")
+        return []
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class _Compared:
     told: list[str] = field(default_factory=list)
 
 
-def re_derive(looked: Looked, made: Made, parts: Sequence[int], which: Which, progress: Progress | None) -> None:
+def re_derive(looked: Looked, made: Made, parts: Sequence[int], which: Which, rejects: pa.Table | None, progress: Progress | None) -> None:
     """Makes rights of some parts again, each from its own row, and compares them with their rows of results."""
     opened, found = looked.opened, dict[int, _Compared]()
 
@@ -101,11 +104,12 @@ def re_derive(looked: Looked, made: Made, parts: Sequence[int], which: Which, pr
             progress(len(found), len(parts))
 
     with made.reopened(opened.manifest, opened.store.location, **opened.options) as (inputs, shared):
-        beside, tasks = made.beside(shared), [inputs.tasks[number] for number in parts if number < len(inputs.tasks)]
-        lost = [f"{made.part(number)}: is made of no rows of the portfolio" for number in parts if number >= len(inputs.tasks)]
+        beside, tasks = made.beside(shared), directory.without_deadly(inputs.tasks, rejects)
+        lost = [f"{made.part(number)}: is made of no rows of the portfolio" for number in parts if number >= len(tasks)]
         looked.findings.add("rights out of place", *lost)
+        some = [tasks[number] for number in parts if number < len(tasks)]
         try:
-            spread.run(_compared, tasks, _Again(opened, made, shared, which), "threads", opened.job.threads, take)
+            spread.run(_compared, some, _Again(opened, made, shared, which), "threads", opened.job.threads, take)
         finally:
             shared.release()
     for number in sorted(found):

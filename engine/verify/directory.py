@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ipvalue.assumptions import load_assumptions
 from ipvalue.fingerprint import fingerprint
 from ipvalue.job import Job
 from ipvalue.market import market_of
-from ipvalue.schema import REJECTS_SCHEMA, InputError
+from ipvalue.schema import ENDS_PROCESS, REJECTS_SCHEMA, InputError
 from ipvalue.storage import Written
 from ipvalue.store import MANIFEST, Store
+from ipvalue.task import Task
 from ipvalue.verify.findings import Findings
 
 TABLES = ("groups.parquet", "totals.arrow", "rejects.parquet")
@@ -112,6 +115,12 @@ def check_counts(manifest: Mapping[str, Any], rows_of_parts: int | None, rejects
     rejected = counts["rejected"] if rejects is None else sum(map(len, rejected_rows(rejects).values()))
     if rejected != counts["rejected"]:
         found.add(kind, f"{MANIFEST}: counts {counts['rejected']:,} rejected rows, and rejects.parquet holds {rejected:,}")
+
+
+def without_deadly(tasks: Sequence[Task], rejects: pa.Table | None) -> list[Task]:
+    """Tasks that leave the rows out which ended their process in the run: they are not tried again."""
+    deadly = {} if rejects is None else rejected_rows(rejects.filter(pc.equal(rejects["rule"], ENDS_PROCESS)))
+    return [replace(task, quarantined=tuple(deadly.get(task.unit.display, np.empty(0, np.int64)).tolist())) for task in tasks]
 
 
 def rejected_rows(rejects: pa.Table) -> RejectedRows:

@@ -59,7 +59,7 @@ def look_through(opened: Opened, wanted: str | None, share: Share | None, progre
         looked.lines.append(("sums", "borrowers.parquet and capacity.parquet: added up again from the rights"))
     which, readable = Which(wanted, share), {number: names[number] for number in seen.hashes}
     if parts := which.parts(store, readable, all_there, rejects, found):
-        re_derive(looked, _MADE, parts, which, progress)
+        re_derive(looked, _MADE, parts, which, rejects, progress)
     return looked
 
 

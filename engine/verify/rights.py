@@ -19,7 +19,7 @@ from ipvalue.schema import Rejects
 from ipvalue.share import Share, chosen
 from ipvalue.simulate import Reals
 from ipvalue.store import Store
-from ipvalue.task import Run, Task
+from ipvalue.task import Run, Task, clean_rows
 from ipvalue.verify.bits import unequal
 
 
@@ -107,9 +107,9 @@ def _shown(value: Any) -> str:
 
 
 def batches(task: Task, run: Run, rejected: npt.NDArray[np.int64]) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
-    """A task's rows that could be read, their numbers, and which of them have a row of results, chunk by chunk."""
+    """A task's rows that could be read and are not quarantined, their numbers, and which of them have a row of results, chunk by chunk."""
     step = run.appraiser.chunk_rows
-    for batch, row, _ in read(task.unit, run.duplicates, extra=run.extra, streams=run.streams):
+    for batch, row, _ in clean_rows(task, run):
         kept = ~np.isin(row, rejected)
         for start in range(0, batch.num_rows, step):
             yield batch.slice(start, step), row[start : start + step], kept[start : start + step]

@@ -86,7 +86,8 @@ def look_through(opened: Opened, command: str, wanted: str | None, share: Share 
     looked.lines.append(directory.told_of_files(store, manifest))
     rights = [tables[name] for name in parts if name in tables]
     assets = pa.concat_tables(rights) if len(rights) == len(parts) else None
-    _check_counts(command, manifest, assets, tables.get("rejects.parquet"), found)
+    rejects = tables.get("rejects.parquet")
+    _check_counts(command, manifest, assets, rejects, found)
     looked.lines.append(directory.told_of_counts(manifest))
     if command == "scenarios" and "totals.arrow" in whole and "scenarios.parquet" in tables:
         with directory.damage_noted(store, found):
@@ -99,8 +100,8 @@ def look_through(opened: Opened, command: str, wanted: str | None, share: Share 
     if "indices.parquet" in tables and assets is not None and tables["indices.parquet"] != assets:
         found.add("indices", "indices.parquet: does not hold what the parts hold")
     which, readable = Which(wanted, share), {number: name for number, name in enumerate(parts) if name in tables}
-    if again := which.parts(store, readable, assets is not None, tables.get("rejects.parquet"), found):
-        re_derive(looked, MADE[command], again, which, progress)
+    if again := which.parts(store, readable, assets is not None, rejects, found):
+        re_derive(looked, MADE[command], again, which, rejects, progress)
     return looked
 
 

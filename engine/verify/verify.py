@@ -190,7 +190,7 @@ def looked_through(
 
     rejected = {} if rejects is None else directory.rejected_rows(rejects)
     audit = Audit(store, job, opened.group_by, wanted, inputs.run if inputs else None, share, rejected)
-    tasks = dict(enumerate(inputs.tasks)) if inputs else {}
+    tasks = dict(enumerate(directory.without_deadly(inputs.tasks, rejects))) if inputs else {}
     parts = [Part(number, assets, paths, tasks.get(number)) for number, assets, paths in directory.parts_of(manifest, job)]
     seen = _look_at_all(parts, audit, progress)
     found.merge(seen.findings)

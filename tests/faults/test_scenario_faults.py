@@ -164,6 +164,7 @@ def check_poisoned(row: int, name: str) -> None:
     assert one == other
     told = [reject for reject in pq.read_table("out/rejects.parquet").to_pylist() if reject["row"] == row]
     assert [(reject["asset_id"], reject["rule"]) for reject in told] == [(name, "a row can be valued without ending the process")]
+    assert ipvalue.verify("out", sample=1.0).problems == ()  # it is not tried again
 
 
 def test_a_row_that_ends_its_process_is_set_aside(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ What the new rows add goes into the sums, what the earlier ones once added comes
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -21,6 +22,15 @@ from ipvalue.task import Clean, Run, prepared, without
 
 Range = tuple[Unit, Mask]
 """A range of rows, and (n,) which of them are meant."""
+
+
+@dataclass(frozen=True)
+class Valued:
+    """Rows of a file that have a value: their numbers, ascending, and their result rows."""
+
+    rows: Longs
+    assets: pa.Table
+
 
 _LEAVES = "(leaves)"
 """A column beside the portfolio's: whether a row is an earlier one. It groups the sums, too."""
@@ -38,32 +48,37 @@ def _clean(some: Together, run: Run, quarantined: tuple[int, ...]) -> Iterator[C
 
 def value_beside(
     fresh: Sequence[Range], leaving: Sequence[Range], alike: Alike | None, run: Run, old: Run, receipt: Receipt, quarantined: tuple[int, ...]
-) -> tuple[Longs, pa.Table]:
-    """Values the rows of `fresh`, all of one file, into `receipt` and takes out those of `leaving`, which the same market and assumptions valued:
-    the numbers of the former, ascending, and their result rows. alike: the columns that the files of both have alike, if any."""
+) -> tuple[Valued, Valued]:
+    """Values the rows of `fresh`, all of one file, into `receipt` and takes out those of `leaving`, which the same market and assumptions valued.
+    alike: the columns that the files of both have alike, if any."""
     both = run.appraiser.new_totals((*run.job.group_by, _LEAVES))
-    numbers, parts = [np.zeros(0, np.int64)], []
+    found: tuple[list[tuple[Longs, pa.RecordBatch]], ...] = ([], [])
     for rows in _pieces(fresh, leaving, alike, run, old, receipt, quarantined):
         assets, _ = run.appraiser.value(rows, both)
         leaves = truth(rows.batch[_LEAVES])
-        once = run.appraiser.doubts(rows.only(leaves))
-        receipt.doubts += run.appraiser.doubts(rows.only(~leaves))
-        if assets is not None:
-            stays = pa.array(~leaves)
-            once += run.appraiser.unreached(rows.only(leaves), assets.filter(pa.array(leaves)))
-            receipt.doubts += run.appraiser.unreached(rows.only(~leaves), assets.filter(stays))
-            numbers.append(rows.row[~leaves])
-            parts.append(assets.filter(stays))
-        once.negate()
-        receipt.doubts += once
+        for side, (some, valued) in enumerate(zip((rows.only(~leaves), rows.only(leaves)), found, strict=True)):
+            doubts = run.appraiser.doubts(some)
+            if assets is not None:
+                results = assets.filter(pa.array(leaves == bool(side)))
+                doubts += run.appraiser.unreached(some, results)
+                valued.append((some.row, results))
+            if side:
+                doubts.negate()
+            receipt.doubts += doubts
     for text, totals in both.split():
         if text == "true":
             totals.negate()
         receipt.totals.merge(totals)
-    receipt.valued += sum(len(one) for one in numbers)
-    table, row = pa.Table.from_batches(parts, asset_schema(run.job.sampling.quantiles)).combine_chunks(), np.concatenate(numbers)
-    order = np.argsort(row, kind="stable")
-    return row[order], table.take(pa.array(order))
+    now, before = (_in_order(some, run) for some in found)
+    receipt.valued += len(now.rows)
+    return now, before
+
+
+def _in_order(some: list[tuple[Longs, pa.RecordBatch]], run: Run) -> Valued:
+    rows = np.concatenate([np.zeros(0, np.int64), *(rows for rows, _ in some)])
+    assets = pa.Table.from_batches([assets for _, assets in some], asset_schema(run.job.sampling.quantiles)).combine_chunks()
+    order = np.argsort(rows, kind="stable")
+    return Valued(rows[order], assets.take(pa.array(order)))
 
 
 def _pieces(

@@ -14,15 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ipvalue.backend import kernels
-from ipvalue.beside import Range, clean_rows, value_beside
+from ipvalue.beside import Range, Valued, clean_rows, value_beside
 from ipvalue.doubts import Doubts
+from ipvalue.heap import keep_freed_memory
 from ipvalue.intake import NOWHERE, Editions, Unit
 from ipvalue.quarantine import Stopped, deadly_rows, lot_of, run_alone
 from ipvalue.receipt import Receipt
 from ipvalue.rows import Longs, Mask, Rows
 from ipvalue.schema import InputError, RunError
 from ipvalue.storage import Written
-from ipvalue.store import Store, table_of
+from ipvalue.store import Store, laid_in, table_of
 from ipvalue.summary import REPEATED, asset_schema
 from ipvalue.task import Run, part_name, valued, write_assets
 
@@ -69,14 +70,14 @@ class Earlier:
             return None
         return self.parts[number]
 
-    def under(self, source: Longs) -> Written | None:
-        """The part whose rows stand where these do, if one is: of NOWHERE those in whose place others come."""
+    def under(self, source: Longs) -> int | None:
+        """The number of the part whose rows stand where these do, if one is: of NOWHERE those in whose place others come."""
         here = np.flatnonzero(source != NOWHERE)
         if not len(here):
             return None
         number = int(np.searchsorted(self.first, source[here[0]], side="right")) - 1
         there = self.parts[number].rows == len(source) and (source[here] - self.first[number] == here).all()
-        return self.parts[number] if there else None
+        return number if there else None
 
     def content(self, part: Written) -> bytes:
         """The bytes of a part. Raises RunError where they are not what they were."""
@@ -129,10 +130,12 @@ class Piece:
 @dataclass(frozen=True)
 class Renewed:
     """Parts of one file that are made together, so that their few rows to be valued come to the kernel together; `leaving` are rows of one file of
-    the earlier portfolio, for which most of these stand in. `quarantined` rows (by their number within the file) are not to be valued."""
+    the earlier portfolio, for which most of these stand in, `left` (m,) the numbers of their result rows. `quarantined` rows (by their number
+    within the file) are not to be valued."""
 
     pieces: tuple[Piece, ...]
     leaving: tuple[Range, ...] = ()
+    left: Longs | None = None
     quarantined: tuple[int, ...] = ()
 
     @property
@@ -150,6 +153,7 @@ class Gone:
 
 def run_renewal(task: Renewed | Gone, renewal: Renewal) -> Receipt:
     """Makes parts, or finds what leaves the sums. Running it twice changes nothing."""
+    keep_freed_memory()
     with kernels(renewal.run.job.backend).DefaultArithmetic():
         return _renew(task, renewal) if isinstance(task, Renewed) else _take_out(task, renewal)
 
@@ -205,34 +209,64 @@ def _renew(task: Renewed, renewal: Renewal) -> Receipt:
     run = renewal.run
     receipt = Receipt(run.appraiser.new_totals(run.job.group_by))
     wanted = [(piece.unit, piece.fresh) for piece in task.pieces]
+    left = None
     if task.leaving:
         alike = renewal.editions.get((task.leaving[0][0].path, task.pieces[0].unit.path))
-        rows, fresh = value_beside(wanted, task.leaving, alike, run, renewal.old, receipt, task.quarantined)
+        fresh, before = value_beside(wanted, task.leaving, alike, run, renewal.old, receipt, task.quarantined)
+        left = _Left.of(task, before)
     else:
-        rows, fresh = _value(wanted, run, receipt, task.quarantined)
-    receipt.files[task.number] = list(_parts(task.pieces, rows, fresh, renewal))
+        fresh = _value(wanted, run, receipt, task.quarantined)
+    receipt.files[task.number] = list(_parts(task.pieces, fresh, left, renewal))
     receipt.rows = sum(piece.unit.rows for piece in task.pieces)
     receipt.valued += sum(int((~piece.fresh).sum()) for piece in task.pieces)
     receipt.rejected = len(receipt.rejects.rows(task.pieces[0].unit.display))
     return receipt
 
 
-def _parts(pieces: tuple[Piece, ...], rows: Longs, fresh: pa.Table, renewal: Renewal) -> Iterator[Written]:
-    """Writes each part: copied where it is one of the earlier result's, else put together from its rows and `fresh`, whose numbers are `rows`."""
+@dataclass(frozen=True)
+class _Left:
+    """What the earlier result says of rows that leave it: the numbers of their result rows, ascending, and these."""
+
+    places: Longs
+    assets: pa.Table
+
+    @classmethod
+    def of(cls, task: Renewed, before: Valued) -> _Left | None:
+        """The rows that leave beside a task, valued `before`; None where not all of them have a value any more."""
+        rows = np.concatenate([unit.first_row + np.flatnonzero(meant) for unit, meant in task.leaving])
+        return cls(task.left, before.assets) if task.left is not None and np.array_equal(rows, before.rows) else None
+
+    def at(self, places: Longs) -> pa.Table | None:
+        """The result rows of these numbers, if all are there, one behind the other."""
+        start, count = np.searchsorted(self.places, places[0]), len(places)
+        return self.assets.slice(start, count) if np.array_equal(self.places[start : start + count], places) else None
+
+
+def _parts(pieces: tuple[Piece, ...], fresh: Valued, left: _Left | None, renewal: Renewal) -> Iterator[Written]:
+    """Writes each part: copied where it is one of the earlier result's, else put together from its rows and `fresh`."""
     earlier, run = renewal.earlier, renewal.run
-    inside = [slice(*np.searchsorted(rows, (one.unit.first_row, one.unit.first_row + one.unit.rows))) for one in pieces]
+    inside = [slice(*np.searchsorted(fresh.rows, (one.unit.first_row, one.unit.first_row + one.unit.rows))) for one in pieces]
     whole = [earlier.whole(one.source[~one.fresh]) if here.start == here.stop else None for one, here in zip(pieces, inside, strict=True)]
     under = [earlier.under(one.source) if here.stop - here.start == one.fresh.sum() else None for one, here in zip(pieces, inside, strict=True)]
     mixed = [here for here in zip(pieces, inside, whole, under, strict=True) if here[2:] == (None, None)]
-    others = _put_together([here[:2] for here in mixed], rows, fresh, renewal)
+    others = _put_together([here[:2] for here in mixed], fresh, renewal)
     for piece, here, copied, part in zip(pieces, inside, whole, under, strict=True):
         if copied is not None:
-            yield run.store.write_bytes(part_name(piece.number), earlier.content(copied), copied.rows)
+            yield run.store.write_pieces(part_name(piece.number), [earlier.content(copied)], copied.rows)
         elif part is not None:
-            table = table_of(earlier.content(part), REPEATED).cast(fresh.schema).combine_chunks()
-            yield write_assets(run, piece.number, _with(table, piece.fresh, fresh.slice(here.start, here.stop - here.start)))
+            yield _laid_over(piece, part, fresh.assets.slice(here.start, here.stop - here.start), left, renewal)
         else:
             yield next(others)
+
+
+def _laid_over(piece: Piece, number: int, rows: pa.Table, left: _Left | None, renewal: Renewal) -> Written:
+    """Writes the earlier part of that number with `rows` in the places of those that are fresh in the piece."""
+    earlier, run, where = renewal.earlier, renewal.run, np.flatnonzero(piece.fresh)
+    content = earlier.content(earlier.parts[number])
+    before = left.at(earlier.first[number] + where) if left and earlier.copied else None
+    if before is not None and (pieces := laid_in(content, where, before, rows)):
+        return run.store.write_pieces(part_name(piece.number), pieces, piece.unit.rows)
+    return write_assets(run, piece.number, _with(table_of(content, REPEATED).cast(rows.schema).combine_chunks(), piece.fresh, rows))
 
 
 def _with(table: pa.Table, where: Mask, rows: pa.Table) -> pa.Table:
@@ -252,26 +286,26 @@ def _with(table: pa.Table, where: Mask, rows: pa.Table) -> pa.Table:
     return table
 
 
-def _put_together(pieces: Sequence[tuple[Piece, slice]], rows: Longs, fresh: pa.Table, renewal: Renewal) -> Iterator[Written]:
-    """Writes parts of which others than the same rows stand in the places of the earlier result's; with each its slice of `rows`."""
+def _put_together(pieces: Sequence[tuple[Piece, slice]], fresh: Valued, renewal: Renewal) -> Iterator[Written]:
+    """Writes parts of which others than the same rows stand in the places of the earlier result's; with each its slice of `fresh`."""
     places = np.concatenate([piece.source[~piece.fresh] for piece, _ in pieces])
     tables, index = renewal.earlier.pool(places)
-    pool, at = pa.concat_tables([fresh, *(table.cast(fresh.schema) for table in tables)]).combine_chunks(), 0
+    pool, at = pa.concat_tables([fresh.assets, *(table.cast(fresh.assets.schema) for table in tables)]).combine_chunks(), 0
     for piece, here in pieces:
         old = piece.unit.first_row + np.flatnonzero(~piece.fresh)
-        found = np.concatenate([len(fresh) + index[at : at + len(old)], np.arange(here.start, here.stop)])
-        order = np.argsort(np.concatenate([old, rows[here]]), kind="stable")
+        found = np.concatenate([len(fresh.rows) + index[at : at + len(old)], np.arange(here.start, here.stop)])
+        order = np.argsort(np.concatenate([old, fresh.rows[here]]), kind="stable")
         yield write_assets(renewal.run, piece.number, pool.take(pa.array(found[order])))
         at += len(old)
 
 
-def _value(ranges: Sequence[Range], run: Run, receipt: Receipt, quarantined: tuple[int, ...] = ()) -> tuple[Longs, pa.Table]:
-    """Values the rows that are meant, all of one file, into `receipt`: their numbers, and their result rows."""
+def _value(ranges: Sequence[Range], run: Run, receipt: Receipt, quarantined: tuple[int, ...] = ()) -> Valued:
+    """Values the rows that are meant, all of one file, into `receipt`."""
     numbers, parts = [np.zeros(0, np.int64)], []
     for rows, assets, _ in valued(clean_rows(ranges, run, quarantined), ranges[0][0].display, run, receipt):
         numbers.append(rows.row)
         parts.append(assets)
-    return np.concatenate(numbers), pa.Table.from_batches(parts, asset_schema(run.job.sampling.quantiles)).combine_chunks()
+    return Valued(np.concatenate(numbers), pa.Table.from_batches(parts, asset_schema(run.job.sampling.quantiles)).combine_chunks())
 
 
 def doubts_of(rows: Rows, places: Longs, run: Run, earlier: Earlier) -> Doubts:

@@ -210,11 +210,13 @@ def _renewed(inputs: Inputs, places: Longs) -> Iterator[Renewed]:
 
 @dataclass(frozen=True)
 class _Leaving:
-    """A range of earlier rows of which those that are meant leave the sums; `first` of them, counted through the portfolio."""
+    """A range of earlier rows of which those that are meant leave the sums; `first` of them, counted through the portfolio, and (m,) the numbers of
+    their result rows."""
 
     unit: Unit
     meant: Mask
     first: int
+    places: Longs
 
     @property
     def rows(self) -> int:
@@ -227,7 +229,7 @@ def _leaving(old: Old, gone: Mask) -> Iterator[_Leaving]:
     for unit in old.portfolio.units(old.run.job.task_rows(old.portfolio.rows, old.run.appraiser.tables.steps_per_year)):
         meant = gone[first : first + unit.rows]
         if meant.any():
-            yield _Leaving(unit, meant, first + int(np.argmax(meant)))
+            yield _Leaving(unit, meant, first + int(np.argmax(meant)), old.place[first : first + unit.rows][meant])
         first += unit.rows
 
 
@@ -254,7 +256,11 @@ def _side_by_side(renewed: list[Renewed], leaving: list[_Leaving], stand_ins: Lo
             room[at] -= one.rows
         else:
             rest.append(one)
-    return [replace(one, leaving=tuple((gone.unit, gone.meant) for gone in here)) for one, here in zip(renewed, beside, strict=True)], rest
+    return [_with_leaving(one, here) if here else one for one, here in zip(renewed, beside, strict=True)], rest
+
+
+def _with_leaving(one: Renewed, here: list[_Leaving]) -> Renewed:
+    return replace(one, leaving=tuple((gone.unit, gone.meant) for gone in here), left=np.concatenate([gone.places for gone in here]))
 
 
 def _together(items: Iterable[tuple[Unit, int, T]]) -> Iterator[tuple[T, ...]]:

@@ -70,10 +70,11 @@ class Writable(Place):
         with self._creating(name, lasting=False) as file, Path(path).open("rb") as content:
             shutil.copyfileobj(content, file, COPIED_AT_ONCE)
 
-    def write_bytes(self, name: str, content: bytes, rows: int) -> Written:
-        """Writes a file whose content is known already."""
+    def write_pieces(self, name: str, pieces: Iterable[Any], rows: int) -> Written:
+        """Writes a file whose content is known already, piece by piece."""
         with self._creating(name) as file:
-            file.write(content)
+            for piece in pieces:
+                file.write(piece)
         return file.written(name, rows)
 
     def write_text(self, name: str, text: str) -> Written:

@@ -132,10 +132,10 @@ def main() -> None:
     """Entry point of the console script."""
     plain_where_it_must_be()
     if named := {*sys.argv[1:2]} & {*COMMANDS}:
-        arrow_in_the_common_heap()
-        arrow_without_pandas()
         with loading():
+            arrow_in_the_common_heap()
+            arrow_without_pandas()
             for name in named:
                 import_module(f"{__name__}.{name}")
-        collect_nothing_loaded()
+            collect_nothing_loaded()  # while the collector rests: it would begin with all that was loaded
     app()

@@ -252,7 +252,7 @@ def _parts(pieces: tuple[Piece, ...], fresh: Valued, left: _Left | None, renewal
     others = _put_together([here[:2] for here in mixed], fresh, renewal)
     for piece, here, copied, part in zip(pieces, inside, whole, under, strict=True):
         if copied is not None:
-            yield run.store.write_pieces(part_name(piece.number), [earlier.content(copied)], copied.rows)
+            yield run.store.write_copy(part_name(piece.number), earlier.content(copied), copied)
         elif part is not None:
             yield _laid_over(piece, part, fresh.assets.slice(here.start, here.stop - here.start), left, renewal)
         else:

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,19 @@ class Writable(Place):
             self.fs.makedirs(path, exist_ok=True)
 
     @contextmanager
-    def _creating(self, name: str, lasting: bool = True) -> Iterator[Hashed]:
+    def _opening(self, name: str, lasting: bool = True) -> Iterator[Any]:
         """A file that appears under its name only when it is whole. Raises RunError naming it where that fails (a full disk, say)."""
         path = self._path(name)
         with writing(f"{self.location}/{name}"):
             self._make_directory(path.rsplit("/", 1)[0])
             with atomic(Path(path), lasting) if self.is_local else uploaded(self.fs, path) as file:
-                yield Hashed(file)
+                yield file
+
+    @contextmanager
+    def _creating(self, name: str, lasting: bool = True) -> Iterator[Hashed]:
+        """The same with the hash of what is written."""
+        with self._opening(name, lasting) as file:
+            yield Hashed(file)
 
     def write_parquet(self, name: str, table: pa.Table, dense: Collection[str] = (), split: Collection[str] = ()) -> Written:
         """Writes a table as Parquet. Only texts that repeat go through dictionaries: of numbers they would hold each once, for twice the time.
@@ -76,6 +83,12 @@ class Writable(Place):
             for piece in pieces:
                 file.write(piece)
         return file.written(name, rows)
+
+    def write_copy(self, name: str, content: bytes, of: Written) -> Written:
+        """Writes the content of another file, as it was read (read_as_written)."""
+        with self._opening(name) as file:
+            file.write(content)
+        return replace(of, name=name)
 
     def write_text(self, name: str, text: str) -> Written:
         """Writes a text in UTF-8."""

@@ -50,7 +50,7 @@ _ANY = ("keep_paths", "rows_per_task")
 """Options that say what is kept and how it is cut; no number of a result row depends on them."""
 FRESH_TOGETHER = 2048
 """Rows to be valued from which on parts are not put together any more: with fewer, what each call to the kernel costs shows."""
-ROWS_TOGETHER = 131_072
+ROWS_TOGETHER = 262_144
 """Most rows of parts that are put together."""
 SECONDS_A_DECODED_ROW = 5e-7
 """Order of magnitude; only what is taken over follows from it, never a number."""

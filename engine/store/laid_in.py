@@ -76,9 +76,9 @@ def laid_in(content: bytes, where: Longs, before: pa.Table, after: pa.Table) -> 
     """The pieces, one after the other, of the file that `write_parquet` makes of the table in `content` with the rows of `after` (n,) in the places
     `where` of those of `before` (n,). None where a text or list changes, a value becomes null or is none no more, or the file is otherwise than
     `write_parquet` writes it."""
-    pairs = ((name, before[name].combine_chunks(), after[name].combine_chunks()) for name in after.column_names)
+    (was,), (now,) = (rows.combine_chunks().to_batches() for rows in (before, after))
     try:
-        return _File(content).with_columns(where, {name: now for name, was, now in pairs if not _same(was, now)})
+        return _File(content).with_columns(where, {name: now[name] for name in now.schema.names if not _same(was[name], now[name])})
     except (_Otherwise, ValueError, IndexError, KeyError):
         return None
 

@@ -32,8 +32,9 @@ def read(
     streams: Streams | None = None,
     only: npt.NDArray[np.bool_] | None = None,
     kind: Kind = RIGHTS,
+    most: int = BATCH_ROWS,
 ) -> Iterator[tuple[pa.RecordBatch, Rows, Rejects]]:
-    """The unit's good rows, at most 65,536 at a time, their numbers within the file, and the others' problems.
+    """The unit's good rows, at most `most` of 65,536 at a time, their numbers within the file, and the others' problems.
 
     The batch has every column of the registry (or those of `columns`, with the one that names rows) in its order and type, and then those of
     `extra`; one that the file lacks is null. A row with any bad cell, or whose name is a duplicate, is left out. `streams` are those
@@ -42,7 +43,8 @@ def read(
     known = {name: column for name, column in kind.columns.items() if columns is None or name in columns or name == kind.key}
     known |= {column.name: column for column in extra}
     for batch, rows in _raw(unit, list(known), streams, only):
-        yield _clean(batch, rows, unit.display, known, duplicates, kind)
+        for start in range(0, max(len(rows), 1), most):
+            yield _clean(batch.slice(start, most), rows[start : start + most], unit.display, known, duplicates, kind)
 
 
 @dataclass(frozen=True)

@@ -67,9 +67,12 @@ class Agreed:
         )
 
     def _whole(self, name: str, wanted: Mask) -> Any:
-        """An array of all batches, of what is wanted."""
+        """An array of all batches, of what is wanted; one that is the same throughout takes the memory of one entry."""
         whole = np.concatenate(self._parts.pop(name))
-        return whole if wanted.all() else whole[wanted]
+        if not wanted.all():
+            whole = whole[wanted]
+        bits = whole.view(f"u{whole.itemsize}")
+        return np.broadcast_to(whole[:1].copy(), whole.shape) if len(whole) and (bits == bits[:1]).all() else whole
 
     def _sector(self, sector: Ints) -> tuple[Ints, tuple[str, ...]]:
         """(l) the loans' sectors by place among those that there are, and these as they first appear."""

@@ -18,6 +18,8 @@ from ipvalue.lending.pledges import Numbers, Pledges, starts
 from ipvalue.rows import Floats, Ints, Longs, Mask, Rows
 from ipvalue.schema import Rejects
 
+CHECKED_ROWS = 8_192
+"""Rows that are checked at a time: while they are, they take many times their place in the table."""
 _STATED = [BOOK.key, "asset_ids", "pledge_ranks", "principal", "currency"]
 
 
@@ -58,7 +60,7 @@ def _checked(book: Portfolio, named: Named, rejects: Rejects, agreed: Agreed, wh
     good, chosen, first = np.zeros(book.rows, np.bool_), [np.zeros(0, np.bool_)], 0
     for file in book.files:
         for unit in file.units(file.rows):
-            for batch, row, problems in read(unit, duplicates, kind=BOOK):
+            for batch, row, problems in read(unit, duplicates, kind=BOOK, most=CHECKED_ROWS):
                 rows = _rows(batch, row, unit.display, problems)
                 check_loans(rows, named)
                 rows.settle()

@@ -17,8 +17,8 @@ import numpy as np
 from ipvalue import spread
 from ipvalue.calibration import ENOUGH, ROUNDS_SECONDS, TURN, Meter, Used, resident_bytes, store_for_a_while
 from ipvalue.loan_book.run import Planned
-from ipvalue.loan_book.tables import write_tables
-from ipvalue.loan_book.work import SLOT_BYTES, Book, LoanTask, flows_name, new_receipt, run_loans
+from ipvalue.loan_book.tables import LOANS_A_PART, write_tables
+from ipvalue.loan_book.work import SLOT_BYTES, Book, LoanTask, figures_name, flows_name, new_receipt, run_loans
 from ipvalue.manifest import terms_of
 from ipvalue.numba_kernel import compile_seconds
 from ipvalue.receipt import Receipt
@@ -29,8 +29,8 @@ PARTS_OF_A_TASK = (16, 4, 1)
 """The sizes of the tasks that are tried, after one of a single unit: a task of the run by so much."""
 BYTES_A_FILE = 200
 """What a manifest says of each."""
-COPIES = 3
-"""How often figures of all loans are in memory at the end: as they were read, in one piece, and in the order of the loans."""
+COPIES = 2
+"""How often figures of a part of the loans are in memory at the end: as they were read, and as they are written."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,15 @@ def plan_loans(planned: Planned) -> LoanPlan:
 
 @dataclass(frozen=True)
 class _Ended:
-    """The tables of the loans so far: how many these are, what the tables took; bytes of the loans' parts, of the others, and of what tasks wrote for
-    them but for a pool's flows, which grow with tasks and not with loans."""
+    """The tables of the loans so far: how many these are, what the tables took; bytes of the loans' parts, of the others, of what tasks wrote for
+    them but for a pool's flows, which grow with tasks and not with loans, and of the figures among these."""
 
     lent: int
     used: Used
     loans: int
     tables: int
     passed: int
+    figures: int
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,9 @@ def _ended(planned: Planned, book: Book, whole: Receipt) -> _Ended:
     loans = sum(one.bytes for one in files if one.name.startswith("loans/"))
     flows = {flows_name(number) for number in whole.files}
     passed = sum(one.bytes for one in whole.written() if one.name not in flows)
-    return _Ended(whole.valued, meter.read(), loans, sum(one.bytes for one in files) - loans, passed)
+    names = {figures_name(number) for number in whole.files}
+    figures = sum(one.bytes for one in whole.written() if one.name in names)
+    return _Ended(whole.valued, meter.read(), loans, sum(one.bytes for one in files) - loans, passed, figures)
 
 
 def _planned(planned: Planned, found: _Found, whole: Receipt) -> LoanPlan:
@@ -178,7 +181,7 @@ def _planned(planned: Planned, found: _Found, whole: Receipt) -> LoanPlan:
     last = -(-tasks // at_once) * at_once / tasks
     loan_bytes, passed = ([getattr(one, name) for one in found.ends] for name in ("loans", "passed"))
     disk = loan_bytes[1] + _more(found.ends, lent, loan_bytes) + found.ends[1].tables + len(json.dumps(terms_of(planned.inputs), indent=2))
-    figures = passed[1] + _more(found.ends, lent, passed)
+    working = passed[1] + _more(found.ends, lent, passed)
     rights = int(np.count_nonzero(planned.places >= 0))
     return LoanPlan(
         loans=loans,
@@ -187,9 +190,9 @@ def _planned(planned: Planned, found: _Found, whole: Receipt) -> LoanPlan:
         tasks=tasks,
         cpu_seconds=once + found.gathering.cpu + lending + ending,
         wall_seconds=once + found.gathering.wall + lending / max(speed, 0.1) * last + ending,
-        memory_bytes=round(_memory(planned, found, figures)),
-        disk_bytes=round(disk + BYTES_A_FILE * (4 + lent // 65_536)),
-        working_bytes=round(disk + figures + _flows(planned) + BYTES_A_FILE * 2 * tasks),
+        memory_bytes=round(_memory(planned, found, lent)),
+        disk_bytes=round(disk + BYTES_A_FILE * (4 + lent // LOANS_A_PART)),
+        working_bytes=round(disk + working + _flows(planned) + BYTES_A_FILE * 2 * tasks),
         copied_bytes=round(found.copied * rights),
         sampled=whole.rows,
     )
@@ -234,9 +237,9 @@ def _more(ends: tuple[_Ended, _Ended], lent: int, values: Sequence[float]) -> fl
     return (values[1] - values[0]) / (last.lent - first.lent) * (lent - last.lent) if last.lent > first.lent else 0.0
 
 
-def _memory(planned: Planned, found: _Found, figures: float) -> float:
-    """Bytes at most: while tasks are at work, or when the tables are made. What stands behind a task's loans is as large as its slots, up to what a
-    task takes at a time."""
+def _memory(planned: Planned, found: _Found, lent: int) -> float:
+    """Bytes at most: while tasks are at work, or when the tables are made, of so many loans. What stands behind a task's loans is as large as its slots,
+    up to what a task takes at a time."""
     job, largest = planned.inputs.run.job, _largest(found.rounds)
     workers = min(job.threads, len(planned.inputs.tasks))
     loans, most = planned.loans, min(planned.room, SLOT_BYTES)
@@ -247,5 +250,6 @@ def _memory(planned: Planned, found: _Found, figures: float) -> float:
     flows, pool = (0, 0) if (pooled := planned.pooled) is None else (pooled.bytes_of_task(loans, job.paths), pooled.bytes_at_end(job.paths))
     task = max((largest.used.peak - found.before) / largest.tasks - flows, 0.0) * max(of_task / tried, 1.0) + flows
     apart = workers * found.before if job.scheduler == "processes" else 0
-    ending = max(found.ends[1].used.peak, found.before + pool) + COPIES * (figures - found.ends[1].passed)
+    figures = _more(found.ends, min(lent, max(LOANS_A_PART, found.ends[1].lent)), [one.figures for one in found.ends])
+    ending = max(found.ends[1].used.peak, found.before + pool) + COPIES * figures
     return max(found.before + apart + workers * task, ending)

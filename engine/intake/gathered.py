@@ -27,7 +27,7 @@ Longs = npt.NDArray[np.int64]
 Places = npt.NDArray[Any]
 """Whole numbers in 32 bits where these are enough."""
 
-KEPT_ROWS = 2 * BATCH_ROWS
+KEPT_ROWS = BATCH_ROWS
 """Rows that are held until they are written, sorted by part: the more, the fewer batches a part has."""
 NUMBER, FILE, ROW = "(number)", "(file)", "(row)"
 """Columns of the copy beside the portfolio's: which of those wanted a row is, its file by number, and its number within that."""

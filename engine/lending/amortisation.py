@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ipvalue.backend import kernel
 from ipvalue.constants import TIME_EPSILON
-from ipvalue.lending.pledges import runs, starts
+from ipvalue.lending.pledges import counts_of, runs, starts
 from ipvalue.schema import AMORTISATIONS
 
 Floats = npt.NDArray[np.float64]
@@ -37,7 +37,7 @@ class Schedules:
         """Those of some loans, by their places."""
         these = runs(self.offset, loans)
         by_year = {one.name: getattr(self, one.name)[these] for one in fields(self) if one.name != "offset"}
-        return Schedules(starts(np.diff(self.offset)[loans]), **by_year)
+        return Schedules(starts(counts_of(self.offset, loans)), **by_year)
 
     @property
     def exposure(self) -> Floats:

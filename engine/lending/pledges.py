@@ -94,7 +94,7 @@ class Pledges:
     def take(self, loans: Longs) -> Pledges:
         """Those of some loans, by their places."""
         these = runs(self.offset, loans)
-        return Pledges(starts(np.diff(self.offset)[loans]), self.asset[these], self.rank[these])
+        return Pledges(starts(counts_of(self.offset, loans)), self.asset[these], self.rank[these])
 
 
 @dataclass(frozen=True)
@@ -186,15 +186,21 @@ def _least_connected(nodes: int, one: Longs, other: Longs) -> Longs:
             return parent
 
 
-def starts(lengths: Longs) -> Longs:
-    """Where each of some runs begins and the last one ends. lengths (n) -> (n + 1)"""
-    found: Longs = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+def starts(counts: Longs) -> Longs:
+    """Where each of some runs begins and the last one ends. counts (n), their lengths -> (n + 1)"""
+    found: Longs = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return found
 
 
 def runs(offset: Longs, these: Longs) -> Longs:
     """The places of some runs, one after another, of those that begin at offset (n + 1)."""
-    lengths = np.diff(offset)[these]
-    begin = starts(lengths)
-    found: Longs = np.arange(begin[-1]) + np.repeat(offset[these] - begin[:-1], lengths)
+    counts = counts_of(offset, these)
+    begin = starts(counts)
+    found: Longs = np.arange(begin[-1]) + np.repeat(offset[these] - begin[:-1], counts)
+    return found
+
+
+def counts_of(offset: Longs, these: Longs) -> Longs:
+    """Those of some runs, of those that begin at offset (n + 1): as long as these take, however many others there are."""
+    found: Longs = offset[these + 1] - offset[these]
     return found

@@ -55,12 +55,19 @@ class Parts:
             for task, begin, start, stop in zip(self.tasks, first, cuts, cuts[1:], strict=False)
             if stop > start
         ]
-        table = pa.concat_tables(tables)
-        if (order[1:] > order[:-1]).all():
-            return table
         back = np.empty(len(order), np.int64)
         back[order] = np.arange(len(order))
-        return table.take(pa.array(back))
+        return _joined(tables, None if (back[1:] > back[:-1]).all() else pa.array(back))
+
+
+def _joined(tables: list[pa.Table], order: pa.Array | None) -> pa.Table:
+    """Tables as one, its rows in another order where one is given. Column by column: what is joined is let go of."""
+    columns = {}
+    for name in tables[0].column_names:
+        whole = pa.chunked_array([chunk for table in tables for chunk in table[name].chunks]).combine_chunks()
+        columns[name] = whole if order is None else whole.take(order)
+        tables = [table.drop_columns([name]) for table in tables]
+    return pa.table(columns)
 
 
 def events_of(table: pa.Table, loans: int) -> Events:

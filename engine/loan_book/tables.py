@@ -22,7 +22,7 @@ from ipvalue.lending.book import NAMES, Tails, book_figures, contributions, tail
 from ipvalue.lending.figures import break_even_spread
 from ipvalue.lending.left_out import LeftOut
 from ipvalue.lending.loans import Loans
-from ipvalue.lending.pledges import runs
+from ipvalue.lending.pledges import counts_of, runs, starts
 from ipvalue.lending.settlement import Events
 from ipvalue.lending.sharing import BEARERS, Programme
 from ipvalue.loan_book.exposures import Exposures
@@ -85,6 +85,7 @@ def write_tables(ledger: Ledger, store: Store, job: Job, gathered: Receipt) -> l
     sums, bank = _borne(parts, ledger, paying, job.paths, pool)
     shares = _shares(parts, ledger, paying, sums)
     exposures = Exposures()
+    release_freed_memory()
     return [
         *_write_loans(parts, ledger, bank, shares, exposures, job.paths),
         store.write_parquet("book.parquet", _book(sums)),
@@ -148,7 +149,7 @@ def shares_of(events: Events, borne: Borne, found: Tails, loans: int) -> Floats:
 
 def years_of(loans: Loans, these: Longs) -> Longs:
     """Where the years of some loans begin, one loan after another."""
-    return np.concatenate([[0], np.cumsum(np.diff(loans.years.offset)[these])]).astype(np.int64)
+    return starts(counts_of(loans.years.offset, these))
 
 
 # ------------------------------------------------------------------------------------------------------------- the tables

@@ -180,15 +180,16 @@ def loan_rows(ledger: Ledger, lent: pa.Table, bank: Floats, shares: Floats, path
 def _write_loans(parts: Parts, ledger: Ledger, bank: Floats, shares: Floats, exposures: Exposures, paths: int) -> list[Written]:
     """Writes loans/part-*.parquet, in the order of the table of loans, and adds them to the exposures. bank (t), shares (l, told, levels): of the
     loans as they stand in the parts."""
-    lent, written = parts.lent, []
+    lent = parts.lent
     order, years = np.argsort(lent), years_of(ledger.loans, lent)
-    for place, first in enumerate(range(0, len(order), LOANS_A_PART)):
-        these = order[first : first + LOANS_A_PART]
+
+    def write(place: int, these: Longs) -> Written:
         figures = parts.figures(these)
         exposures.add(figures)
         rows = loan_rows(ledger, figures, bank[runs(years, these)], shares[these], paths)
-        written.append(parts.store.write_parquet(f"loans/part-{place:05d}.parquet", rows))
-    return written
+        return parts.store.write_parquet(f"loans/part-{place:05d}.parquet", rows)
+
+    return [write(place, order[first : first + LOANS_A_PART]) for place, first in enumerate(range(0, len(order), LOANS_A_PART))]
 
 
 def _book(sums: Words) -> pa.Table:

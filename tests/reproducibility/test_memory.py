@@ -95,3 +95,29 @@ def test_a_million_bare_rights_through_every_method(tmp_path: Path, root: Path) 
     assert whole["assets"][0].as_py() == pc.sum(parts["assets"]).as_py() == bare.num_rows
     assert whole["value"][0].as_py() == pytest.approx(pc.sum(parts["value"]).as_py(), rel=1e-12)
     assert whole["value"][0].as_py() == pytest.approx(pc.sum(assets["value"]).as_py(), rel=1e-9)
+
+
+def _book_on(portfolio: Path, path: Path) -> None:
+    """Loans of three years, each of a borrower of its own, against ten rights each."""
+    ids = pq.read_table(portfolio, columns=["asset_id"])["asset_id"].combine_chunks()
+    number = len(ids) // 10
+    of_ten = pa.ListArray.from_arrays(pa.array(np.arange(0, len(ids) + 1, 10, dtype=np.int32)), ids)
+    names = {"loan_id": pa.array([f"L{i}" for i in range(number)]), "asset_ids": of_ten}
+    terms = {"principal": 1e5, "rate": 0.05, "term": 3.0, "pd": 0.05, "factor_loading": 0.0, "liquidation_discount": 0.3, "liquidation_lag": 1.0}
+    pq.write_table(pa.table({**names, **{name: np.full(number, one) for name, one in terms.items()}}), path)
+
+
+@pytest.mark.slow
+def test_memory_of_lending_does_not_grow_with_the_loans(tmp_path: Path, root: Path) -> None:
+    """Four times as many, beyond the first, for which Numba's kernels are compiled and kept."""
+    peaks = []
+    for loans in (100, 10_000, 40_000):
+        portfolio, book = tmp_path / f"{loans}.parquet", tmp_path / f"loans-{loans}.parquet"
+        _peak("synthesize", "--assets", 10 * loans, "--out", portfolio)
+        _book_on(portfolio, book)
+        market = root / "examples" / "cn_trademarks" / "market.toml"
+        options = ("--portfolio", portfolio, "--market", market, "--paths", 500, "--workers", 2)
+        peaks.append(_peak("lend", book, *options, "--out", tmp_path / f"out-{loans}"))
+        assert pq.read_metadata(tmp_path / f"out-{loans}" / "loans" / "part-00000.parquet").num_rows == loans
+    print(*(f"{peak / 1024**2:,.0f} MiB" for peak in peaks))
+    assert peaks[2] < 1.2 * peaks[1]

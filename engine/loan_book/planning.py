@@ -238,8 +238,8 @@ def _more(ends: tuple[_Ended, _Ended], lent: int, values: Sequence[float]) -> fl
 
 
 def _memory(planned: Planned, found: _Found, lent: int) -> float:
-    """Bytes at most: while tasks are at work, or when the tables are made, of so many loans. What stands behind a task's loans is as large as its slots,
-    up to what a task takes at a time."""
+    """Bytes at most: while tasks are at work, or when the tables are made, of so many loans. What stands behind a task's loans is as large as its
+    slots, up to what a task takes at a time."""
     job, largest = planned.inputs.run.job, _largest(found.rounds)
     workers = min(job.threads, len(planned.inputs.tasks))
     loans, most = planned.loans, min(planned.room, SLOT_BYTES)

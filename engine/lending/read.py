@@ -59,7 +59,7 @@ def _checked(book: Portfolio, named: Named, rejects: Rejects, agreed: Agreed, wh
     duplicates = repeated_ids(book, BOOK)
     good, chosen, first = np.zeros(book.rows, np.bool_), [np.zeros(0, np.bool_)], 0
     for file in book.files:
-        for unit in file.units(file.rows):
+        for unit in file.units(max(file.rows, 1)):
             for batch, row, problems in read(unit, duplicates, kind=BOOK, most=CHECKED_ROWS):
                 rows = _rows(batch, row, unit.display, problems)
                 check_loans(rows, named)

@@ -90,6 +90,25 @@ def test_how_rows_are_gathered_moves_no_byte(inputs: Path, undisturbed: dict[str
     assert _lend(inputs, tmp_path / "out") == undisturbed
 
 
+def test_how_many_loans_are_read_at_a_time_moves_no_byte(
+    inputs: Path, undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ipvalue.lending.read.CHECKED_ROWS", 4)
+    assert _lend(inputs, tmp_path / "out") == undisturbed
+
+
+def test_parts_of_the_loans_hold_the_same_rows(inputs: Path, undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, of whatever tasks."""
+    monkeypatch.setattr("ipvalue.loan_book.tables.LOANS_A_PART", 7)
+    found = _lend(inputs, tmp_path / "out", rows_per_task=1)
+    parts = sorted(name for name in found if name.startswith("loans/"))
+    whole = pq.read_table(pa.BufferReader(undisturbed["loans/part-00000.parquet"]))
+    assert len(parts) == -(-whole.num_rows // 7) > 1
+    assert pa.concat_tables([pq.read_table(pa.BufferReader(found[name])) for name in parts]).combine_chunks().equals(whole.combine_chunks())
+    others = set(undisturbed) - {"loans/part-00000.parquet"}
+    assert {name: found[name] for name in others} == {name: undisturbed[name] for name in others}
+
+
 def test_files_of_rights_move_no_byte(inputs: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
     whole = pq.read_table(inputs / "rights.parquet")
     (tmp_path / "rights.parquet").mkdir()

@@ -127,6 +127,7 @@ BLOCK_PATHS = 512
 LAID_PATHS = 128  # whose levels, made once for all versions of an asset, stay in the first-level cache
 FACTOR_TABLE_BYTES = 64 * 1024 * 1024
 UNITS_BYTES = 32 * 1024 * 1024  # of path sums by group that are held in 64 bits before they go into the exact ones
+WHOLE_BYTES = 8 * 1024 * 1024  # of the levels of one asset that are laid down for all paths before its versions are walked
 
 # Assets with more paths than this are made in ranges of it, which threads share; under sobol sums are made by range. A multiple of REPLICATES.
 RANGE_PATHS = 1 << 20

@@ -15,11 +15,18 @@
 #include "prepare_impl.h"
 #include "factors_impl.h"
 #include "totals_impl.h"
+#include "wholes_impl.h"
 #include "space_impl.h"
 #include "drawn_impl.h"
 #include "finish_impl.h"
 #include "families_impl.h"
 #include "borrowers_impl.h"
+
+/* The asset's factor in period 1 from `path` on, in rows that hold the tile which begins there. */
+INLINE const REAL *FN(common_of)(const FN(space) *s, const FN(asset) *asset, int64_t path) {
+    const FN(factors) *f = &s->factors;
+    return asset->moves == WITH_FACTOR ? f->rows + f->slot[asset->factor] * f->periods * f->stride + (s->tabled ? path : 0) : f->rows;
+}
 
 static int FN(run_batch)(const simulation *job, const FN(source) *source, const FN(bridge) *bridge, FN(space) *s, int64_t first, int64_t count) {
     const FN(factors) *f = &s->factors;
@@ -33,9 +40,8 @@ static int FN(run_batch)(const simulation *job, const FN(source) *source, const 
         for (int64_t k = 0; k < families; k++) {
             FN(family) *family = s->families + k;
             const FN(asset) *asset = s->assets + family->first;
-            const REAL *common = f->rows;
+            const REAL *common = FN(common_of)(s, asset, path);
             if (*job->stop) return RUN_STOPPED;
-            if (asset->moves == WITH_FACTOR) common += f->slot[asset->factor] * f->periods * f->stride + (s->tabled ? path : 0);
             FN(draw_tile)(job, source, s, family, job->first + path, n);
             REAL *V = s->values + family->first * s->room + path;
             int64_t *alive = s->alive + family->first * s->longest;
@@ -57,10 +63,25 @@ static int FN(run_batch)(const simulation *job, const FN(source) *source, const 
     return RUN_OK;
 }
 
+#include "whole_impl.h"
+
+/* How many of the assets from `first` on, versions of one, are laid whole; 0: they are made in a batch. Where factors are made tile by tile, a batch of
+ * many families is the better the more it has; blended versions take the draws of a tile while it is made. */
+static int64_t FN(whole_from)(const simulation *job, const FN(space) *s, int64_t first) {
+    const int64_t count = s->whole.places ? FN(versions_from)(job, first, job->assets) : 0;
+    if (count < 2 || count > s->whole.places || !(s->tabled || 2 * count > s->batch)) return 0;
+    for (int64_t a = first; job->inputs && a < first + count; a++)
+        if (job->inputs->blended[a]) return 0;
+    return count;
+}
+
 /* How many assets from `first` on make a batch: versions of one stay together where they fit. */
-static int64_t FN(batch_from)(const simulation *job, int64_t most, int64_t first) {
-    if (job->assets - first <= most) return job->assets - first;
-    int64_t count = most;
+static int64_t FN(batch_from)(const simulation *job, const FN(space) *s, int64_t first) {
+    int64_t count = 1;
+    while (count < s->batch && first + count < job->assets && (same_paths(job, first + count - 1, first + count) || !FN(whole_from)(job, s, first + count)))
+        count++;
+    if (first + count == job->assets) return count;
+    const int64_t most = count;
     while (count > 0 && same_paths(job, first + count - 1, first + count)) count--;
     return count ? count : most;
 }
@@ -74,8 +95,9 @@ static int FN(run)(const simulation *job) {
     if (result == RUN_OK && job->sobol) FN(shift_factors)(job, &source, &s.factors);
     if (result == RUN_OK && s.tabled) FN(draw_factors)(job, &source, &bridge, &s.factors, job->first, job->paths, 0);
     for (int64_t first = 0, count; first < job->assets && result == RUN_OK; first += count) {
-        count = FN(batch_from)(job, s.batch, first);
-        result = FN(run_batch)(job, &source, &bridge, &s, first, count);
+        const int64_t whole = FN(whole_from)(job, &s, first);
+        count = whole ? whole : FN(batch_from)(job, &s, first);
+        result = (whole ? FN(run_whole) : FN(run_batch))(job, &source, &bridge, &s, first, count);
     }
     if (result == RUN_OK) FN(settle_all)(&s.sums);
     FN(release)(&s);

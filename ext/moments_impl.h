@@ -8,33 +8,24 @@ typedef struct {
     double mean, squares, apart; /* sums over the paths of (V - mean)^2, and of the same of the difference to the first version */
 } FN(moments);
 
-/* Adds n values of each set, the first of which is that of a path whose number is a multiple of 16, to its 16 stripes. */
-INLINE void FN(add_to_stripes)(const int sets, const REAL *const *values, int64_t n, double *const *stripes) {
-    reals_f64 sum[2][FN(PARTS)];
+/* Adds n values, the first of which is that of a path whose number is a multiple of 16, to their 16 stripes. */
+static void FN(add_to_stripes)(const REAL *values, int64_t n, double *stripes) {
+    reals_f64 sum[FN(PARTS)];
     const int64_t whole = n & ~(int64_t)15;
 #pragma GCC unroll 4
-    for (int k = 0; k < sets; k++)
-#pragma GCC unroll 4
-        for (int j = 0; j < FN(PARTS); j++) sum[k][j] = load_f64(stripes[k] + j * LANES_f64);
+    for (int j = 0; j < FN(PARTS); j++) sum[j] = load_f64(stripes + j * LANES_f64);
     for (int64_t i = 0; i < whole; i += 16)
 #pragma GCC unroll 4
-        for (int k = 0; k < sets; k++)
+        for (int j = 0; j < FN(PARTS); j++) sum[j] = sum[j] + OF(widened)(values + i + j * LANES_f64);
 #pragma GCC unroll 4
-            for (int j = 0; j < FN(PARTS); j++) sum[k][j] = sum[k][j] + OF(widened)(values[k] + i + j * LANES_f64);
-#pragma GCC unroll 4
-    for (int k = 0; k < sets; k++) {
-#pragma GCC unroll 4
-        for (int j = 0; j < FN(PARTS); j++) store_f64(stripes[k] + j * LANES_f64, sum[k][j]);
-        for (int64_t i = whole; i < n; i++) stripes[k][i - whole] += (double)values[k][i];
-    }
+    for (int j = 0; j < FN(PARTS); j++) store_f64(stripes + j * LANES_f64, sum[j]);
+    for (int64_t i = whole; i < n; i++) stripes[i - whole] += (double)values[i];
 }
-static void FN(stripes_of_one)(const REAL *const *values, int64_t n, double *const *stripes) { FN(add_to_stripes)(1, values, n, stripes); }
-static void FN(stripes_of_two)(const REAL *const *values, int64_t n, double *const *stripes) { FN(add_to_stripes)(2, values, n, stripes); }
 
 static double FN(mean_of)(const REAL *values, int64_t n) {
-    double stripe[16] = {0}, *stripes = stripe;
-    FN(stripes_of_one)(&values, n, &stripes);
-    return FN(tree)(stripe) / (double)n;
+    double stripes[16] = {0};
+    FN(add_to_stripes)(values, n, stripes);
+    return FN(tree)(stripes) / (double)n;
 }
 
 /* V - mean of n values. */

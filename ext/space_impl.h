@@ -3,29 +3,33 @@
 /* Everything that a run allocates. */
 typedef struct {
     int64_t batch, tile, room; /* assets and paths at a time; numbers from an asset's values to the next one's */
+    int64_t places;            /* assets that there is room for beside their values: a batch, or a family that is laid whole */
     int64_t longest, tabled;   /* periods of the longest asset; whether `rows` holds all paths */
-    FN(asset) *assets;         /* (batch) */
-    FN(period) *periods;       /* (batch, longest) */
-    int64_t *alive;            /* (batch, longest) */
-    REAL *values;              /* (batch, room) */
+    FN(asset) *assets;         /* (places) */
+    FN(period) *periods;       /* (places, longest) */
+    int64_t *alive;            /* (places, longest) */
+    REAL *values;              /* (batch, but at least MOST, room) */
     KEY *keys;                 /* (2, room) */
     FN(moments) one;           /* the first version of the family at hand; 0: it has no sum, -1: that is not known yet */
     int one_summed;
     double *centred;           /* (room) its values less their mean */
-    double *stripes;           /* (batch, 16) sums of the values of versions so far */
+    double *stripes;           /* (places, 16) sums of the values of versions so far */
     FN(share) *shares;         /* (batch) */
     FN(sums) sums;
     FN(family) *families;      /* (batch) */
-    FN(bundle) *bundles;       /* (batch) */
-    int32_t *leader;           /* (batch) whose paths alive stand for an asset's */
-    REAL *cash;                /* (batch, 2 longest) */
+    FN(bundle) *bundles;       /* (places) */
+    int32_t *leader;           /* (places) whose paths alive stand for an asset's; -1: it is the twin of an earlier version */
+    int32_t *twin;             /* (places) of a family that is laid whole: the next version that has the same values; -1: none */
+    uint64_t *mark;            /* (places) by which these are found */
+    REAL *cash;                /* (places, 2 longest) */
     FN(laid) laid;
+    FN(whole) whole;
     FN(watch) watch;
     int64_t dimensions, points; /* of sobol: of an asset's own; of each replicate, with room for whole groups */
-    uint32_t *shift;           /* (batch, dimensions, REPLICATES) */
-    uint32_t *index;           /* (batch, points) */
+    uint32_t *shift;           /* (places, dimensions, REPLICATES) */
+    uint32_t *index;           /* (places, points) */
     FN(factors) factors;
-    input_plan *plans;         /* (batch) of uncertain inputs */
+    input_plan *plans;         /* (places) of uncertain inputs */
     int64_t drawn_room;
     REAL *drawn;               /* (4, drawn_room) their draws on a tile */
 } FN(space);
@@ -44,7 +48,10 @@ static void FN(release)(FN(space) *s) {
     free(s->families);
     free(s->bundles);
     free(s->leader);
+    free(s->twin);
+    free(s->mark);
     free(s->cash);
+    FN(release_whole)(&s->whole);
     free(s->laid.level);
     free(s->laid.survival);
     free(s->laid.rival);
@@ -63,21 +70,28 @@ static void FN(release)(FN(space) *s) {
 /* Room for `bytes`, from where vectors begin and no line of the cache is cut by one. NULL without memory. */
 static void *FN(room_for)(int64_t bytes) { return aligned_alloc(64, (size_t)(bytes + 64) & ~(size_t)63); }
 
+/* Whether any two neighbours are versions of one asset. */
+static int FN(has_versions)(const simulation *job) {
+    for (int64_t a = 1; a < job->assets; a++)
+        if (same_paths(job, a - 1, a)) return 1;
+    return 0;
+}
+
 /* What versions of one asset need, and assets that are looked at, where there are any. False where there is no memory. */
 static int FN(allocate_versions)(const simulation *job, FN(space) *s) {
-    int64_t a = 1;
-    while (a < job->assets && !same_paths(job, a - 1, a)) a++;
-    if (a >= job->assets && !job->looks) return 1;
+    if (!FN(has_versions)(job) && !job->looks) return 1;
     const int64_t lines = s->longest + 1, marks = lines * (FN(LAID) / OF(LANES)) * (int64_t)sizeof *s->laid.here;
     const int64_t levels = lines * FN(LAID) * (int64_t)sizeof(REAL), words = FN(LAID) * (int64_t)sizeof(uint32_t);
-    s->stripes = FN(room_for)(s->batch * 16 * (int64_t)sizeof *s->stripes);
-    s->bundles = malloc((size_t)s->batch * sizeof *s->bundles);
-    s->cash = malloc((size_t)(s->batch * s->longest * 2 + 1) * sizeof *s->cash);
+    s->stripes = FN(room_for)(s->places * 16 * (int64_t)sizeof *s->stripes);
+    s->bundles = malloc((size_t)s->places * sizeof *s->bundles);
+    s->cash = malloc((size_t)(s->places * s->longest * 2 + 1) * sizeof *s->cash);
+    s->twin = malloc((size_t)s->places * sizeof *s->twin);
+    s->mark = malloc((size_t)s->places * sizeof *s->mark);
     s->laid.level = FN(room_for)(levels);
     s->laid.survival = FN(room_for)(words);
     s->laid.rival = FN(room_for)(words);
     s->laid.here = FN(room_for)(marks);
-    if (!s->stripes || !s->bundles || !s->cash || !s->laid.level || !s->laid.survival || !s->laid.rival || !s->laid.here) return 0;
+    if (!s->stripes || !s->bundles || !s->cash || !s->twin || !s->mark || !s->laid.level || !s->laid.survival || !s->laid.rival || !s->laid.here) return 0;
     memset(s->laid.level, 0, (size_t)levels);
     memset(s->laid.survival, 0, (size_t)words);
     memset(s->laid.rival, 0, (size_t)words);
@@ -129,28 +143,35 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
     if (job->inputs) asset_bytes += (int64_t)sizeof(input_plan);
     s->batch = BATCH_BYTES / asset_bytes;
     s->batch = s->batch < 1 ? 1 : s->batch > job->assets ? job->assets : s->batch;
-    s->assets = malloc((size_t)s->batch * sizeof *s->assets);
-    s->periods = malloc((size_t)(s->batch * s->longest + 1) * sizeof *s->periods);
-    s->alive = malloc((size_t)(s->batch * s->longest + 1) * sizeof *s->alive);
-    s->values = FN(room_for)(s->batch * s->room * (int64_t)sizeof *s->values);
+    s->places = s->batch;
+    if (!job->looks && FN(has_versions)(job) && whole * (s->longest + 1) * (int64_t)sizeof(REAL) <= WHOLE_BYTES) {
+        s->whole.places = BATCH_BYTES / (asset_bytes - s->room * (int64_t)sizeof(REAL) + (int64_t)sizeof *s->assets);
+        s->whole.places = s->whole.places < job->assets ? s->whole.places : job->assets;
+        s->places = s->whole.places > s->batch ? s->whole.places : s->batch;
+        if (!FN(allocate_whole)(n, s->longest, &s->whole)) return RUN_NO_MEMORY;
+    }
+    s->assets = malloc((size_t)s->places * sizeof *s->assets);
+    s->periods = malloc((size_t)(s->places * s->longest + 1) * sizeof *s->periods);
+    s->alive = malloc((size_t)(s->places * s->longest + 1) * sizeof *s->alive);
+    s->values = FN(room_for)((s->batch < FN(MOST) ? FN(MOST) : s->batch) * s->room * (int64_t)sizeof *s->values);
     s->keys = FN(room_for)(2 * s->room * (int64_t)sizeof *s->keys);
     s->shares = malloc((size_t)s->batch * sizeof *s->shares);
     s->families = malloc((size_t)s->batch * sizeof *s->families);
-    s->leader = malloc((size_t)s->batch * sizeof *s->leader);
+    s->leader = malloc((size_t)s->places * sizeof *s->leader);
     s->centred = FN(room_for)(s->room * (int64_t)sizeof *s->centred);
     f->rows = FN(room_for)(f->stride * row_bytes);
     if (job->sobol) {
-        s->shift = aligned_alloc(REPLICATES * sizeof(uint32_t), (size_t)(s->batch * s->dimensions) * REPLICATES * sizeof(uint32_t));
-        s->index = calloc((size_t)(s->batch * s->points), sizeof *s->index);
+        s->shift = aligned_alloc(REPLICATES * sizeof(uint32_t), (size_t)(s->places * s->dimensions) * REPLICATES * sizeof(uint32_t));
+        s->index = calloc((size_t)(s->places * s->points), sizeof *s->index);
         f->shift = aligned_alloc(REPLICATES * sizeof(uint32_t), (size_t)job->sobol->dimensions * REPLICATES * sizeof(uint32_t));
         if (!s->shift || !s->index || !f->shift) return RUN_NO_MEMORY;
     }
     if (job->inputs) {
         s->drawn_room = s->tile + INPUT_CHUNK;
         s->drawn = calloc((size_t)(4 * s->drawn_room), sizeof *s->drawn);
-        s->plans = malloc((size_t)s->batch * sizeof *s->plans);
+        s->plans = malloc((size_t)s->places * sizeof *s->plans);
         if (!s->drawn || !s->plans) return RUN_NO_MEMORY;
-        for (int64_t b = 0; b < s->batch; b++)
+        for (int64_t b = 0; b < s->places; b++)
             for (int i = 0; i < INPUTS; i++) s->plans[b].shape[i] = NAN;
     }
     if (!FN(allocate_watch)(job->looks, job->assets, s->batch, s->longest, &s->watch)) return RUN_NO_MEMORY;

@@ -7,7 +7,7 @@
 #include "random.h"
 
 enum { LANES_f32 = 4, LANES_f64 = 4, UNROLL_f32 = 1, UNROLL_f64 = 1 };
-/* two versions of an asset are walked together, on so many vectors of paths */
+/* one or two versions of an asset are walked together on so many vectors of paths, four on half as many */
 enum { ACROSS_f32 = 2, ACROSS_f64 = 2 };
 typedef uint32_t words_f32 __attribute__((vector_size(16)));
 typedef uint32_t words_f64 __attribute__((vector_size(16)));

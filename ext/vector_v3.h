@@ -5,7 +5,7 @@
 #include "elementary.h"
 
 enum { LANES_f32 = 8, LANES_f64 = 4, UNROLL_f32 = 2, UNROLL_f64 = 1 };
-/* two versions of an asset are walked together, on so many vectors of paths */
+/* one or two versions of an asset are walked together on so many vectors of paths, four on half as many */
 enum { ACROSS_f32 = 4, ACROSS_f64 = 4 };
 typedef __m256 reals_f32;
 typedef __m256d reals_f64;

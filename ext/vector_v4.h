@@ -5,7 +5,7 @@
 #include "elementary.h"
 
 enum { LANES_f32 = 16, LANES_f64 = 8, UNROLL_f32 = 2, UNROLL_f64 = 2 };
-/* two versions of an asset are walked together, on so many vectors of paths */
+/* one or two versions of an asset are walked together on so many vectors of paths, four on half as many */
 enum { ACROSS_f32 = 8, ACROSS_f64 = 8 };
 typedef __m512 reals_f32;
 typedef __m512d reals_f64;

@@ -1,13 +1,13 @@
 /* Versions of one asset, which differ in nothing that moves its paths: random numbers, normals and levels of a few paths are made once, then each
  * version is walked over them. Included by kernel_impl.h only. Each has the bits of a run of its own: docs/numerics.md §5. */
 
-enum { FN(BLOCK) = OF(ACROSS) * OF(LANES) };
+enum { FN(BLOCK) = OF(ACROSS) * OF(LANES), FN(MOST) = 4 };
 
-/* One version or two that are not clamped, optional or contested and survive alike: cash[t] holds their w, then their -f. */
+/* One, two or four versions that are not clamped, optional or contested and survive alike: cash[t] holds their w, then their -f. */
 typedef struct {
-    int32_t count, leader; /* leader: the version, by its place in the batch, whose paths alive stand for all */
-    int alone;             /* it survives like no other */
-    int32_t version[2];    /* places in the batch */
+    int32_t count, leader;      /* leader: the version, by its place in the batch, whose paths alive stand for all */
+    int alone;                  /* it survives like no other */
+    int32_t version[FN(MOST)];  /* places in the batch */
     const REAL *cash;
 } FN(bundle);
 
@@ -15,6 +15,7 @@ typedef struct {
 typedef struct {
     int64_t first, count, first_bundle, bundles;
     int laid;          /* levels are laid down first: it is of several assets, or one that is looked at */
+    int whole;         /* levels are laid down for all paths */
     int kept;          /* it is of one asset whose levels are kept while it is walked */
     int64_t reach;     /* after how many periods the last lasting look follows; 0: there is none */
     FN(asset) laying;  /* with the periods of the longest, or as many as that */
@@ -37,18 +38,19 @@ static void FN(mark_living)(const FN(asset) *asset, const FN(laid) *laid, int64_
     }
 }
 
-/* V of a bundle on BLOCK paths: level and here are those of the first period. */
-INLINE void FN(sum_block)(const int versions, const REAL *cash, int64_t periods, const REAL *level, const OF(mask) *here, REAL *const *V, int64_t at) {
-    OF(reals) value[2][OF(ACROSS)];
+/* V of a bundle on `across` vectors of paths: level and here are those of the first period. */
+INLINE void FN(sum_block)(const int versions, const int across, const REAL *cash, int64_t periods, const REAL *level, const OF(mask) *here, REAL *const *V,
+                          int64_t at) {
+    OF(reals) value[FN(MOST)][OF(ACROSS)];
 #pragma GCC unroll 8
     for (int k = 0; k < versions; k++)
 #pragma GCC unroll 8
-        for (int u = 0; u < OF(ACROSS); u++) value[k][u] = OF(all)((REAL)0);
+        for (int u = 0; u < across; u++) value[k][u] = OF(all)((REAL)0);
     for (int64_t t = 0; t < periods; t++) {
         OF(reals) now[OF(ACROSS)];
         OF(mask) living[OF(ACROSS)];
 #pragma GCC unroll 8
-        for (int u = 0; u < OF(ACROSS); u++) {
+        for (int u = 0; u < across; u++) {
             now[u] = OF(load)(level + u * OF(LANES));
             living[u] = here[u];
         }
@@ -56,7 +58,7 @@ INLINE void FN(sum_block)(const int versions, const REAL *cash, int64_t periods,
         for (int k = 0; k < versions; k++) {
             const OF(reals) w = OF(all)(cash[k]), minus_f = OF(all)(cash[versions + k]);
 #pragma GCC unroll 8
-            for (int u = 0; u < OF(ACROSS); u++) value[k][u] = value[k][u] + OF(fmas_where)(living[u], w, now[u], minus_f);
+            for (int u = 0; u < across; u++) value[k][u] = value[k][u] + OF(fmas_where)(living[u], w, now[u], minus_f);
         }
         cash += 2 * versions;
         level += FN(LAID);
@@ -65,18 +67,24 @@ INLINE void FN(sum_block)(const int versions, const REAL *cash, int64_t periods,
 #pragma GCC unroll 8
     for (int k = 0; k < versions; k++)
 #pragma GCC unroll 8
-        for (int u = 0; u < OF(ACROSS); u++) OF(store)(V[k] + at + u * OF(LANES), value[k][u]);
+        for (int u = 0; u < across; u++) OF(store)(V[k] + at + u * OF(LANES), value[k][u]);
 }
 
 /* V of a bundle on the first n of the laid paths, from V[k] on, which has room for whole blocks. */
-#define SUMS(versions)                                                                                                                       \
+#define SUMS(versions, across)                                                                                                               \
     static void FN(sum_##versions)(const REAL *cash, int64_t periods, const FN(laid) *laid, int64_t n, REAL *const *V) {                     \
-        for (int64_t i = 0; i < n; i += FN(BLOCK))                                                                                           \
-            FN(sum_block)(versions, cash, periods, laid->level + i, laid->here + i / OF(LANES), V, i);                                       \
+        for (int64_t i = 0; i < n; i += (across) * OF(LANES))                                                                                \
+            FN(sum_block)(versions, across, cash, periods, laid->level + i, laid->here + i / OF(LANES), V, i);                               \
     }
-SUMS(1)
-SUMS(2)
+SUMS(1, OF(ACROSS))
+SUMS(2, OF(ACROSS))
+SUMS(4, OF(ACROSS) / 2)
 #undef SUMS
+
+static void FN(sum_bundle)(const FN(bundle) *bundle, int64_t periods, const FN(laid) *laid, int64_t n, REAL *const *V) {
+    static void (*const sums[])(const REAL *, int64_t, const FN(laid) *, int64_t, REAL *const *) = {NULL, FN(sum_1), FN(sum_2), NULL, FN(sum_4)};
+    sums[bundle->count](bundle->cash, periods, laid, n, V);
+}
 
 /* V of a version that survives like no other on the first n of the laid paths; alive[t] takes how many of them live. */
 static void FN(sum_own)(const FN(asset) *asset, const REAL *cash, const FN(laid) *laid, int64_t n, REAL *V, int64_t *alive) {
@@ -257,8 +265,6 @@ static int FN(walk_kept)(const simulation *job, const FN(family) *family, const 
 static int FN(walk_family)(const simulation *job, const FN(family) *family, const FN(bundle) *bundles, const FN(asset) *assets, const FN(source) *source,
                            const FN(bridge) *bridge, const FN(laid) *laid, const FN(watch) *watch, int64_t path, int64_t n, const REAL *common,
                            int64_t stride, REAL *values, int64_t room, int64_t *alive, int64_t longest, double *stripes) {
-    static void (*const sums[])(const REAL *, int64_t, const FN(laid) *, int64_t, REAL *const *) = {NULL, FN(sum_1), FN(sum_2)};
-    static void (*const add[])(const REAL *const *, int64_t, double *const *) = {NULL, FN(stripes_of_one), FN(stripes_of_two)};
     for (int64_t at = 0; at < n; at += FN(LAID)) {
         const int64_t m = n - at < FN(LAID) ? n - at : FN(LAID);
         int32_t leader = -1;
@@ -266,27 +272,22 @@ static int FN(walk_family)(const simulation *job, const FN(family) *family, cons
         FN(lay)(&family->laying, job->sobol != NULL, source, bridge, path + at, m, common + at, stride, laid);
         for (int64_t b = 0; b < family->bundles; b++) {
             const FN(bundle) *bundle = bundles + family->first_bundle + b;
-            REAL *V[2];
-            double *of[2];
-            for (int k = 0; k < bundle->count; k++) {
-                V[k] = values + bundle->version[k] * room + at;
-                of[k] = stripes + 16 * bundle->version[k];
-            }
+            REAL *V[FN(MOST)];
+            for (int k = 0; k < bundle->count; k++) V[k] = values + bundle->version[k] * room + at;
             if (bundle->alone)
                 FN(sum_own)(assets + bundle->leader, bundle->cash, laid, m, V[0], alive + bundle->leader * longest);
             else {
                 if (bundle->leader != leader) FN(mark_living)(assets + bundle->leader, laid, m, alive + bundle->leader * longest);
                 leader = bundle->leader;
-                sums[bundle->count](bundle->cash, assets[leader].periods, laid, m, V);
+                FN(sum_bundle)(bundle, assets[leader].periods, laid, m, V);
             }
-            if (stripes) add[bundle->count]((const REAL *const *)V, m, of);
+            for (int k = 0; stripes && k < bundle->count; k++) FN(add_to_stripes)(V[k], m, stripes + 16 * bundle->version[k]);
         }
         for (int64_t b = family->first; b < family->first + family->count; b++) {
             if (FN(is_plain)(assets + b)) continue;
             REAL *V = values + b * room + at;
             FN(replay)(assets + b, job->sobol != NULL, laid, path + at, m, V, alive + b * longest);
-            double *of = stripes + 16 * b;
-            if (stripes) FN(stripes_of_one)((const REAL *const *)&V, m, &of);
+            if (stripes) FN(add_to_stripes)(V, m, stripes + 16 * b);
         }
         if (watch->most) FN(look_at_family)(job, family, assets, source, bridge, laid, watch, path + at, m, common + at, stride);
     }

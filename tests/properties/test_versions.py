@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from versions import answer, some_of, versions
 import oracle
 from ipvalue import numba_kernel
 from ipvalue.cashflows import take
-from ipvalue.constants import BATCH_BYTES, UNITS_BYTES
+from ipvalue.constants import BATCH_BYTES, UNITS_BYTES, WHOLE_BYTES
 from ipvalue.ext import kernel
 
 SIZES = st.lists(st.one_of(st.integers(1, 9), st.integers(1, 130)), min_size=1, max_size=4)
@@ -27,6 +29,12 @@ PATHS = st.sampled_from([16, 32, 64, 112, 128, 144, 704, 1024, 1488, 2512])
 BY_ASSET = ("statistics", "status", "values", "sums")
 OF_MOMENTS = (0, 1, 4)
 """Columns that are made without order statistics: mean, standard deviation, expected life."""
+
+
+def joined(one: SimpleNamespace, two: SimpleNamespace) -> SimpleNamespace:
+    """The versions of both."""
+    columns = {name: np.concatenate([getattr(one, name), getattr(two, name)]) for name in vars(one) if name != "offset"}
+    return SimpleNamespace(offset=np.concatenate([one.offset, one.offset[-1] + two.offset[1:]]), **columns)
 
 
 def alone(one: Any, vectors: Any, *how: Any, **options: Any) -> dict[str, Any]:
@@ -110,21 +118,39 @@ def test_moments_are_those_of_all_statistics(isa: str, sizes: list[int], seed: i
 def test_a_family_that_no_batch_holds(isa: str, single: bool) -> None:
     """Its first version is that of the call, wherever the kernel's own batches end."""
     paths = BATCH_BYTES // 4 // 16
-    vectors = versions([2, 90, 1], 5, plain=0.9, longest=4)
-    pairs = np.zeros((93, 2))
+    long = versions([1], 7, longest=80)
+    assert paths * long.offset[1] * 4 > WHOLE_BYTES  # or levels would be laid down for all paths, without batches
+    vectors = joined(versions([2, 90, 1], 5, plain=0.9, longest=4), long)
+    pairs = np.zeros((94, 2))
     moments = answer(kernel, vectors, paths, single, False, paired=pairs, moments=True)
     values = moments["values"].astype(np.float64)
     for a in (1, 2, 3, 40, 91, 92):
         apart = np.zeros((2, 2))
         first = 0 if a < 2 else 2 if a < 92 else 92
-        both = some_of(vectors, first, first + 1), some_of(vectors, a, a + 1)
-        two = type(vectors)(
-            offset=np.array([0, both[0].offset[1], both[0].offset[1] + both[1].offset[1]]),
-            **{name: np.concatenate([vars(one)[name] for one in both]) for name in vars(vectors) if name != "offset"},
-        )
+        two = joined(some_of(vectors, first, first + 1), some_of(vectors, a, a + 1))
         answer(kernel, two, paths, single, False, paired=apart, moments=True)
         same_bits(pairs[a], apart[1], f"version {a}")
         np.testing.assert_allclose(pairs[a], oracle.paired(values[a], values[first]), rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize("single", [True, False])
+@pytest.mark.parametrize("sobol", [True, False])
+@pytest.mark.parametrize("moments", [True, False])
+def test_versions_that_earn_and_cost_the_same_are_walked_once(isa: str, single: bool, sobol: bool, moments: bool) -> None:
+    """Of the base, of others, of one without a sum; one differs in double precision alone, and each in the length of its last period."""
+    some = versions([5], 12, plain=1.0)
+    one_without_sum = slice(*some.offset[3:5])
+    some.w[one_without_sum], some.survival[one_without_sum] = 1e25, 1.0
+    order = (0, 1, 0, 3, 2, 3, 1, 0, 4, 4)
+    vectors = reduce(joined, (some_of(some, a, a + 1) for a in order))
+    vectors.last_delta[:] = np.linspace(0.1, 1.0, len(order))
+    vectors.w[vectors.offset[7] : vectors.offset[8]] *= 1.0 + 1e-12
+    found = []
+    for one in (kernel, numba_kernel):
+        pairs = np.zeros((len(order), 2))
+        found.append((answer(one, vectors, 704, single, sobol, moments=moments, paired=pairs), pairs))
+    same_bits(found[0], found[1], "walked once and each by itself")
+    assert (found[0][0]["status"] == 2 * (np.array(order) == 3)).all()
 
 
 def test_a_version_without_a_sum_has_no_difference() -> None:

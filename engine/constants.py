@@ -120,7 +120,6 @@ CURVE_BITS = 6
 # values (TILE_STEP: whole vectors of every instruction set), and a block of Numba's and of the exact sums.
 TILE_PATHS = 1024
 TILE_STEP = 64
-LOOKED_PATHS = 256  # of a tile where assets are looked at: several assets' slots stay in the first-level cache
 TILE_BYTES = 256 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
 BLOCK_PATHS = 512

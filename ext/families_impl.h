@@ -115,7 +115,8 @@ static void FN(prepare_versions)(const simulation *job, const FN(source) *source
     family->laying.general = one->has_level || one->has_royalty || one->has_inputs || contested;
     FN(prepare_points)(job, source, &family->laying, s->shift + family->first * s->dimensions * REPLICATES, s->index + family->first * s->points);
     family->reach = reach;
-    family->kept = family->count == 1 && one->moves != STILL && !one->optional && !one->clamped && !one->blended && family->laying.periods == one->periods;
+    family->looked = family->count == 1 && one->moves != STILL && !one->optional && !one->clamped && !one->blended && family->laying.periods == one->periods &&
+                     FN(along_lines)(job->looks, first + family->first) && !FN(looks_by_year)(job, family);
     if (family->whole) FN(find_twins)(job, s, family, first);
     FN(make_bundles)(job, s, family, first);
 }
@@ -165,7 +166,7 @@ static void FN(find_first)(const simulation *job, FN(space) *s, const FN(family)
     if (a > 0 && same_paths(job, a - 1, a)) return;
     s->one.values = s->values + at * s->room;
     s->one.mean = family->count > 1 ? FN(tree)(s->stripes + 16 * family->first) / (double)n : FN(mean_of)(s->one.values, n);
-    FN(centre)(&s->one, n, s->centred);
+    if (job->paired) FN(centre)(&s->one, n, s->centred);
     s->one_summed = -1;
 }
 
@@ -175,7 +176,9 @@ static void FN(take_moments)(const simulation *job, FN(space) *s, const FN(famil
         if (version[k] == family->first && s->one.values) m[k].mean = s->one.mean;
         else m[k].mean = family->count > 1 ? FN(tree)(s->stripes + 16 * version[k]) / (double)job->paths : FN(mean_of)(m[k].values, job->paths);
     }
-    if (sets == FN(SETS))
+    if (!job->paired)
+        for (int64_t k = 0; k < sets; k++) FN(spread_of_one)(m + k, job->paths);
+    else if (sets == FN(SETS))
         FN(spreads_of_some)(m, s->centred, job->paths);
     else
         for (int64_t k = 0; k < sets; k++) FN(spreads_of_one)(m + k, s->centred, job->paths);

@@ -48,8 +48,9 @@ static int FN(run_batch)(const simulation *job, const FN(source) *source, const 
             int result = RUN_OK;
             if (!family->laid)
                 FN(walk_of)(asset, job->sobol != NULL)(asset, source, bridge, job->first + path, n, common, f->stride, V, alive);
-            else if (family->kept)
-                result = FN(walk_kept)(job, family, s->assets, source, bridge, &s->laid, &s->watch, job->first + path, n, common, f->stride, V, alive);
+            else if (family->looked)
+                FN(walk_looked)(&family->laying, job->sobol != NULL, source, bridge, job->first + path, n, common, f->stride,
+                                s->watch.looks + family->first * s->watch.most, &s->laid, path, V, alive);
             else
                 result = FN(walk_family)(job, family, s->bundles, s->assets, source, bridge, &s->laid, &s->watch, job->first + path, n, common, f->stride,
                                          s->values + path, s->room, s->alive, s->longest, job->moments || job->paired ? s->stripes : NULL);

@@ -49,8 +49,10 @@ static void permute_some(const uint32_t *restrict keys, uint32_t size, uint32_t 
 
 /* How an asset's level moves: not, by itself, or with a factor too; or it was made before, for all versions of the asset. */
 enum { STILL, ALONE, WITH_FACTOR, STORED };
-/* What paths leave: their values; their levels, for all versions of the asset; or both. */
-enum { VALUES, LEVELS, VALUES_AND_LEVELS };
+/* What paths leave: their values; their levels, for all versions of the asset; or their values and what they are worth to looks on their way. */
+enum { VALUES, LEVELS, LOOKS };
+/* The period of a look that there is not. */
+#define NO_PERIOD INT64_MAX
 
 #define REAL float
 #define SUFFIX f32

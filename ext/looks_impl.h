@@ -1,31 +1,22 @@
 /* What assets are worth to a lender after some of their periods, path by path, added to slots. Included by versions_impl.h: levels are laid down.
  * docs/numerics.md §19, "Collateral". */
 
-/* A value curve: the line in each of its cells, of which the first begins with the level numbered `first`. */
-typedef struct {
-    const REAL *slope, *start;
-    KEY first, cells;
-} FN(curve);
-
-/* One look, its numbers rounded to REAL once. */
-typedef struct {
-    int64_t period;
-    int32_t last, rival_last;
-    REAL entered, open, minus_owed;
-    const FN(curve) *curve_entered, *curve_open; /* NULL: the line of those above */
-    double weight, *slot;                        /* slot: of the first of the paths */
-    uint8_t floored, lasting, opens;
-} FN(look);
-
 /* The looks of a batch's assets. */
 typedef struct {
-    int64_t most;      /* of one asset; 0: there are none */
+    int64_t most;      /* of one asset, and the end that they have; 0: there are none */
     FN(look) *looks;   /* (batch, most) */
     int64_t *count;    /* (batch) */
     FN(curve) *curves;
     REAL *lines;       /* (2, cells) */
     REAL *years;       /* (longest, LAID) the factor that lasting looks move with */
 } FN(watch);
+
+/* Whether an asset's looks are all along lines, none along a curve. */
+static int FN(along_lines)(const look_set *set, int64_t a) {
+    for (int64_t k = set->start[a]; k < set->start[a + 1]; k++)
+        if (set->curve_entered[k] >= 0 || set->curve_open[k] >= 0) return 0;
+    return 1;
+}
 
 /* After how many periods the last of an asset's lasting looks follows; 0: it has none. */
 static int64_t FN(reach_of)(const look_set *set, int64_t a) {
@@ -40,7 +31,7 @@ static int FN(allocate_watch)(const look_set *set, int64_t assets, int64_t batch
     if (!set) return 1;
     const int64_t cells = set->curves ? set->cell_start[set->curves] : 0;
     w->most = 1;
-    for (int64_t a = 0; a < assets; a++) w->most = set->start[a + 1] - set->start[a] > w->most ? set->start[a + 1] - set->start[a] : w->most;
+    for (int64_t a = 0; a < assets; a++) w->most = set->start[a + 1] - set->start[a] >= w->most ? set->start[a + 1] - set->start[a] + 1 : w->most;
     w->looks = malloc((size_t)(batch * w->most) * sizeof *w->looks);
     w->count = malloc((size_t)batch * sizeof *w->count);
     w->curves = malloc((size_t)(set->curves + 1) * sizeof *w->curves);
@@ -97,6 +88,7 @@ static void FN(prepare_looks)(const simulation *job, const FN(asset) *assets, in
                 .opens = set->opens[k],
             };
         }
+        w->looks[b * w->most + w->count[b]].period = NO_PERIOD;
     }
 }
 
@@ -188,26 +180,6 @@ static void FN(view)(const FN(asset) *asset, const FN(look) *look, const FN(laid
         OF(store)(v + i, OF(fmas_where)(here, of, OF(load)(level + i), OF(choose)(out[j], OF(load)(start[0] + i), OF(load)(start[1] + i))));
     }
 }
-
-/* Adds what n numbers count for to a slot. */
-INLINE void FN(add_worth)(const int floored, double weight, const REAL *v, int64_t n, double *slot) {
-    enum { L = LANES_f64 };
-    const int64_t whole = n / L * L;
-    for (int64_t i = 0; i < whole; i += L) {
-        reals_f64 x = OF(widened)(v + i);
-        if (floored)
-            x = most_f64(x, all_f64(0.0));
-        else
-            x = all_f64(weight) * x;
-        store_f64(slot + i, load_f64(slot + i) + x);
-    }
-    for (int64_t i = whole; i < n; i++) {
-        const double x = (double)v[i];
-        slot[i] += floored ? (x > 0.0 ? x : 0.0) : weight * x;
-    }
-}
-static void FN(add_floored)(const REAL *v, int64_t n, double *slot) { FN(add_worth)(1, 1.0, v, n, slot); }
-static void FN(add_weighted)(double weight, const REAL *v, int64_t n, double *slot) { FN(add_worth)(0, weight, v, n, slot); }
 
 /* Clears n columns from `column` on of the slots that an asset's looks open. */
 static void FN(open_slots)(const FN(look) *looks, int64_t count, int64_t column, int64_t n) {

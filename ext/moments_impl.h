@@ -33,8 +33,8 @@ static void FN(centre)(const FN(moments) *m, int64_t n, double *centred) {
     for (int64_t i = 0; i < n; i++) centred[i] = (double)m->values[i] - m->mean;
 }
 
-/* squares, and apart from the first version, of each set. centred: of the first, its values less their mean. */
-INLINE void FN(take_spreads)(const int sets, FN(moments) *m, const double *centred, int64_t n) {
+/* squares of each set, and where versions are compared apart from the first one. centred: of that, its values less their mean. */
+INLINE void FN(take_spreads)(const int sets, const int compared, FN(moments) *m, const double *centred, int64_t n) {
     reals_f64 square[FN(SETS)][FN(PARTS)], apart[FN(SETS)][FN(PARTS)];
     const int64_t whole = n & ~(int64_t)15;
 #pragma GCC unroll 4
@@ -44,12 +44,12 @@ INLINE void FN(take_spreads)(const int sets, FN(moments) *m, const double *centr
     for (int64_t i = 0; i < whole; i += 16)
 #pragma GCC unroll 4
         for (int j = 0; j < FN(PARTS); j++) {
-            const reals_f64 there = load_f64(centred + i + j * LANES_f64);
+            const reals_f64 there = compared ? load_f64(centred + i + j * LANES_f64) : all_f64(0.0);
 #pragma GCC unroll 4
             for (int k = 0; k < sets; k++) {
                 const reals_f64 off = OF(widened)(m[k].values + i + j * LANES_f64) - all_f64(m[k].mean), between = off - there;
                 square[k][j] = square[k][j] + off * off;
-                apart[k][j] = fmas_f64(between, between, apart[k][j]);
+                if (compared) apart[k][j] = fmas_f64(between, between, apart[k][j]);
             }
         }
     for (int k = 0; k < sets; k++) {
@@ -59,17 +59,18 @@ INLINE void FN(take_spreads)(const int sets, FN(moments) *m, const double *centr
             store_f64(aparts + j * LANES_f64, apart[k][j]);
         }
         for (int64_t i = whole; i < n; i++) {
-            const double off = (double)m[k].values[i] - m[k].mean, between = off - centred[i];
+            const double off = (double)m[k].values[i] - m[k].mean, between = off - (compared ? centred[i] : 0.0);
             squares[i - whole] += off * off;
-            aparts[i - whole] = fma_f64(between, between, aparts[i - whole]);
+            if (compared) aparts[i - whole] = fma_f64(between, between, aparts[i - whole]);
         }
         m[k].squares = FN(tree)(squares);
-        m[k].apart = FN(tree)(aparts);
+        if (compared) m[k].apart = FN(tree)(aparts);
     }
 }
 
-static void FN(spreads_of_one)(FN(moments) *m, const double *centred, int64_t n) { FN(take_spreads)(1, m, centred, n); }
-static void FN(spreads_of_some)(FN(moments) *m, const double *centred, int64_t n) { FN(take_spreads)(FN(SETS), m, centred, n); }
+static void FN(spread_of_one)(FN(moments) *m, int64_t n) { FN(take_spreads)(1, 0, m, NULL, n); }
+static void FN(spreads_of_one)(FN(moments) *m, const double *centred, int64_t n) { FN(take_spreads)(1, 1, m, centred, n); }
+static void FN(spreads_of_some)(FN(moments) *m, const double *centred, int64_t n) { FN(take_spreads)(FN(SETS), 1, m, centred, n); }
 
 /* Least and greatest of n values. */
 static FN(extent) FN(extent_of)(const REAL *values, int64_t n) {

@@ -55,6 +55,7 @@ INLINE OF(words) FN(at_path)(const FN(source) *source, OF(words) counters, uint3
 }
 
 #include "sobol_impl.h"
+#include "worth_impl.h"
 
 /* The royalty of a word. */
 INLINE OF(reals) FN(royalty_of)(const FN(asset) *asset, OF(words) word) {
@@ -168,7 +169,14 @@ typedef struct {
     OF(mask) *here;             /* (periods, LAID / LANES): where one survival lives */
 } FN(laid);
 
-/* One period of GROUP paths: its levels laid down, those of the first period at `level`, settled, or both. */
+/* What looks along lines say of GROUP paths, into columns of the slots from `column` on. level: of their first period, as it was laid down. */
+INLINE void FN(take_looks)(const int general, const FN(asset) *asset, const FN(look) *looks, const FN(travellers) *p, const REAL *level, int64_t column) {
+    const int64_t n = __builtin_popcountll(p->valid);
+    for (const FN(look) *look = looks; look->period < NO_PERIOD; look++)
+        FN(take_look)(general, look, asset->entered, p->survival, p->rival, level + look->period * FN(LAID), n, look->slot + column);
+}
+
+/* One period of GROUP paths: its levels laid down, those of the first period at `level`; or it is settled; or both, for looks. */
 INLINE void FN(pass)(const int lay, const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
                      const int blended, const FN(asset) *asset, int64_t t, const OF(reals) *normal, const REAL *common, FN(travellers) *p, int64_t *alive,
                      REAL *level) {
@@ -178,8 +186,8 @@ INLINE void FN(pass)(const int lay, const int sobol, const int moves, const int 
     }
     if (lay != LEVELS) {
         OF(reals) kept[OF(UNROLL)];
-        alive[t] += FN(step)(lay != VALUES, sobol, moves, lapses, general, optional, clamped, asset, asset->period + t, normal, common, p, kept);
-        for (int u = 0; lay != VALUES && u < OF(UNROLL); u++) OF(store)(level + t * FN(LAID) + u * OF(LANES), kept[u]);
+        alive[t] += FN(step)(lay == LOOKS, sobol, moves, lapses, general, optional, clamped, asset, asset->period + t, normal, common, p, kept);
+        for (int u = 0; lay == LOOKS && u < OF(UNROLL); u++) OF(store)(level + t * FN(LAID) + u * OF(LANES), kept[u]);
         return;
     }
 #pragma GCC unroll 4
@@ -187,14 +195,14 @@ INLINE void FN(pass)(const int lay, const int sobol, const int moves, const int 
         OF(store)(level + t * FN(LAID) + u * OF(LANES), FN(rise)(moves, general, asset, normal[u], common, p, u));
 }
 
-/* GROUP paths from `path` through all periods into V, or by `lay` their levels into columns of `laid` from i on, or both. The first arguments are
- * constants: each set of them is compiled by itself. counters: of the streams of paths and levels. common: the factor in period 1 on these paths,
- * `stride` numbers before that of period 2. alive[t] takes the number of paths alive. */
+/* GROUP paths from `path` through all periods into V, and by `lay` what they are worth to `looks` into columns of the slots from i on; or their levels
+ * alone, into columns of `laid` from i on. The first arguments are constants: each set of them is compiled by itself. counters: of the streams of paths
+ * and levels. common: the factor in period 1 on these paths, `stride` numbers before that of period 2. alive[t] takes the number of paths alive. */
 INLINE void FN(group)(const int lay, const int sobol, const int moves, const int lapses, const int general, const int optional, const int clamped,
                       const int blended, const FN(asset) *asset, const FN(source) *source, const FN(bridge) *bridge, const OF(words) counters[2], uint32_t path, const REAL *common, int64_t stride, uint64_t valid, REAL *V,
-                      int64_t *alive, const FN(laid) *laid, int64_t i) {
+                      int64_t *alive, const FN(look) *looks, const FN(laid) *laid, int64_t i) {
     const OF(words) two = source->one + source->one;
-    REAL *level = lay != VALUES ? laid->level + i : NULL;
+    REAL *level = lay == LEVELS ? laid->level + i : lay == LOOKS ? laid->level : NULL;
     FN(travellers) p;
     p.valid = valid;
 #pragma GCC unroll 4
@@ -225,7 +233,7 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
         for (int u = 0; u < OF(UNROLL); u++)
             p.royalty[u] = p.royalty[u] * OF(load)(asset->drawn.multiplier + ((int64_t)path - asset->drawn.from) + u * OF(LANES));
     if (blended) FN(take_draws)(asset, path, &p);
-    if (lay != VALUES) {
+    if (lay == LEVELS) {
         memcpy(laid->survival + i, p.survival, sizeof p.survival);
         if (general) memcpy(laid->rival + i, p.rival, sizeof p.rival);
     }
@@ -247,22 +255,28 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
         if (lay == LEVELS) return;
 #pragma GCC unroll 4
         for (int u = 0; u < OF(UNROLL); u++) OF(store)(V + u * OF(LANES), p.value[u]);
+        if (lay == LOOKS) FN(take_looks)(general, asset, looks, &p, level, i);
         if (optional || clamped || blended) FN(add_to_replicates)(asset, path, &p.valid, p.given, p.control);
         return;
     }
+    const int64_t reach = lay == LOOKS ? FN(reach_of_all)(looks) : 0;
     OF(words) index = two;
     OF(reals) normal[2][OF(UNROLL)], next[2][OF(UNROLL)];
     if (moves != STILL) FN(pair)(source, &p, &index, normal);
     int64_t t = 0;
-    /* the normals of the next two periods are on their way while these two are walked */
-    for (; t + 2 < asset->periods; t += 2) {
-        if (moves != STILL) FN(pair)(source, &p, &index, next);
-        for (int k = 0; k < 2; k++) {
-            FN(pass)(lay, 0, moves, lapses, general, optional, clamped, blended, asset, t + k, normal[k], common, &p, alive, level);
-            if (moves == WITH_FACTOR) common += stride;
-        }
-        if (moves != STILL) memcpy(normal, next, sizeof next);
+    /* the normals of the next two periods are on their way while these two are walked; after the last look the loop is the plain one */
+#define TWO_BY_TWO(lay, more)                                                                                                           \
+    for (; (more) && t + 2 < asset->periods; t += 2) {                                                                                  \
+        if (moves != STILL) FN(pair)(source, &p, &index, next);                                                                         \
+        for (int k = 0; k < 2; k++) {                                                                                                   \
+            FN(pass)(lay, 0, moves, lapses, general, optional, clamped, blended, asset, t + k, normal[k], common, &p, alive, level);    \
+            if (moves == WITH_FACTOR) common += stride;                                                                                 \
+        }                                                                                                                               \
+        if (moves != STILL) memcpy(normal, next, sizeof next);                                                                          \
     }
+    if (lay == LOOKS) TWO_BY_TWO(LOOKS, t < reach)
+    TWO_BY_TWO(lay == LEVELS ? LEVELS : VALUES, 1)
+#undef TWO_BY_TWO
     for (int k = 0; k < 2; k++) {
         if (t + k >= asset->periods) break;
         FN(pass)(lay, 0, moves, lapses, general, optional, clamped, blended, asset, t + k, normal[k], common, &p, alive, level);
@@ -271,6 +285,7 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
     if (lay == LEVELS) return;
 #pragma GCC unroll 4
     for (int u = 0; u < OF(UNROLL); u++) OF(store)(V + u * OF(LANES), p.value[u]);
+    if (lay == LOOKS) FN(take_looks)(general, asset, looks, &p, level, i);
 }
 
 /* n paths from `path`, a multiple of GROUP, into V, which has room for whole groups; so has every row of `common`. */
@@ -285,7 +300,7 @@ INLINE void FN(group)(const int lay, const int sobol, const int moves, const int
         for (int64_t i = 0; i < n; i += FN(GROUP)) {                                                                                            \
             const uint64_t valid = ((uint64_t)1 << (n - i < FN(GROUP) ? n - i : FN(GROUP))) - 1;                                                \
             FN(group)(VALUES, sobol, moves, lapses, general, optional, clamped, blended, asset, source, bridge, counters, (uint32_t)(path + i), common + i,   \
-                      stride, valid, V + i, alive, NULL, 0);                                                                                    \
+                      stride, valid, V + i, alive, NULL, NULL, 0);                                                                              \
         }                                                                                                                                       \
     }
 COMPILED(plain_alone_lasting, ALONE, 0, 0, 0, 0)

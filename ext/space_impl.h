@@ -129,7 +129,7 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
     FN(number_factors)(job->factors, f);
     f->periods = s->longest;
     s->room = FN(rounded_up)(n, TILE_STEP) + TILE_STEP;
-    s->tile = job->looks ? LOOKED_PATHS : TILE_PATHS;
+    s->tile = TILE_PATHS;
     const int64_t row_bytes = f->count * f->periods * (int64_t)sizeof(REAL), whole = FN(rounded_up)(n, TILE_STEP);
     s->tabled = whole * row_bytes <= job->table_bytes;
     while (!s->tabled && s->tile > TILE_STEP && s->tile * row_bytes > TILE_BYTES) s->tile -= TILE_STEP;

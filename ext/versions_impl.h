@@ -16,7 +16,7 @@ typedef struct {
     int64_t first, count, first_bundle, bundles;
     int laid;          /* levels are laid down first: it is of several assets, or one that is looked at */
     int whole;         /* levels are laid down for all paths */
-    int kept;          /* it is of one asset whose levels are kept while it is walked */
+    int looked;        /* it is of one asset that is looked at while it is walked */
     int64_t reach;     /* after how many periods the last lasting look follows; 0: there is none */
     FN(asset) laying;  /* with the periods of the longest, or as many as that */
 } FN(family);
@@ -168,7 +168,7 @@ static void FN(replay)(const FN(asset) *asset, int sobol, const FN(laid) *laid, 
         const OF(words) counters[2] = {FN(counters)(source, PURPOSE_PATH, asset->hash), FN(counters)(source, PURPOSE_LEVEL, asset->hash)};   \
         for (int64_t i = 0; i < n; i += FN(GROUP))                                                                                           \
             FN(group)(LEVELS, sobol, moves, 1, general, 0, 0, 0, asset, source, bridge, counters, (uint32_t)(path + i), common + i, stride,          \
-                      ~(uint64_t)0, NULL, NULL, laid, i);                                                                                    \
+                      ~(uint64_t)0, NULL, NULL, NULL, laid, i);                                                                              \
     }
 LAYS(lay_still, STILL, 1)
 LAYS(lay_alone, ALONE, 0)
@@ -188,41 +188,47 @@ static void FN(lay)(const FN(asset) *asset, int sobol, const FN(source) *source,
     lays[asset->moves][asset->general][sobol](asset, source, bridge, path, n, common, stride, laid);
 }
 
-/* The same with V of one asset that is not optional, clamped or blended. */
-#define KEEPS(name, moves, general)   \
-    KEEP(name, 0, moves, general)     \
-    KEEP(sobol_##name, 1, moves, general)
-#define KEEP(name, sobol, moves, general)                                                                                                    \
+/* V of one asset that is not optional, clamped or blended, and what it is worth to its looks, into columns of the slots from `column` on. */
+#define LOOKED_AT(name, moves, general)   \
+    LOOK_AT(name, 0, moves, general)      \
+    LOOK_AT(sobol_##name, 1, moves, general)
+#define LOOK_AT(name, sobol, moves, general)                                                                                                 \
     static void FN(name)(const FN(asset) *asset, const FN(source) *source, const FN(bridge) *bridge, int64_t path, int64_t n,                \
-                         const REAL *common, int64_t stride, const FN(laid) *laid, REAL *V, int64_t *alive) {                                \
+                         const REAL *common, int64_t stride, const FN(look) *looks, const FN(laid) *laid, int64_t column, REAL *V,           \
+                         int64_t *alive) {                                                                                                   \
         const OF(words) counters[2] = {FN(counters)(source, PURPOSE_PATH, asset->hash), FN(counters)(source, PURPOSE_LEVEL, asset->hash)};   \
-        const FN(asset) own = *asset; /* which levels that are stored cannot be part of */                                                   \
+        const FN(asset) own = *asset; /* which slots that are written cannot be part of */                                                   \
         for (int64_t i = 0; i < n; i += FN(GROUP)) {                                                                                         \
             const uint64_t valid = ((uint64_t)1 << (n - i < FN(GROUP) ? n - i : FN(GROUP))) - 1;                                             \
-            FN(group)(VALUES_AND_LEVELS, sobol, moves, 1, general, 0, 0, 0, &own, source, bridge, counters, (uint32_t)(path + i),           \
-                      common + i, stride, valid, V + i, alive, laid, i);                                                                     \
+            FN(group)(LOOKS, sobol, moves, 1, general, 0, 0, 0, &own, source, bridge, counters, (uint32_t)(path + i), common + i, stride,    \
+                      valid, V + i, alive, looks, laid, column + i);                                                                         \
         }                                                                                                                                    \
     }
-KEEPS(keep_alone, ALONE, 0)
-KEEPS(keep_general_alone, ALONE, 1)
-KEEPS(keep_factor, WITH_FACTOR, 0)
-KEEPS(keep_general_factor, WITH_FACTOR, 1)
-#undef KEEPS
-#undef KEEP
+LOOKED_AT(looked_alone, ALONE, 0)
+LOOKED_AT(looked_general_alone, ALONE, 1)
+LOOKED_AT(looked_factor, WITH_FACTOR, 0)
+LOOKED_AT(looked_general_factor, WITH_FACTOR, 1)
+#undef LOOKED_AT
+#undef LOOK_AT
 
-static void FN(keep)(const FN(asset) *asset, int sobol, const FN(source) *source, const FN(bridge) *bridge, int64_t path, int64_t n, const REAL *common,
-                     int64_t stride, const FN(laid) *laid, REAL *V, int64_t *alive) {
-    static void (*const keeps[2][2][2])(const FN(asset) *, const FN(source) *, const FN(bridge) *, int64_t, int64_t, const REAL *, int64_t,
-                                        const FN(laid) *, REAL *, int64_t *) = {
-        {{FN(keep_alone), FN(sobol_keep_alone)}, {FN(keep_general_alone), FN(sobol_keep_general_alone)}},
-        {{FN(keep_factor), FN(sobol_keep_factor)}, {FN(keep_general_factor), FN(sobol_keep_general_factor)}},
+static void FN(walk_looked)(const FN(asset) *asset, int sobol, const FN(source) *source, const FN(bridge) *bridge, int64_t path, int64_t n,
+                            const REAL *common, int64_t stride, const FN(look) *looks, const FN(laid) *laid, int64_t column, REAL *V, int64_t *alive) {
+    static void (*const walks[2][2][2])(const FN(asset) *, const FN(source) *, const FN(bridge) *, int64_t, int64_t, const REAL *, int64_t,
+                                        const FN(look) *, const FN(laid) *, int64_t, REAL *, int64_t *) = {
+        {{FN(looked_alone), FN(sobol_looked_alone)}, {FN(looked_general_alone), FN(sobol_looked_general_alone)}},
+        {{FN(looked_factor), FN(sobol_looked_factor)}, {FN(looked_general_factor), FN(sobol_looked_general_factor)}},
     };
-    keeps[asset->moves == WITH_FACTOR][asset->general][sobol](asset, source, bridge, path, n, common, stride, laid, V, alive);
+    walks[asset->moves == WITH_FACTOR][asset->general][sobol](asset, source, bridge, path, n, common, stride, looks, laid, column, V, alive);
 }
 
 #include "looks_impl.h"
 
 INLINE int FN(is_plain)(const FN(asset) *asset) { return !asset->optional && !asset->clamped && !asset->contested && !asset->blended; }
+
+/* Whether lasting looks at a family move with factors over years, not over periods. */
+INLINE int FN(looks_by_year)(const simulation *job, const FN(family) *family) {
+    return job->looks->years && family->reach && family->laying.moves == WITH_FACTOR;
+}
 
 /* Looks at the assets of a family, one after the other, on the first n of the laid paths; names as below. Where lasting looks move with factors over
  * years, levels are laid anew for them. */
@@ -230,7 +236,7 @@ static void FN(look_at_family)(const simulation *job, const FN(family) *family, 
                                const FN(bridge) *bridge, const FN(laid) *laid, const FN(watch) *watch, int64_t path, int64_t n, const REAL *common,
                                int64_t stride) {
     const int64_t column = path - job->first;
-    const int yearly = job->looks->years && family->reach && family->laying.moves == WITH_FACTOR;
+    const int yearly = FN(looks_by_year)(job, family);
     int years_laid = 0;
     if (yearly) FN(take_years)(job->looks, family->laying.factor, family->reach, column, n, watch->years);
     for (int64_t b = family->first; b < family->first + family->count; b++) {
@@ -245,19 +251,6 @@ static void FN(look_at_family)(const simulation *job, const FN(family) *family, 
             FN(look_at)(assets + b, looks, watch->count[b], lasting, reach, laid, path, column, n);
         }
     }
-}
-
-/* The asset of a family that is kept, on n paths from `path`; common as above. V: of these paths. */
-static int FN(walk_kept)(const simulation *job, const FN(family) *family, const FN(asset) *assets, const FN(source) *source, const FN(bridge) *bridge,
-                         const FN(laid) *laid, const FN(watch) *watch, int64_t path, int64_t n, const REAL *common, int64_t stride, REAL *V,
-                         int64_t *alive) {
-    for (int64_t at = 0; at < n; at += FN(LAID)) {
-        const int64_t m = n - at < FN(LAID) ? n - at : FN(LAID);
-        if (*job->stop) return RUN_STOPPED;
-        FN(keep)(&family->laying, job->sobol != NULL, source, bridge, path + at, m, common + at, stride, laid, V + at, alive);
-        FN(look_at_family)(job, family, assets, source, bridge, laid, watch, path + at, m, common + at, stride);
-    }
-    return RUN_OK;
 }
 
 /* All versions of a family on n paths from `path`; common as above. values: (batch, room) from these paths on; alive: (batch, longest). stripes: where

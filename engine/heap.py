@@ -4,8 +4,14 @@ stage of a run to the next it goes back."""
 from __future__ import annotations
 
 import ctypes
+import math
+import sys
+import threading
 from functools import cache
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's <malloc.h>
@@ -28,3 +34,21 @@ def release_freed_memory() -> None:
     pa.default_memory_pool().release_unused()
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
+
+
+_blocks = threading.local()
+_OWN_REFERENCES = 3
+"""Of a block that nobody has a view of: those of the thread's table, of the function that asks and of what counts them."""
+
+
+def held(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """An array, whatever stands in it: the memory that this thread had under the same name before, where nobody has a view of that any more."""
+    kind = np.dtype(dtype)
+    size = math.prod(shape) * kind.itemsize
+    block: npt.NDArray[np.uint8] | None = getattr(_blocks, name, None)
+    if block is None or block.nbytes < size or sys.getrefcount(block) > _OWN_REFERENCES:
+        block = None
+        setattr(_blocks, name, block)  # let go of before there is another
+        block = np.empty(size + size // 8, np.uint8)  # tasks are of about one size
+        setattr(_blocks, name, block)
+    return block[:size].view(kind).reshape(shape)

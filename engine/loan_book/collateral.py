@@ -5,7 +5,6 @@ l = loans, a = rights of the batch, c = their components, n = looks, s = slots, 
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from ipvalue.backend import kernels
 from ipvalue.cashflows import take
 from ipvalue.compiled import Compiled
 from ipvalue.constants import STATISTICS
+from ipvalue.heap import held
 from ipvalue.lending.ahead import ahead
 from ipvalue.lending.batch import Batch
 from ipvalue.lending.defaults import last_periods, year_factors
@@ -29,9 +29,6 @@ from ipvalue.simulate import Sampling, Simulated, simulate
 from ipvalue.summary import Evidence, estimated, evidence_of, figures_of
 
 MEAN = STATISTICS.index("mean")
-
-_held = threading.local()
-"""The slots of a thread's last batch: fetched from the system anew, every page of them would be cleared twice."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +47,11 @@ def collateral_of(batch: Batch, rights: Rights, appraiser: Appraiser) -> Collate
     period = last_periods(batch.years.ends, appraiser.tables.steps_per_year)
     pooled = batch.pooled(compiled.several)
     layout, dates = lay_out(batch.pledges.offset, batch.pledges.asset, pooled, batch.years.offset, period, compiled.start, compiled.several)
-    slots = _slots(layout.slots, sampling.paths)
+    slots = held("slots", (layout.slots, sampling.paths), np.float64)
     looks = _looks(dates, layout, _worth(batch, layout, compiled), rights, appraiser, slots)
     simulated = simulate(compiled.vectors, appraiser.factors, sampling, None, None, made="moments", looks=looks)
     mean, status = _means(simulated, compiled, layout, slots, sampling)
     return Collateral(layout, slots, mean, status)
-
-
-def _slots(count: int, paths: int) -> Floats:
-    """(s, p), whatever stands there."""
-    held: Floats | None = getattr(_held, "numbers", None)
-    if held is None or len(held) < count * paths:
-        held = _held.numbers = None  # let go of before there are others
-        held = _held.numbers = np.empty(count * paths)
-    return held[: count * paths].reshape(count, paths)
 
 
 def _worth(batch: Batch, layout: Layout, compiled: Compiled) -> Longs:

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ipvalue.heap import held
 from ipvalue.lending.exact import add_whole, as_double
 from ipvalue.lending.settlement import Events
 from ipvalue.lending.sharing import BEARERS
 from ipvalue.lending.units import Floats, Longs
 from ipvalue.numba_kernel import DefaultArithmetic
 from ipvalue.numba_kernel.arithmetic import floor
-from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, device, inlined
+from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, inlined, loop
 
 i8, u8, f8 = np.int64, np.uint64, np.float64
 
@@ -104,7 +105,7 @@ def bear(events: Events, terms: Terms, year: Longs, paying: Floats, sums: Words)
 
     year (l + 1): first year of each loan. paying (m, y, p): of `paying_parts`; (0, 0, 0) where no balance is limited.
     """
-    parts, bank = np.empty((PARTIES, len(events.loan)), i8), np.zeros(int(year[-1]))
+    parts, bank = held("parts", (PARTIES, len(events.loan)), i8), np.zeros(int(year[-1]))
     of_bank = np.zeros((int(year[-1]), 2), u8)
     with DefaultArithmetic():
         _bear(events.loan, events.path, events.year, events.loss, events.used, terms, year, paying, parts, of_bank, bank, sums)
@@ -126,36 +127,45 @@ def _bear(
     bank: Array,
     sums: Array,
 ) -> None:
-    for e in range(loan.size):
-        _divide(loan[e], path[e], year[e] - 1, loss[e], terms, paying, parts, e)
-        add_whole(of_bank, first[loan[e]] + year[e] - 1, parts[_BANK, e])
+    _divide(loan, path, year, loss, used, terms.shares, terms.limited, first, paying, parts, of_bank, sums)
     for t in range(bank.size):
         bank[t] = as_double(of_bank[t, 0], of_bank[t, 1])
-    for b in range(PARTIES):
-        _add(path, parts[b], sums[b])
-    _add(path, used, sums[_BANK + 1])
-    _add(path, loss, sums[_BANK + 2])
 
 
-@device
-def _divide(i: Whole, p: Whole, y: Whole, loss: Whole, terms: Any, paying: Array, parts: Array, e: Whole) -> None:
+@loop
+def _divide(
+    loan: Array,
+    path: Array,
+    year: Array,
+    loss: Array,
+    used: Array,
+    shares: Array,
+    limited: Array,
+    first: Array,
+    paying: Array,
+    parts: Array,
+    of_bank: Array,
+    sums: Array,
+) -> None:
     """Claims and what is paid of them; the bank bears the rest."""
-    rest, borne = loss, loss
-    for b in range(_BEARERS):
-        claim = _claim(loss, terms.shares[i, b], rest)
-        rest -= claim
-        m = terms.limited[i, b]
-        paid = claim if m < 0 else _paid(claim, paying[m, y, p])
-        parts[b, e] = paid
-        borne -= paid
-    parts[_BANK, e] = borne
-
-
-@device
-def _add(path: Array, amount: Array, sums: Array) -> None:
-    for e in range(path.size):
-        if amount[e]:
-            add_whole(sums, path[e], amount[e])
+    for e in range(loan.size):
+        i, p, y = loan[e], path[e], year[e] - 1
+        rest, borne = loss[e], loss[e]
+        for b in range(_BEARERS):
+            paid = i8(0)
+            if shares[i, b] > 0.0:
+                claim = _claim(loss[e], shares[i, b], rest)
+                rest -= claim
+                m = limited[i, b]
+                paid = claim if m < 0 else _paid(claim, paying[m, y, p])
+                borne -= paid
+                add_whole(sums[b], p, paid)
+            parts[b, e] = paid
+        parts[_BANK, e] = borne
+        add_whole(of_bank, first[i] + y, borne)
+        add_whole(sums[_BANK], p, borne)
+        add_whole(sums[_BANK + 1], p, used[e])
+        add_whole(sums[_BANK + 2], p, loss[e])
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -169,28 +179,36 @@ def tail_sums(events: Events, borne: Borne, marks: npt.NDArray[np.uint8], loans:
     """
     found = np.zeros((loans, _SUMMED, 4, 2))
     with DefaultArithmetic():
-        _tail_sums(events.loan, events.path, events.loss, events.used, borne.parts, marks, np.zeros((8, 2), u8), found)
+        by_path = np.ascontiguousarray(marks.T)
+        _tail_sums(events.loan, events.path, events.loss, events.used, borne.parts, by_path, np.zeros((_SUMMED, 8, 2), u8), found)
     return found
 
 
 @Kernel
 def _tail_sums(loan: Array, path: Array, loss: Array, used: Array, parts: Array, marks: Array, sums: Array, found: Array) -> None:
-    """Events stand by loan."""
+    """Events stand by loan; marks (p, SUMMED)."""
     first, n = 0, loan.size
     while first < n:
         last = first
         while last < n and loan[last] == loan[first]:
             last += 1
+        sums[:] = u8(0)
+        here = slice(first, last)
+        _add_marked(path[here], loss[here], used[here], parts[:, here], marks, sums)
         for b in range(_SUMMED):
-            amount = parts[b] if b < PARTIES else used if b == PARTIES else loss
-            sums[:] = u8(0)
-            for e in range(first, last):
-                mark, bit = i8(marks[b, path[e]]), 0
-                while mark:
-                    if mark & 1:
-                        add_whole(sums, bit, amount[e])
-                    mark >>= 1
-                    bit += 1
             for bit in range(8):
-                found[loan[first], b, bit // 2, bit % 2] = as_double(sums[bit, 0], sums[bit, 1])
+                found[loan[first], b, bit // 2, bit % 2] = as_double(sums[b, bit, 0], sums[b, bit, 1])
         first = last
+
+
+@loop
+def _add_marked(path: Array, loss: Array, used: Array, parts: Array, marks: Array, sums: Array) -> None:
+    """Adds what is lost on the paths of the tails to the sums of these (SUMMED, 8, 2)."""
+    for e in range(path.size):
+        for b in range(_SUMMED):
+            mark, bit = i8(marks[path[e], b]), 0
+            while mark:
+                if mark & 1:
+                    add_whole(sums[b], bit, parts[b, e] if b < PARTIES else used[e] if b == PARTIES else loss[e])
+                mark >>= 1
+                bit += 1

@@ -6,9 +6,13 @@ import math
 
 import numpy as np
 
+from ipvalue.constants import MONEY_SCALE
+from ipvalue.numba_kernel.arithmetic import rint
 from ipvalue.numba_kernel.compiler import Array, Real, Whole, inlined
 
-u8, f8 = np.uint64, np.float64
+i8, u8, f8 = np.int64, np.uint64, np.float64
+
+_SCALE = float(MONEY_SCALE)
 
 
 @inlined
@@ -32,3 +36,9 @@ def as_double(low: Whole, high: Whole) -> Real:
     top = (high << (u8(64) - shift)) | (low >> shift)
     rest = low << (u8(64) - shift)
     return math.ldexp(f8(top | (u8(1) if rest else u8(0))), shift)
+
+
+@inlined
+def in_units(money: Real) -> Whole:
+    """Money as a whole number of 10⁻⁶."""
+    return i8(rint(money * _SCALE))

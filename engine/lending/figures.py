@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ipvalue.backend import Backend, kernels
 from ipvalue.constants import BLOCK_PATHS, MONEY_SCALE, REPLICATES
+from ipvalue.heap import held
 from ipvalue.lending.amortisation import Schedules, discounts
 from ipvalue.lending.exact import add_whole, as_double
 from ipvalue.lending.records import recovers_alike
@@ -22,7 +23,7 @@ from ipvalue.lending.standing import pool, stand
 from ipvalue.lending.units import CALLED, NO_PARTS, Bytes, Floats, Units, default_of, years_of
 from ipvalue.numba_kernel import DefaultArithmetic
 from ipvalue.numba_kernel.arithmetic import sqrt
-from ipvalue.numba_kernel.compiler import Array, Kernel, Whole, device
+from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, device, loop
 from ipvalue.numba_kernel.describe import striped_squares, striped_sum
 from ipvalue.replicates import standard_error
 
@@ -97,15 +98,16 @@ def loan_figures(
     shapes: list[Any] = [loans, loans, loans, loans, (loans, REPLICATES), years, years]
     found = _Found(*(np.zeros(shape) for shape in shapes))
     sums = [np.zeros((size, 2), u8) for size in (int(by_year.max(initial=0)), REPLICATES)]
-    rows = (np.empty(shape) for shape in ((_AT_ONCE, paths), (_AT_ONCE, paths), BLOCK_PATHS, BLOCK_PATHS))
-    room, stripes, alike = _Room(np.zeros(paths), *rows, *sums), np.empty(16), recovers_alike(units)  # type: ignore[arg-type]
+    rows = (held(f"described_{i}", shape, f8) for i, shape in enumerate(((_AT_ONCE, paths), (_AT_ONCE, paths), (BLOCK_PATHS,), (BLOCK_PATHS,))))
+    room, stripes, alike = _Room(np.zeros(paths), *rows, *sums), np.empty(16), recovers_alike(units)
     of_events = (events.start, events.path, events.year, events.loss, events.exposure)
     for first in range(0, loans, _AT_ONCE):
         last = min(first + _AT_ONCE, loans)
+        pools = _in_slots(units, slots, first, last)
         with DefaultArithmetic():
-            _describe(units, slots, default, parts, cap, alike, discount, of_events, replicates, stripes, found, room, first, last)
-        for row, out in ((room.pool, value), (room.least, coverage)):
-            out[first:last] = kernels(backend).quantiles_of(row[: last - first], quantiles)
+            _describe(units, slots, default, parts, cap, alike, discount, of_events, replicates, pools is None, stripes, found, room, first, last)
+        for row, out in ((room.pool[: last - first] if pools is None else pools, value), (room.least[: last - first], coverage)):
+            out[first:last] = kernels(backend).quantiles_of(row, quantiles)
     count = np.diff(events.start)
     principal = plan.owed[plan.offset[:-1]]
     error = found.deviation / np.sqrt(f8(paths))
@@ -161,6 +163,14 @@ def _by_loan(plan: Schedules, amounts: Floats) -> Floats:
     return found
 
 
+def _in_slots(units: Units, slots: Floats, first: int, last: int) -> Floats | None:
+    """(last − first, p) the values of what is pledged to some loans, where slots that follow each other hold them; else None."""
+    pledge = units.pledge[first : last + 1]
+    worth = units.worth[pledge[:-1]]
+    alone = (np.diff(pledge) == 1) & (units.shared[first:last] == pledge[1:])
+    return slots[worth[0] : worth[0] + last - first] if alone.all() and (np.diff(worth) == 1).all() else None
+
+
 @Kernel
 def _describe(
     units: Any,
@@ -172,6 +182,7 @@ def _describe(
     discount: Array,
     events: Any,
     replicates: bool,
+    pools: bool,
     stripes: Array,
     found: Any,
     room: Any,
@@ -182,9 +193,7 @@ def _describe(
         _describe_losses(units, i, events, discount, replicates, stripes, found, room)
         _count_standing(units, default, parts, i, events, found)
         stand(units, slots, parts, i, cap[i], alike[i], room.behind, room.chain, found.breach, room.least[i - first])
-        if units.pledge[i + 1] == units.pledge[i] + 1 and units.shared[i] == units.pledge[i + 1]:
-            room.pool[i - first] = slots[units.worth[units.pledge[i]]]
-        else:
+        if pools:
             pool(units, slots, i, room.pool[i - first])
 
 
@@ -197,19 +206,15 @@ def _describe_losses(units: Any, i: Whole, events: Any, discount: Array, replica
     losses, sums, by_replicate = room.losses, room.sums, room.replicates
     sums[:] = u8(0)
     by_replicate[:] = u8(0)
-    exposed = 0.0
-    for e in range(first, last):
-        add_whole(sums, year[e] - 1, loss[e])
-        losses[path[e]] = f8(loss[e]) / _SCALE
-        exposed += exposure[e]
-    found.exposure[i] = exposed
+    here = slice(first, last)
+    found.exposure[i] = _add_events(path[here], year[here], loss[here], exposure[here], losses, sums)
     for y in range(years_of(units, i)):
         found.present[i] += discount[at + y] * as_double(sums[y, 0], sums[y, 1])
     mean = striped_sum(losses, 0.0, stripes) / f8(n)
     found.deviation[i] = sqrt(striped_squares(losses, mean, stripes) / f8(n - 1)) if n > 1 else 0.0
-    for e in range(first, last):
-        losses[path[e]] = 0.0
-        if replicates:
+    losses[:] = 0.0
+    if replicates:
+        for e in range(first, last):
             add_whole(by_replicate, path[e] % REPLICATES, loss[e])
     for r in range(REPLICATES):
         found.replicate[i, r] = as_double(by_replicate[r, 0], by_replicate[r, 1])
@@ -220,6 +225,18 @@ def _describe_losses(units: Any, i: Whole, events: Any, discount: Array, replica
     found.loss[i] = as_double(low, high)
 
 
+@loop
+def _add_events(path: Array, year: Array, loss: Array, exposure: Array, losses: Array, sums: Array) -> Real:
+    """A loan's losses on their paths, and their sums by year; returns the sum of exposures."""
+    exposed = 0.0
+    for e in range(path.size):
+        losses[path[e]] = f8(loss[e]) / _SCALE
+    for e in range(path.size):
+        add_whole(sums, year[e] - 1, loss[e])
+        exposed += exposure[e]
+    return exposed
+
+
 @device
 def _count_standing(units: Any, default: Array, parts: Array, i: Whole, events: Any, found: Any) -> None:
     """Paths without default up to each year, by the part of the loan that is owed in the year."""
@@ -227,8 +244,7 @@ def _count_standing(units: Any, default: Array, parts: Array, i: Whole, events: 
     for y in range(years_of(units, i)):
         found.standing[at + y] = 0.0
     if units.tested[i] < 0:
-        for e in range(start[i], start[i + 1]):
-            found.standing[at + year[e] - 1] += 1.0
+        _count_years(year[start[i] : start[i + 1]], found.standing[at : at + years_of(units, i)])
         left = f8(paths)
         for y in range(years_of(units, i)):
             left -= found.standing[at + y]
@@ -241,3 +257,9 @@ def _count_standing(units: Any, default: Array, parts: Array, i: Whole, events: 
             if when == 0 or when > y + 1:
                 owed += parts[units.tested[i] + y, p]
         found.standing[at + y] = owed
+
+
+@loop
+def _count_years(year: Array, found: Array) -> None:
+    for e in range(year.size):
+        found[year[e] - 1] += 1.0

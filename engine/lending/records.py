@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.lending.units import Longs, Units
+from ipvalue.lending.units import CALLED, Longs, Units
 from ipvalue.numba_kernel.arithmetic import fma
 from ipvalue.numba_kernel.arrays import records
 from ipvalue.numba_kernel.compiler import Array, Real, Record, Whole, inlined
@@ -53,3 +53,32 @@ def own_collateral(loan: Record, pledges: Array, slot: Array, slots: Array, y: W
         worth += k
         chain = fma(pledges[j].kept, k, chain)
     return worth, alike_of(loan, pledges, worth, chain)
+
+
+@inlined
+def default_in(loan: Record, found: Whole) -> Whole:
+    """The year in which a loan defaults whose borrower does in `found`, with CALLED where that is one; 0: it does not."""
+    latest = loan.years + (CALLED - 1) if found >= CALLED else loan.years
+    return found if found <= latest else 0
+
+
+@inlined
+def exposure_in(loan: Record, years: Array, parts: Array, y: Whole, called: bool, p: Whole) -> tuple[Real, Real]:
+    """What is owed at a default in year index y, and the interest in it: where a call was not met the year's payment was made."""
+    owed, interest = years[loan.year + y].exposure, years[loan.year + y].interest
+    if called:
+        owed, interest = years[loan.year + y + 1].owed, 0.0
+    if loan.tested >= 0:
+        part = parts[loan.tested + y + called, p]
+        owed, interest = part * owed, part * interest
+    return owed, interest
+
+
+@inlined
+def own_in(loan: Record, pledges: Array, slot: Array, slots: Array, parts: Array, y: Whole, called: bool, p: Whole) -> tuple[Real, Real]:
+    """What the own assets are worth at the end of year index y, and what they bring."""
+    worth, brings = own_collateral(loan, pledges, slot, slots, y, p)
+    if loan.tested >= 0:
+        part = parts[loan.tested + loan.years + y + called, p]
+        worth, brings = part * worth, part * brings
+    return worth, brings

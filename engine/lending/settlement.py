@@ -11,19 +11,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.constants import MONEY_SCALE
-from ipvalue.lending.records import Records, alike_of, loan_records, own_collateral
+from ipvalue.heap import held
+from ipvalue.lending.alone import room_of, settle_alone
+from ipvalue.lending.exact import in_units
+from ipvalue.lending.records import Records, alike_of, default_in, exposure_in, loan_records, own_in
 from ipvalue.lending.units import CALLED, NO_PARTS, Bytes, Floats, Longs, Mask, Units
 from ipvalue.numba_kernel import DefaultArithmetic
-from ipvalue.numba_kernel.arithmetic import fma, rint
+from ipvalue.numba_kernel.arithmetic import fma
 from ipvalue.numba_kernel.arrays import records
-from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Record, Whole, device, inlined
+from ipvalue.numba_kernel.compiler import Array, Kernel, Record, Whole, device
 
 i4, i8 = np.int32, np.int64
 
-_SCALE = float(MONEY_SCALE)
-_EVENT = (i4, i4, np.uint8, i8, i8, i8, np.float64, np.float64)
-"""Types of the columns of Events."""
+_MONEY = {"loss": i8, "used": i8, "interest": i8, "exposure": np.float64, "room": np.float64}
+_EVENT: dict[str, Any] = {"loan": i4, "path": i4, "year": np.uint8, **_MONEY}
+"""Types of the columns of Events, in their order there."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Events:
 
     def on(self, paths: Mask) -> Events:
         """Those on some of the paths (p,), of which only what is lost and used is told."""
-        here = paths[self.path]
-        start = np.concatenate([[0], np.cumsum(here)])[self.start]
+        here = np.flatnonzero(paths[self.path])
+        start = np.searchsorted(here, self.start)
         none, nothing = np.zeros(0), np.zeros(0, np.int64)
         columns: dict[str, Any] = {name: getattr(self, name)[here] for name in ("loan", "path", "year", "loss", "used")}
         return Events(start=start, **columns, interest=nothing, exposure=none, room=none)
@@ -67,9 +69,9 @@ def settle(units: Units, slots: Floats, default: Bytes, parts: Floats = NO_PARTS
     with DefaultArithmetic():
         _count(made.loans, default, count)
         start = np.concatenate([[0], np.cumsum(count)])
-        events: Any = tuple(np.empty(int(start[-1]), kind) for kind in _EVENT)
+        events: Any = tuple(held(f"event_{name}", (int(start[-1]),), kind) for name, kind in _EVENT.items())
         paths = default.shape[1]
-        room = np.empty(paths + 1, i8), np.empty(paths), np.empty(paths)
+        room = room_of(paths)
         no_flags = {name: np.zeros(assets, np.bool_) for name in ("realised", "gone", "seen")}
         work = _Work(
             records({"default": np.zeros(len(count), i8), "cash": np.zeros(len(count)), "next": start[:-1]}),
@@ -77,13 +79,6 @@ def settle(units: Units, slots: Floats, default: Bytes, parts: Floats = NO_PARTS
         )
         _settle(units.loan, units.asset, made, slots, default, parts, work, room, events)
     return Events(start, *events)
-
-
-@inlined
-def _default_of(loan: Record, found: Whole) -> Whole:
-    """The year in which a loan defaults whose borrower does in `found`, with CALLED where that is one; 0: it does not."""
-    latest = loan.years + (CALLED - 1) if found >= CALLED else loan.years
-    return found if found <= latest else 0
 
 
 @Kernel
@@ -103,45 +98,11 @@ def _settle(first: Array, asset: Array, made: Records, slots: Array, default: Ar
     for u in range(len(first) - 1):
         i = first[u]
         if first[u + 1] == i + 1 and asset[u] == asset[u + 1]:
-            _settle_alone(i, loans[i], pledges, years, slot, slots, default[loans[i].borrower], parts, room, work.loans[i].next, out)
+            settle_alone(i, loans[i], pledges, years, slot, slots, default[loans[i].borrower], parts, room, work.loans[i].next, out)
             continue
         some = range(i, first[u + 1]), range(asset[u], asset[u + 1])
         for p in range(default.shape[1]):
             _settle_path(some, loans, pledges, years, slot, slots, default, parts, p, work.loans, work.assets, out)
-
-
-@device
-def _settle_alone(
-    i: Whole, loan: Record, pledges: Array, years: Array, slot: Array, slots: Array, default: Array, parts: Array, room: Any, e: Whole, out: Any
-) -> None:
-    """A loan that shares neither an asset nor its borrower: which paths, then what is there, then what is taken, so that nothing waits for memory."""
-    paths, worths, owns = room
-    loans, at, year, loss, uses, unpaid, exposed, reach = out
-    n = 0
-    for p in range(default.size):
-        paths[n] = p
-        n += default[p] != 0
-    if loan.end == loan.pledge + 1 and loan.tested < 0:
-        kept, look = pledges[loan.pledge].kept, pledges[loan.pledge].look
-        for k in range(n):
-            y = max((_default_of(loan, i8(default[paths[k]])) & (CALLED - 1)) - 1, 0)
-            worths[k] = max(slots[slot[look + y], paths[k]], 0.0)
-            owns[k] = kept * worths[k]
-    else:
-        for k in range(n):
-            when = _default_of(loan, i8(default[paths[k]]))
-            worths[k], owns[k] = _own(loan, pledges, slot, slots, parts, max((when & (CALLED - 1)) - 1, 0), when >= CALLED, paths[k])
-    for k in range(n):
-        p, worth, own = paths[k], worths[k], owns[k]
-        when = _default_of(loan, i8(default[p]))
-        if when:
-            y = (when & (CALLED - 1)) - 1
-            exposure, interest = _exposure(loan, years, parts, y, when >= CALLED, p)
-            taken = min(exposure, own)
-            used = taken / own * worth if taken > 0.0 else 0.0
-            loans[e], at[e], year[e], exposed[e], reach[e] = i, p, y + 1, exposure, own
-            loss[e], uses[e], unpaid[e] = _units(max(exposure - taken, 0.0)), _units(used), _units(interest)
-            e += 1
 
 
 @device
@@ -162,7 +123,7 @@ def _settle_path(
     """The loans of a unit on one path, year after year. some: the loans and the shared assets of the unit."""
     earliest, latest = CALLED, 0
     for i in some[0]:
-        when = _default_of(loans[i], i8(default[loans[i].borrower, p]))
+        when = default_in(loans[i], i8(default[loans[i].borrower, p]))
         now[i].default, now[i].cash = when, 0.0
         year = when & (CALLED - 1)
         if year:
@@ -214,8 +175,8 @@ def _take(
     hit, goes_on = year == y + 1, year == 0 or year > y + 1
     exposure, interest, taken, used, own, claim = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     if hit:
-        exposure, interest = _exposure(loan, years, parts, y, called, p)
-        worth, own = _own(loan, pledges, slot, slots, parts, y, called, p)
+        exposure, interest = exposure_in(loan, years, parts, y, called, p)
+        worth, own = own_in(loan, pledges, slot, slots, parts, y, called, p)
         taken = min(exposure, now.cash)
         claim = exposure - taken
         x = min(claim, own)
@@ -244,31 +205,4 @@ def _take(
         e = now.next
         now.next = e + 1
         loans[e], at[e], of_year[e], exposed[e], reach[e] = i, p, year, exposure, room
-        loss[e], uses[e], unpaid[e] = _units(max(exposure - taken, 0.0)), _units(used), _units(interest)
-
-
-@inlined
-def _exposure(loan: Record, years: Array, parts: Array, y: Whole, called: bool, p: Whole) -> tuple[Real, Real]:
-    """What is owed at a default in year index y, and the interest in it: where a call was not met the year's payment was made."""
-    owed, interest = years[loan.year + y].exposure, years[loan.year + y].interest
-    if called:
-        owed, interest = years[loan.year + y + 1].owed, 0.0
-    if loan.tested >= 0:
-        part = parts[loan.tested + y + called, p]
-        owed, interest = part * owed, part * interest
-    return owed, interest
-
-
-@inlined
-def _own(loan: Record, pledges: Array, slot: Array, slots: Array, parts: Array, y: Whole, called: bool, p: Whole) -> tuple[Real, Real]:
-    """What the own assets are worth at the end of year index y, and what they bring."""
-    worth, brings = own_collateral(loan, pledges, slot, slots, y, p)
-    if loan.tested >= 0:
-        part = parts[loan.tested + loan.years + y + called, p]
-        worth, brings = part * worth, part * brings
-    return worth, brings
-
-
-@inlined
-def _units(money: Real) -> Whole:
-    return i8(rint(money * _SCALE))
+        loss[e], uses[e], unpaid[e] = in_units(max(exposure - taken, 0.0)), in_units(used), in_units(interest)

@@ -162,6 +162,7 @@ def _lent(task: LoanTask, rights: Rights, book: Book, receipt: Receipt) -> tuple
             figures, events = _settled(lent, batch, here, found, book, before, None if flows is None else (flows, members))
             parts.append((figures, events))
             before += figures.num_rows
+            del found  # whose slots the next batch takes
         else:
             receipt.rejects.merge(rejects)
             return [(_numbered(figures, task.loans[numbers]), events) for figures, events in parts], flows

@@ -37,18 +37,24 @@ def release_freed_memory() -> None:
 
 
 _blocks = threading.local()
-_OWN_REFERENCES = 3
-"""Of a block that nobody has a view of: those of the thread's table, of the function that asks and of what counts them."""
+_blocks.none = np.empty(0, np.uint8)
+
+
+def _references(name: str) -> int:
+    """To a thread's block, those of the table and of this function among them: as many as an interpreter takes."""
+    return sys.getrefcount(getattr(_blocks, name))
+
+
+_UNSEEN = _references("none")
+"""Of a block that nobody has a view of."""
 
 
 def held(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """An array, whatever stands in it: the memory that this thread had under the same name before, where nobody has a view of that any more."""
     kind = np.dtype(dtype)
     size = math.prod(shape) * kind.itemsize
-    block: npt.NDArray[np.uint8] | None = getattr(_blocks, name, None)
-    if block is None or block.nbytes < size or sys.getrefcount(block) > _OWN_REFERENCES:
-        block = None
-        setattr(_blocks, name, block)  # let go of before there is another
-        block = np.empty(size + size // 8, np.uint8)  # tasks are of about one size
-        setattr(_blocks, name, block)
-    return block[:size].view(kind).reshape(shape)
+    if not hasattr(_blocks, name) or getattr(_blocks, name).nbytes < size or _references(name) > _UNSEEN:
+        vars(_blocks).pop(name, None)  # let go of before there is another
+        setattr(_blocks, name, np.empty(size + size // 8, np.uint8))  # tasks are of about one size
+    taken: npt.NDArray[Any] = getattr(_blocks, name)[:size].view(kind).reshape(shape)
+    return taken

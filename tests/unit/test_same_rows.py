@@ -15,6 +15,7 @@ from commandline import table
 from ipvalue.intake import NOWHERE, matched, open_portfolio, row_keys
 from ipvalue.intake.cell_keys import cell_words
 from ipvalue.schema import PORTFOLIO
+from ipvalue.store.compact import Records
 
 Row = dict[str, Any]
 CELLS: dict[str, list[Any]] = {
@@ -89,6 +90,32 @@ def test_columns_in_the_same_bytes_need_not_be_read(how: dict[str, Any], tmp_pat
     old = drawn(200, draw)
     new = [{**row, "revenue": 7.0 if i % 9 == 0 else row["revenue"]} for i, row in enumerate(old)]
     assert found(written(old, tmp_path / "old"), written(new, tmp_path / "new", **how), tmp_path) == expected(old, new)
+
+
+def with_dictionaries_at_zero(path: Path) -> None:
+    """Says of every column, none of which has a dictionary, that its dictionary begins at 0, as some writers do."""
+    content = path.read_bytes()
+    end = len(content) - 8
+    start = end - int.from_bytes(content[end : end + 4], "little")
+    footer = content[start:end]
+    records = Records(footer)
+    (group,) = records.structs(records.struct(0).fields[4][0])
+    for column in reversed(records.structs(group.fields[1][0])):
+        at = records.struct(column.fields[3][0]).fields[9][1]  # behind data_page_offset, field 9; dictionary_page_offset is field 11
+        after = footer[at] - 0x20 if footer[at] else 0
+        footer = footer[:at] + bytes([0x26, 0, after]) + footer[at + 1 :]
+    path.write_bytes(content[:start] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+
+
+def test_a_dictionary_at_zero_is_none(tmp_path: Path) -> None:
+    """The first bytes of the file, which are the same, are not those of each column."""
+    old = [{"asset_id": f"a{i:0100}", "right_type": "design", "revenue": float(i)} for i in range(50)]
+    new = [{**row, "revenue": 7.0} if i % 9 == 3 else row for i, row in enumerate(old)]
+    for rows, name in ((old, "old"), (new, "new")):
+        with_dictionaries_at_zero(written(rows, tmp_path / name, use_dictionary=False, compression="none", write_statistics=False) / "0.parquet")
+    metadata = pq.ParquetFile(tmp_path / "old" / "0.parquet").metadata.row_group(0)
+    assert [metadata.column(place).dictionary_page_offset for place in range(3)] == [0, 0, 0]
+    assert found(tmp_path / "old", tmp_path / "new", tmp_path) == expected(old, new)
 
 
 def test_a_column_that_is_not_there_is_blank(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ _PLAIN, _SPLIT = 0, 9
 """Encodings: values one after the other, or their first bytes, then their second, and so on."""
 _UNCOMPRESSED, _ZSTD = 0, 6
 """Codecs."""
+_NUMBERS = (pa.float64(), pa.int64())
+"""Types of which Parquet holds the very bytes; narrower whole numbers are widened there, and some units of time are others."""
 
 
 class _Otherwise(Exception):
@@ -116,6 +118,8 @@ class _File:
 
     def with_columns(self, where: Longs, columns: Mapping[str, pa.Array]) -> list[Any]:
         """The file with other values (n,) in some columns."""
+        if columns.keys() - {column.name for column in self.columns}:
+            raise _Otherwise
         whole = memoryview(self.content)
         pieces: list[Any] = [_MARK]
         records, at, more = [], len(_MARK), 0
@@ -132,7 +136,7 @@ class _File:
     def _exchanged(self, column: _Column, where: Longs, values: pa.Array) -> _Chunk:
         """A column of numbers with other `values` (n,)."""
         codec, first, stop = self.footer.integer(column.described[_CODEC]), column.pages.start, column.pages.stop
-        if not pt.is_primitive(values.type) or codec not in (_UNCOMPRESSED, _ZSTD) or column.described.keys() & {_STATISTICS, _DICTIONARY}:
+        if values.type not in _NUMBERS or codec not in (_UNCOMPRESSED, _ZSTD) or column.described.keys() & {_STATISTICS, _DICTIONARY}:
             raise _Otherwise
         heads = Records(self.content)
         head = heads.struct(first)
@@ -154,7 +158,7 @@ class _File:
         count, places = len(stored) // width, where
         if count != self.rows or values.null_count:
             there = table_of(self.content, columns=[column.name])[column.name].is_valid().to_numpy()
-            if (there[where] != given(values)).any():
+            if count != there.sum() or (there[where] != given(values)).any():  # too few: a column without levels, as it may not be null
                 raise _Otherwise
             places, values = (np.cumsum(there) - 1)[where[there[where]]], values.drop_null()
         new = values.to_numpy().view(np.uint8).reshape(-1, width)

@@ -120,6 +120,27 @@ def test_zeros_of_lists_are_told_from_those_below_zero(tmp_path: Path) -> None:
     assert laid(tmp_path, old, with_values(old, "weights", [[-0.0, 0.5]] * 5)) is None
 
 
+@pytest.mark.parametrize("kind", [pa.int8(), pa.int16(), pa.date64(), pa.timestamp("s"), pa.time32("s")])
+@pytest.mark.parametrize("every", [1, 2])
+def test_numbers_that_parquet_holds_otherwise_are_written_anew(tmp_path: Path, kind: pa.DataType, every: int) -> None:
+    old, new = (pa.table({"numbers": pa.array([cell if i % every == 0 else None for i in range(N)], kind)}) for cell in (0, 100))
+    assert laid(tmp_path, old, new) is None
+
+
+@pytest.mark.parametrize("first", [0, 4, 8])
+def test_a_column_that_may_not_be_null_is_written_anew(tmp_path: Path, first: int) -> None:
+    """Its pages have no levels: what would be the length of these is a number."""
+    schema = pa.schema([pa.field("numbers", pa.int64(), nullable=False)])
+    old, new = (pa.table({"numbers": np.full(N, cell)}, schema) for cell in (first, 9))
+    assert laid(tmp_path, old, new, WHERE[:3]) is None
+
+
+def test_a_column_that_the_file_does_not_have(tmp_path: Path) -> None:
+    old = table()
+    rows, others = (one.take(pa.array(WHERE)) for one in (old, changed(old, "packed")))
+    assert laid_in(written(tmp_path, old.drop_columns(["packed"])), WHERE, rows, others) is None
+
+
 def test_a_column_of_several_pages_is_written_anew(tmp_path: Path) -> None:
     many = pa.table({"packed": np.random.default_rng(3).normal(size=400_000)})
     assert laid(tmp_path, many, with_values(many, "packed", [1.0] * len(WHERE))) is None

@@ -276,4 +276,4 @@ def _same_bytes(one: pq.ParquetFile, before: pa.NativeFile, place: int, two: pq.
 
 def _go_to_pages(file: pa.NativeFile, chunk: pq.ColumnChunkMetaData) -> None:
     offsets = [chunk.dictionary_page_offset, chunk.data_page_offset]
-    file.seek(min(offset for offset in offsets if offset))  # some writers say 0 where there is no dictionary
+    file.seek(min(offset for offset in offsets if offset))  # 0: no dictionary, as Arrow reads it, too

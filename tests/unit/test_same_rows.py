@@ -93,7 +93,7 @@ def test_columns_in_the_same_bytes_need_not_be_read(how: dict[str, Any], tmp_pat
 
 
 def with_dictionaries_at_zero(path: Path) -> None:
-    """Says of every column, none of which has a dictionary, that its dictionary begins at 0, as some writers do."""
+    """Says of every column, none of which has a dictionary, that its dictionary begins at 0."""
     content = path.read_bytes()
     end = len(content) - 8
     start = end - int.from_bytes(content[end : end + 4], "little")

@@ -32,7 +32,7 @@ def looks_of(start: Array, paths: int, rows: int, **columns: Any) -> Looks:
 
 
 def random_looks(vectors: SimpleNamespace, seed: int, paths: int, curves: int = 6) -> Looks:
-    """Up to five looks at each asset, also after its last period, lasting or not, by lines or curves, into a few slots, and values into two more."""
+    """Up to five looks at each asset, also after its last period, all lasting or none, by lines or curves, into a few slots; values into two more."""
     random = np.random.default_rng(seed)
     n = len(vectors.hash)
     counts, life = random.integers(0, 6, n), np.diff(vectors.offset)
@@ -53,7 +53,7 @@ def random_looks(vectors: SimpleNamespace, seed: int, paths: int, curves: int = 
         entered=random.uniform(0.0, 5.0, k),
         open=random.uniform(0.0, 5.0, k),
         owed=random.uniform(0.0, 3.0, k) * (random.random(k) < 0.7),
-        lasting=((random.random(n) < 0.3)[of] & (random.random(k) < 0.8)).astype(np.uint8),
+        lasting=(random.random(n) < 0.3)[of].astype(np.uint8),
         slot=random.integers(0, 5, k),
         weight=random.uniform(0.1, 1.0, k),
         floored=(random.random(k) < 0.5).astype(np.uint8),

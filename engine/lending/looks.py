@@ -27,8 +27,8 @@ class Looks:
     its period, 0 where the asset does not live then. Slots are added to in the order of the assets. ValueError where arrays do not fit together.
 
     start (a + 1) looks of each asset; period (k) from 0: after which; entered, open (k) A where the rival has entered and where it has not; owed (k)
-    B; lasting (k) 1: alive whatever its survival, its level rising on past its own periods (cost and market); slot (k) row of `slots`; weight (k);
-    floored (k) 1: in place of a weight.
+    B; lasting (k) 1: alive whatever its survival, its level rising on past its own periods (cost and market), and so are all looks
+    at the asset, or none; slot (k) row of `slots`; weight (k); floored (k) 1: in place of a weight.
     curve_entered, curve_open (k) value curves that stand in place of A and B, −1: none. Cells of curve i are cell_start[i] … cell_start[i + 1] − 1,
     in each v = fma(slope, L, level0). Number 64k + i is the level 2^k·(1 + i/64): the first cell begins with number first_cell[i] and takes all
     levels below it, the last one those above.
@@ -70,6 +70,8 @@ class Looks:
         first[self.start[:-1]] = True
         if (self.period < 0).any() or ((np.diff(self.period) < 0) & ~first[1:k]).any():
             raise ValueError("the looks at an asset are not in the order of their periods")
+        if ((np.diff(self.lasting) != 0) & ~first[1:k]).any():
+            raise ValueError("of the looks at an asset some are lasting and some are not")
         if not ((self.slot >= 0) & (self.slot < rows)).all() or not ((self.worth >= -1) & (self.worth < rows)).all():
             raise ValueError(f"looks into slots beyond the {rows} that there are")
         if np.isin(self.worth[self.worth >= 0], self.slot).any():

@@ -273,6 +273,7 @@ def test_very_many_paths_in_ranges(sampler: Any, assumptions: Path, tmp_path: Pa
     [
         ({"period": np.array([3, 1], np.int32)}, "not in the order of their periods"),
         ({"period": np.array([-1, 1], np.int32)}, "not in the order of their periods"),
+        ({"lasting": np.array([0, 1], np.uint8)}, "some are lasting and some are not"),
         ({"slot": np.array([0, 2])}, "beyond the 2 that there are"),
         ({"worth": np.array([1])}, "takes looks too"),
         ({"curve_open": np.array([0, -1], np.int32)}, "curves beyond the 0"),

@@ -4,7 +4,6 @@ stage of a run to the next it goes back."""
 from __future__ import annotations
 
 import ctypes
-import math
 import sys
 import threading
 from functools import cache
@@ -52,7 +51,9 @@ _UNSEEN = _references("none")
 def held(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """An array, whatever stands in it: the memory that this thread had under the same name before, where nobody has a view of that any more."""
     kind = np.dtype(dtype)
-    size = math.prod(shape) * kind.itemsize
+    size = kind.itemsize
+    for length in shape:
+        size *= length
     if not hasattr(_blocks, name) or getattr(_blocks, name).nbytes < size or _references(name) > _UNSEEN:
         vars(_blocks).pop(name, None)  # let go of before there is another
         setattr(_blocks, name, np.empty(size + size // 8, np.uint8))  # tasks are of about one size

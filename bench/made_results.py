@@ -45,7 +45,7 @@ def made_up_result(rows: int, folder: Path) -> Path:
         files.append(store.write_parquet(part_name(number), table.combine_chunks(), DENSE, quantiles))
     for name in ("groups.parquet", "totals.arrow", "rejects.parquet"):
         content = (folder / "small" / name).read_bytes()
-        files.append(store.write_bytes(name, content, next(one["rows"] for one in small.manifest["files"] if one["name"] == name)))
+        files.append(store.write_pieces(name, [content], next(one["rows"] for one in small.manifest["files"] if one["name"] == name)))
     counts = {"rows": rows, "valued": rows, "rejected": 0, "tasks": -(-rows // ROWS_A_PART)}
     store.write_manifest({**small.manifest, "counts": counts, "files": [asdict(one) for one in files], "warnings": [MADE_UP]})
     return folder / "made_up"

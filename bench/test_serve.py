@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import statistics
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ import psutil
 
 from made_results import asset_id, made_up_result
 from measuring import FULL
+from report.tables import search_table
 
 RESULTS = 10_000_000 if FULL else 500_000
 TURNS = 31 if FULL else 11
@@ -73,7 +73,7 @@ def searches(turn: int) -> dict[str, dict[str, object]]:
 
 def test_serve(benchmark: Any, tmp_path: Path) -> None:
     result = made_up_result(RESULTS, tmp_path / "results")
-    cases: dict[str, dict[str, Any]] = {name: {"amount": RESULTS, "cpu": [], "wall": []} for name in searches(0)}
+    took: dict[str, dict[str, list[float]]] = {name: {"cpu": [], "wall": []} for name in searches(0)}
     with served(result.parent) as server:
         began = time.perf_counter()
         while not server.get(f"/api/runs/{result.name}/index")["ready"]:
@@ -88,15 +88,13 @@ def test_serve(benchmark: Any, tmp_path: Path) -> None:
                 seconds = time.perf_counter() - started
                 assert bool(found["total"]) == (name != "id that is not there")
                 if measured:
-                    cases[name]["wall"].append(seconds)
-                    cases[name]["cpu"].append(server.cpu() - before)
+                    took[name]["wall"].append(seconds)
+                    took[name]["cpu"].append(server.cpu() - before)
 
         turn(measured=False)
         benchmark.pedantic(turn, rounds=TURNS, iterations=1)
         memory = server.memory()
     title = f"searches among {RESULTS:,} results, made up and indexed in {made:.1f} s"
-    benchmark.extra_info.update(title=title, unit="results", against=None, cases=cases)
+    benchmark.extra_info.update(title=title, searches=took)
     sys.stdout.write(f"\n{title} ({cpu:.1f} CPU-seconds); {memory / 2**30:.2f} GiB resident\n")
-    for name, case in cases.items():
-        wall, of_cpu = (1000 * statistics.median(case[clock]) for clock in ("wall", "cpu"))
-        sys.stdout.write(f"{name:22}{wall:8.1f} ms, longest {1000 * max(case['wall']):8.1f} ms; {of_cpu:8.1f} ms of CPU\n")
+    sys.stdout.write(search_table(took))

@@ -9,7 +9,7 @@ from machine import sentence, widths
 from report.aims import AIMS
 from report.charts import CHARTS
 from report.sections import SECTIONS
-from report.tables import Recorded, equal_error_table, memory_table, plan_table, register_table, report_table, roofline_text, speed_table
+from report.tables import Recorded, equal_error_table, memory_table, plan_table, register_table, report_table, roofline_text, search_table, speed_table
 
 HEAD = """# Benchmarks
 
@@ -96,6 +96,8 @@ def figures(name: str, found: Mapping[str, Recorded], told: Mapping[str, Any]) -
         return plan_table(one["plans"])
     if "register" in one:
         return register_table(one["register"])
+    if "searches" in one:
+        return search_table(one["searches"])
     if "pages" in one:
         return report_table(one["pages"])
     if "roofline" in one:

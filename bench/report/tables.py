@@ -76,6 +76,15 @@ def register_table(register: Mapping[str, Any]) -> str:
     return "\n".join(rows) + f"\n\nThat is {seconds / 3600:.1f} hours on {register['workers']} workers.\n"
 
 
+def search_table(searches: Mapping[str, Mapping[str, list[float]]]) -> str:
+    """Milliseconds until each search was answered. Its CPU is the mean of the turns: the system counts that of another process by hundredths of a second."""
+    rows = ["| | milliseconds | longest | CPU, mean |", "|---|---:|---:|---:|"]
+    for name, took in searches.items():
+        told = (statistics.median(took["wall"]), max(took["wall"]), statistics.mean(took["cpu"]))
+        rows.append(f"| {name} | " + " | ".join(f"{1000 * seconds:,.1f}" for seconds in told) + " |")
+    return "\n".join(rows) + "\n"
+
+
 def report_table(pages: Mapping[str, Any]) -> str:
     """What a page took, turn by turn."""
     rows = ["| turn | seconds | CPU-seconds | peak MiB | MB |", "|---|---:|---:|---:|---:|"]

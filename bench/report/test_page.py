@@ -130,6 +130,15 @@ def test_equal_error_is_told_turn_by_turn_and_with_the_boundary() -> None:
     assert "| `some` | 1,000 | 1,500 | 64 | 25.0 | 0.090 % | exact | 75 | 50.0 | 26 |" in equal_error_table({"some": right})
 
 
+def test_a_search_may_take_no_measurable_cpu(document: dict[str, Any]) -> None:
+    """The system counts another process's CPU by hundredths of a second, so that a quick search often took none."""
+    searches = {"whole id": {"wall": [0.012, 0.010, 0.050], "cpu": [0.0, 0.0, 0.03]}, "nothing": {"wall": [0.001], "cpu": [0.0]}}
+    document["benchmarks"].append({"name": "test_serve", "extra_info": {"title": "searches", "searches": searches}})
+    text = page(document, "benchmarks")
+    assert "| whole id | 12.0 | 50.0 | 10.0 |" in text
+    assert "| nothing | 1.0 | 1.0 | 0.0 |" in text
+
+
 def test_a_slice_is_scaled_to_the_register(document: dict[str, Any]) -> None:
     steps = [{"step": "value", "rows": 10, "seconds": 360.0, "cpu": 700.0, "peak": 1 << 30, "disk": 1 << 20}]
     text = register_table({"steps": steps, "rows": 1000, "workers": 2})

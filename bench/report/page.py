@@ -9,7 +9,17 @@ from machine import sentence, widths
 from report.aims import AIMS
 from report.charts import CHARTS
 from report.sections import SECTIONS
-from report.tables import Recorded, equal_error_table, memory_table, plan_table, register_table, report_table, roofline_text, search_table, speed_table
+from report.tables import (
+    Recorded,
+    equal_error_table,
+    memory_table,
+    plan_table,
+    register_table,
+    report_table,
+    roofline_text,
+    search_table,
+    speed_table,
+)
 
 HEAD = """# Benchmarks
 

@@ -77,7 +77,7 @@ def register_table(register: Mapping[str, Any]) -> str:
 
 
 def search_table(searches: Mapping[str, Mapping[str, list[float]]]) -> str:
-    """Milliseconds until each search was answered. Its CPU is the mean of the turns: the system counts that of another process by hundredths of a second."""
+    """Milliseconds until each search was answered. CPU is the mean of the turns: that of another process is counted by hundredths of a second."""
     rows = ["| | milliseconds | longest | CPU, mean |", "|---|---:|---:|---:|"]
     for name, took in searches.items():
         told = (statistics.median(took["wall"]), max(took["wall"]), statistics.mean(took["cpu"]))

@@ -50,7 +50,7 @@ def command(
     library: Annotated[
         list[str] | None, typer.Option(help="A shipped scenario by name; may be given several times; all for every one.", show_default=False)
     ] = None,
-    statistics: Annotated[str, typer.Option(help="Of each right: all, or mean: with errors and differences, without quantiles.")] = "all",
+    statistics: Annotated[str, typer.Option(help="all; mean: no quantiles of rights; batch-means: nor of groups, much quicker.")] = "all",
     market: Market = None,
     assumptions: Assumptions = "default",
     out_dir: OutDir = "results",

@@ -128,6 +128,9 @@ FACTOR_TABLE_BYTES = 64 * 1024 * 1024
 UNITS_BYTES = 32 * 1024 * 1024  # of path sums by group that are held in 64 bits before they go into the exact ones
 WHOLE_BYTES = 8 * 1024 * 1024  # of the levels of one asset that are laid down for all paths before its versions are walked
 
+# Batch means (numerics.md §20): the lots that random paths are dealt into; under sobol they are the replicates.
+LOTS = 256
+
 # Assets with more paths than this are made in ranges of it, which threads share; under sobol sums are made by range. A multiple of REPLICATES.
 RANGE_PATHS = 1 << 20
 

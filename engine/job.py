@@ -92,9 +92,9 @@ class Job(Numbers, Groups, Kept, Place):
         """Bytes that a run may take beside the program itself: those asked for, or what this process may still take."""
         return parse_memory(self.memory) if self.memory else available_memory()
 
-    def check_memory(self, groups: int, methods: int, kept: int = 0, versions: int = 1) -> int:
-        """What groups × paths under so many `versions` (scenarios and the base), the paths of a right's several `methods` (0: no right has any) and
-        those of the rights `kept` at a time leave of the memory to each worker, in bytes.
+    def check_memory(self, groups: int, methods: int, kept: int = 0, versions: int = 1, sums: int | None = None) -> int:
+        """What groups × paths (or so many `sums` of each) under so many `versions` (scenarios and the base), the paths of a right's several `methods`
+        (0: no right has any) and those of the rights `kept` at a time leave of the memory to each worker, in bytes.
 
         Raises InputError where they would not fit, before anything is computed.
         """
@@ -104,7 +104,7 @@ class Job(Numbers, Groups, Kept, Place):
         # NumPy's in part, copies of them
         wide = self.precision == "double" or self.most_paths > RANGE_PATHS
         a_path = 130 if self.backend == "numba" else 28 if wide else 16
-        need = totals_bytes(versions * (groups + bool(self.group_by)), self.paths, workers) + workers * self.most_paths * a_path
+        need = totals_bytes(versions * (groups + bool(self.group_by)), sums or self.paths, workers) + workers * self.most_paths * a_path
         if self.sampler == "sobol":
             need += workers * sampler_bytes(self.most_paths)
         need += workers * kept * self.paths * 8

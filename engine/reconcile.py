@@ -15,6 +15,7 @@ import pyarrow as pa
 from ipvalue.backend import kernels
 from ipvalue.compiled import Compiled
 from ipvalue.constants import MONEY_LIMIT, STATISTICS
+from ipvalue.lots import describe_lots, simulate_lots
 from ipvalue.ranges import NOT_FINITE, TOO_LARGE
 from ipvalue.rows import Floats, Longs, Mask
 from ipvalue.simulate import Factors, Precision, Reals, Sampling, simulate
@@ -38,9 +39,10 @@ def reconcile(
     totals: Totals | None,
     *,
     keep_paths: bool = False,
+    lots: bool = False,
 ) -> tuple[Figures, Floats]:
     """The rows' figures (a,) and the value of each component (c,); the rows' path values are added to `totals`, where given, of their
-    `group` (a,).
+    `group` (a,). lots: by batch means, which have sums over lots in the place of path values (docs/numerics.md §20).
 
     Rows are taken so many at a time that their components' paths stay below MOST_BYTES.
     """
@@ -51,7 +53,7 @@ def reconcile(
         these = np.zeros(len(compiled.several), np.bool_)
         these[first : first + step] = True
         here = None if group is None else group[these]
-        part, by_method = _reconciled(compiled.only(these), factors, sampling, here, totals, keep_paths)
+        part, by_method = _reconciled(compiled.only(these), factors, sampling, here, totals, keep_paths, lots)
         figures.append(part)
         values.append(by_method)
     columns = {name: _joined([getattr(one, name) for one in figures]) for name in _NAMES}
@@ -94,20 +96,19 @@ def _reconciled(
     group: npt.NDArray[np.int32] | None,
     totals: Totals | None,
     keep_paths: bool,
+    lots: bool,
 ) -> tuple[Figures, Floats]:
-    simulated = simulate(compiled.vectors, factors, sampling, None, None, keep_paths=True)
+    simulated = (simulate_lots if lots else simulate)(compiled.vectors, factors, sampling, None, None, keep_paths=True)
     parts = figures_of(compiled.vectors, simulated, sampling)
     assert simulated.values is not None
-    rounded = _in_precision(weighted(simulated.values, compiled), sampling)
+    summed = weighted(simulated.values, compiled)
+    rounded = summed if lots else _in_precision(summed, sampling)
     values = rounded.astype(np.float64)
     status = _status(values, parts.status, compiled.start)
+    statistics = _described(values, status, sampling, lots)
     good = status == 0
-    kernel = kernels(sampling.backend)
     if totals is not None and group is not None:
-        kernel.add_exact(totals.sums, group[good], values[good])
-    statistics = np.zeros((len(values), parts.statistics.shape[1]))
-    for a in np.flatnonzero(good):
-        statistics[a] = kernel.statistics(values[a], sampling.quantiles, sampling.tail)
+        kernels(sampling.backend).add_exact(totals.sums, group[good], values[good])
     deviation = statistics[:, STATISTICS.index("standard_deviation")]
     closed, heavy = weighted(parts.closed_form, compiled), np.logical_or.reduceat(parts.heavy, compiled.start[:-1])
     # a deviation of a sum is at most the sum of the deviations, and nearly so where all follow one path
@@ -131,6 +132,16 @@ def _reconciled(
         paths=parts.paths[compiled.start[:-1]],
     )
     return figures, parts.value
+
+
+def _described(values: Floats, status: npt.NDArray[np.int8], sampling: Sampling, lots: bool) -> Floats:
+    """(a, 5 + q) the statistics of values (a, p), or of sums over lots, without expected_life; 0 where there is a status (a,)."""
+    if lots:
+        return describe_lots(values, np.arange(len(values)), sampling, status)[0]
+    statistics, kernel = np.zeros((len(values), len(STATISTICS) + len(sampling.quantiles))), kernels(sampling.backend)
+    for a in np.flatnonzero(status == 0):
+        statistics[a] = kernel.statistics(values[a], sampling.quantiles, sampling.tail)
+    return statistics
 
 
 def _in_precision(values: Floats, sampling: Sampling) -> Reals:

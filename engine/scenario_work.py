@@ -5,7 +5,7 @@ v = versions: the base, then each scenario; a = rows of a piece
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -15,17 +15,16 @@ import numpy as np
 import pyarrow as pa
 
 from ipvalue.backend import kernels
-from ipvalue.constants import REPLICATES
 from ipvalue.heap import keep_freed_memory
 from ipvalue.inputs import Inputs
 from ipvalue.job import Job
 from ipvalue.quarantine import Stopped, run_without_deadly
 from ipvalue.receipt import Receipt
-from ipvalue.replicates import standard_error
 from ipvalue.rows import Mask, Rows
+from ipvalue.scenario_tables import DIFFERENCE, ERROR, SCENARIO, scenario_records, scenarios_schema, sums_batches, sums_of_each, sums_schema
 from ipvalue.scenarios import BASE, Study, Valued, Version, value_versions, versions_of
 from ipvalue.schema import Rejects, quantile_name
-from ipvalue.simulate import Sampling
+from ipvalue.simulate import Made
 from ipvalue.storage import Written
 from ipvalue.store import Store
 from ipvalue.summary import (
@@ -38,18 +37,21 @@ from ipvalue.summary import (
     with_method_shown,
 )
 from ipvalue.task import Clean, Run, Task, clean_rows, part_name, prepared
-from ipvalue.totals import Key, Totals, Words, minus
+from ipvalue.totals import Totals
 from ipvalue.work import Work
-
-SCENARIO = "scenario"
-"""The column of the results that names it; it groups the sums, too."""
-DIFFERENCE, ERROR = "difference", "difference_error"
 
 SHOWN = ("asset_id", "method", "methods", "weights")
 """What the results take over from the portfolio, which no shock changes."""
 
 KEPT_BYTES = 64 * 1024 * 1024
 """Most memory of a worker for the path values that are laid beside each other."""
+_NOT_MADE: dict[Made, tuple[str, ...]] = {
+    "all": (),
+    "moments": ("expected_shortfall", "probability_of_loss"),
+    "lots": ("standard_deviation", "expected_shortfall", "probability_of_loss"),
+}
+"""What results do not say of a right, beside quantiles."""
+
 ROWS_A_PART = 262_144
 """Rows of results that a task writes at most: of all scenarios."""
 
@@ -79,10 +81,10 @@ def scenario_work(inputs: Inputs, study: Study) -> Work:
 
 
 def new_totals(scenes: Scenes) -> Totals:
-    """Empty sums by group and scenario; of moments no quantiles are added up."""
+    """Empty sums by group and scenario; quantiles are added up where there are any."""
     sampling, job = scenes.study.base.sampling, scenes.run.job
-    extras = EXTRA_COLUMNS + (0 if scenes.study.moments else len(sampling.quantiles))
-    return Totals((*job.group_by, SCENARIO), sampling.paths, extras, sampling.backend)
+    extras = EXTRA_COLUMNS + len(scenes.study.quantiles)
+    return Totals((*job.group_by, SCENARIO), sums_of_each(scenes.study.made, sampling), extras, sampling.backend)
 
 
 # ------------------------------------------------------------------------------------------------ a task
@@ -110,7 +112,7 @@ def run_scenes_apart(task: Task, scenes: Scenes, stopped: Stopped) -> Receipt:
 def _value_task(task: Task, scenes: Scenes) -> Receipt:
     run, receipt = scenes.run, Receipt(new_totals(scenes))
     table = rows_of(clean_rows(task, run), task.unit.display, scenes, receipt)
-    split = [] if scenes.study.moments else [quantile_name(one) for one in scenes.study.base.sampling.quantiles]
+    split = [quantile_name(one) for one in scenes.study.quantiles]
     receipt.files[task.number] = [run.store.write_parquet(part_name(task.number), table, (*DENSE, DIFFERENCE, ERROR), split)]
     receipt.rows = task.unit.rows
     receipt.rejected = len(receipt.rejects.rows(task.unit.display))
@@ -191,9 +193,7 @@ def _usable(versions: list[Version], valued: Valued, good: Mask, groups: Any, na
 
 def _result_rows(rows: Rows, valued: Valued, scenes: Scenes) -> pa.RecordBatch:
     """The result rows of rows (a,) by version; valued (v·a,): of all versions."""
-    sampling, v, a = scenes.study.base.sampling, len(scenes.names), len(rows)
-    if scenes.study.moments:
-        sampling = replace(sampling, quantiles=())
+    sampling, v, a = replace(scenes.study.base.sampling, quantiles=scenes.study.quantiles), len(scenes.names), len(rows)
     figures = valued.figures
     assets = describe_assets(_repeated(rows, v), figures, valued.of_methods, sampling)
     columns = {name: assets[name] for name in assets.schema.names}
@@ -215,10 +215,8 @@ def _repeated(rows: Rows, times: int) -> Rows:
 
 
 def scene_schema(study: Study) -> pa.Schema:
-    """The columns of assets/part-*.parquet: those of `value`, of moments without what needs an order, and the scenario with its difference."""
-    fields = list(asset_schema(() if study.moments else study.base.sampling.quantiles))
-    if study.moments:
-        fields = [field for field in fields if field.name not in ("expected_shortfall", "probability_of_loss")]
+    """The columns of assets/part-*.parquet: those of `value` but for what is not made, and the scenario with its difference."""
+    fields = [field for field in asset_schema(study.quantiles) if field.name not in _NOT_MADE[study.made]]
     numbers = [pa.field(name, pa.float64()) for name in (DIFFERENCE, ERROR)]
     return pa.schema([pa.field(SCENARIO, pa.string()), *fields, *numbers])
 
@@ -227,97 +225,37 @@ def scene_schema(study: Study) -> pa.Schema:
 
 
 def _write_tables(scenes: Scenes, store: Store, job: Job, gathered: Receipt) -> list[Written]:
-    """Writes the scenarios, their sums on each path, and the rejects."""
-    of_scenario = dict(gathered.totals.split())
-    records = list(_records(scenes, job, of_scenario))
+    """Writes the scenarios, the sums that they are made from, and the rejects."""
+    made, of_scenario = scenes.study.made, dict(gathered.totals.split())
+    records = list(scenario_records(scenes.names, job, made, of_scenario))
     return [
-        store.write_parquet("scenarios.parquet", pa.Table.from_pylist(records, scenarios_schema(job))),
-        store.write_ipc("totals.arrow", sums_schema(job), _totals_batches(scenes, job, of_scenario)),
+        store.write_parquet("scenarios.parquet", pa.Table.from_pylist(records, scenarios_schema(job, made))),
+        store.write_ipc("totals.arrow", sums_schema(job, made), sums_batches(scenes.names, job, made, of_scenario)),
         store.write_parquet("rejects.parquet", gathered.rejects.table()),
     ]
-
-
-def scenarios_schema(job: Job) -> pa.Schema:
-    """The columns of scenarios.parquet."""
-    quantiles = [quantile_name(one) for one in job.sampling.quantiles]
-    numbers = ["value", "mean", "standard_error", "standard_deviation", *quantiles, "expected_shortfall", DIFFERENCE, ERROR]
-    texts = [(name, pa.string()) for name in (SCENARIO, *job.group_by)]
-    return pa.schema([*texts, ("assets", pa.int64()), *((name, pa.float64()) for name in numbers)])
-
-
-def _records(scenes: Scenes, job: Job, of_scenario: Mapping[str | None, Totals]) -> Iterator[dict[str, object]]:
-    """A row for each scenario and group, the whole before its groups."""
-    base = {key: sums for key, _, sums, _ in of_scenario[BASE].ordered()}
-    means: dict[Key, float] = {}
-    for name in scenes.names:
-        for key, count, sums, extras in of_scenario[name].ordered():
-            figures = figures_of_sums(sums, base[key], means.get(key), job)
-            means.setdefault(key, figures["mean"])
-            named = dict(zip(job.group_by, key or (None,) * len(job.group_by), strict=True))
-            yield {SCENARIO: name, **named, "assets": count, "value": extras[0], **figures}
-
-
-def figures_of_sums(sums: Words, base: Words, base_mean: float | None, job: Job) -> dict[str, float]:
-    """What scenarios.parquet says of a group's sums on each path (p, 2), and of their difference to those under the base, whose mean is `base_mean`
-    (None: they are these)."""
-    sampling, kernel = job.sampling, kernels(job.backend)
-    found = [float(one) for one in kernel.statistics(kernel.exact_as_float(sums), sampling.quantiles, sampling.tail)]
-    return {
-        "mean": found[0],
-        "standard_error": error_of_mean(sums, sampling),
-        "standard_deviation": found[1],
-        **{quantile_name(q): number for q, number in zip(sampling.quantiles, found[5:], strict=True)},
-        "expected_shortfall": found[2],
-        DIFFERENCE: found[0] - (found[0] if base_mean is None else base_mean),
-        ERROR: error_of_mean(minus(sums, base), sampling),
-    }
-
-
-def error_of_mean(sums: Words, sampling: Sampling) -> float:
-    """The standard error of the mean of exact sums on each path (p, 2)."""
-    kernel = kernels(sampling.backend)
-    on_paths = kernel.exact_as_float(sums)
-    if sampling.sampler == "sobol":
-        return float(standard_error(on_paths.reshape(1, -1, REPLICATES).sum(axis=1) / np.float64(sampling.paths // REPLICATES))[0])
-    return float(kernel.statistics(on_paths, (), sampling.tail)[1] / np.sqrt(np.float64(sampling.paths)))
-
-
-def sums_schema(job: Job) -> pa.Schema:
-    """The columns of totals.arrow."""
-    texts = [(name, pa.string()) for name in (SCENARIO, *job.group_by)]
-    return pa.schema([*texts, ("path", pa.int64()), ("value", pa.decimal128(38, 6))])
-
-
-def _totals_batches(scenes: Scenes, job: Job, of_scenario: Mapping[str | None, Totals]) -> Iterator[pa.RecordBatch]:
-    """One batch for each scenario and group."""
-    schema, path = sums_schema(job), pa.array(np.arange(job.paths))
-    for name in scenes.names:
-        for key, _, sums, _ in of_scenario[name].ordered():
-            value = pa.Array.from_buffers(pa.decimal128(38, 6), job.paths, [None, pa.py_buffer(np.ascontiguousarray(sums))])
-            texts = [pa.array([text] * job.paths, pa.string()) for text in (name, *(key or (None,) * len(job.group_by)))]
-            yield pa.RecordBatch.from_arrays([*texts, path, value], schema=schema)
 
 
 # ------------------------------------------------------------------------------------------------ before anything is computed
 
 
-def kept_bytes(inputs: Inputs, versions: int) -> int:
+def kept_bytes(inputs: Inputs, versions: int, made: Made = "all") -> int:
     """Most memory of a worker for path values of rows under the base."""
-    return min(KEPT_BYTES, _left(inputs, versions) // 4)
+    return min(KEPT_BYTES, _left(inputs, versions, made) // 4)
 
 
-def _left(inputs: Inputs, versions: int) -> int:
+def _left(inputs: Inputs, versions: int, made: Made) -> int:
     """Memory of a worker beside the sums of all versions. Raises InputError where these do not fit."""
     groups = inputs.groups * inputs.assumptions.ways_to_fill(inputs.run.job.group_by)
-    return inputs.run.job.check_memory(groups, inputs.assumptions.most_methods, versions=versions)
+    job = inputs.run.job
+    return job.check_memory(groups, inputs.assumptions.most_methods, versions=versions, sums=sums_of_each(made, job.sampling))
 
 
-def with_versions(inputs: Inputs, versions: int) -> Inputs:
+def with_versions(inputs: Inputs, versions: int, made: Made = "all") -> Inputs:
     """The inputs with tasks so large that all versions of their rows make one part, and pieces that fit the memory. Raises InputError where the sums
     of all do not."""
     job, steps = inputs.run.job, inputs.market.steps_per_year
     rows = max(1, min(job.task_rows(inputs.portfolio.rows, steps), ROWS_A_PART // versions))
     tasks = [Task(unit, number) for number, unit in enumerate(inputs.portfolio.units(rows))]
-    base, left = inputs.run.appraiser, _left(inputs, versions)
+    base, left = inputs.run.appraiser, _left(inputs, versions, made)
     base = replace(base, sampling=replace(base.sampling, threads=job.threads_of_task(len(tasks))), chunk_bytes=left // (2 * versions))
     return replace(inputs, run=replace(inputs.run, appraiser=base), tasks=tasks)

@@ -23,8 +23,8 @@ from ipvalue.totals import Totals
 
 Precision = Literal["single", "double"]
 Sampler = Literal["random", "sobol"]
-Made = Literal["all", "moments"]
-"""Which statistics: all, or those that need no order (docs/numerics.md §16)."""
+Made = Literal["all", "moments", "lots"]
+"""Which statistics: all; those that need no order (docs/numerics.md §16); or those by batch means (§20), which ipvalue.lots makes."""
 Reals = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 
@@ -93,7 +93,7 @@ def simulate(
     totals: Totals | None,
     *,
     keep_paths: bool = False,
-    made: Made = "all",
+    made: Literal["all", "moments"] = "all",
     paired: bool = False,
     looks: Any = None,
 ) -> Simulated:

@@ -165,9 +165,28 @@ cdef extern from "simulate.h":
         int8_t *status
         int128_t *totals
         void *values
+        double *lots
+        const int64_t *lot_row
+        int64_t lot_count, lot_paths
         int64_t *lived
         const int *stop
     int same_paths(const simulation *, int64_t, int64_t) nogil
+    ctypedef struct lot_job:
+        int64_t versions, lots, paths, lot_paths
+        const int64_t *offset
+        const double *w
+        const double *f
+        const double *rows
+        const int64_t *row
+        const uint8_t *linear
+        const int64_t *first
+        const int32_t *group
+        int128_t *totals
+        double *statistics
+        double *paired
+        int8_t *status
+        double *values
+        const int *stop
     ctypedef struct asked_curves:
         const int64_t *start
         const int32_t *period
@@ -233,6 +252,7 @@ cdef extern from "simulate.h":
         void (*difference)(const double *, const double *, int64_t, double *, double *) nogil
         void (*elementary_f32)(int, const float *, int64_t, float *) nogil
         void (*elementary_f64)(int, const double *, int64_t, double *) nogil
+        int (*lots)(const lot_job *) nogil
         int (*boundaries)(const stopping *) nogil
         int (*count_cells)(const stopping *) nogil
         void (*count_periods)(const vector_job *, int64_t *) nogil

@@ -115,7 +115,7 @@ static void FN(prepare_versions)(const simulation *job, const FN(source) *source
     family->laying.general = one->has_level || one->has_royalty || one->has_inputs || contested;
     FN(prepare_points)(job, source, &family->laying, s->shift + family->first * s->dimensions * REPLICATES, s->index + family->first * s->points);
     family->reach = reach;
-    family->looked = family->count == 1 && one->moves != STILL && !one->optional && !one->clamped && !one->blended && family->laying.periods == one->periods &&
+    family->looked = job->looks && family->count == 1 && one->moves != STILL && !one->optional && !one->clamped && !one->blended && family->laying.periods == one->periods &&
                      FN(along_lines)(job->looks, first + family->first) && !FN(looks_by_year)(job, family);
     if (family->whole) FN(find_twins)(job, s, family, first);
     FN(make_bundles)(job, s, family, first);
@@ -131,7 +131,7 @@ static int64_t FN(versions_from)(const simulation *job, int64_t a, int64_t end) 
 /* A family whose first asset and count are known. The first asset of the batch is `first`. */
 static void FN(prepare_family)(const simulation *job, const FN(source) *source, FN(space) *s, FN(family) *family, int64_t first) {
     const int64_t b = family->first;
-    family->laid = family->count > 1 || (job->looks && job->looks->start[first + b] < job->looks->start[first + b + 1]);
+    family->laid = family->count > 1 || job->lots || (job->looks && job->looks->start[first + b] < job->looks->start[first + b + 1]);
     FN(asset) *asset = s->assets + b;
     FN(prepare_asset)(job, first + b, asset);
     if (asset->has_inputs) plan_inputs(job->inputs, first + b, s->plans + b, b > 0 ? s->plans + b - 1 : NULL);

@@ -60,6 +60,8 @@ def simulate(
     paired: _Doubles | None = None,
     redrawn: int = 0,
     looks: Any = None,
+    lots: _Doubles | None = None,
+    lot_row: _Longs | None = None,
 ) -> tuple[_Doubles, npt.NDArray[np.int8], Any]: ...
 def default_years(
     borrowers: Any, factors: Any, *, seed: int, paths: int, single: bool, first: int = 0, sobol: Any = None
@@ -69,6 +71,20 @@ def statistics(values: _Doubles, quantiles: Sequence[float], tail: float) -> _Do
 def quantiles_of(values: _Doubles, quantiles: Sequence[float]) -> _Doubles: ...
 def difference(values: _Doubles, first: _Doubles) -> _Doubles: ...
 def first_versions(v: Any) -> _Longs: ...
+def lot_owners(v: Any) -> _Longs: ...
+def lot_means(
+    v: Any,
+    rows: _Doubles,
+    row: _Longs,
+    linear: npt.NDArray[np.uint8],
+    first: _Longs,
+    paths: int,
+    statistics: _Doubles,
+    status: npt.NDArray[np.int8],
+    group: npt.NDArray[np.int32] | None = None,
+    totals: _Words | None = None,
+    keep: bool = False,
+) -> tuple[_Doubles, _Doubles | None]: ...
 def add_exact(totals: _Words, group: _Ints, values: _Doubles) -> None: ...
 def merge_exact(into: _Words, other: _Words) -> None: ...
 def exact_as_float(totals: _Words) -> _Doubles: ...

@@ -8,12 +8,13 @@ import os
 
 import numpy as np
 
-from libc.string cimport memset
+from libc.string cimport memcmp, memset
 
 from ipvalue.constants import (
     BRIDGE_MAX_PERIODS,
     DRIVERS,
     INPUTS,
+    LOTS,
     MAX_PATHS,
     MAX_QUANTILES,
     REPLICATES,
@@ -232,6 +233,7 @@ def _check(int result):
 include "vectors.pxi"
 include "looks.pxi"
 include "simulation.pxi"
+include "lots.pxi"
 include "borrowers.pxi"
 
 

@@ -20,6 +20,7 @@
 #include "drawn_impl.h"
 #include "finish_impl.h"
 #include "families_impl.h"
+#include "lots_impl.h"
 #include "borrowers_impl.h"
 
 /* The asset's factor in period 1 from `path` on, in rows that hold the tile which begins there. */
@@ -46,7 +47,9 @@ static int FN(run_batch)(const simulation *job, const FN(source) *source, const 
             REAL *V = s->values + family->first * s->room + path;
             int64_t *alive = s->alive + family->first * s->longest;
             int result = RUN_OK;
-            if (!family->laid)
+            if (job->lots)
+                result = FN(deal_family)(job, family, s, source, bridge, first, job->first + path, n, common);
+            else if (!family->laid)
                 FN(walk_of)(asset, job->sobol != NULL)(asset, source, bridge, job->first + path, n, common, f->stride, V, alive);
             else if (family->looked)
                 FN(walk_looked)(&family->laying, job->sobol != NULL, source, bridge, job->first + path, n, common, f->stride,
@@ -56,6 +59,10 @@ static int FN(run_batch)(const simulation *job, const FN(source) *source, const 
                                          s->values + path, s->room, s->alive, s->longest, job->moments || job->paired ? s->stripes : NULL);
             if (result != RUN_OK) return result;
         }
+    }
+    if (job->lots) {
+        FN(finish_lots)(job, s, first, count);
+        return RUN_OK;
     }
     if (job->looks) FN(add_worths)(job->looks, first, count, s->values, s->room, job->paths);
     int64_t adding = 0;
@@ -105,7 +112,6 @@ static int FN(run)(const simulation *job) {
     return result;
 }
 
-#undef SHARE_LIMIT
 #undef FN
 #undef OF
 #undef PASTE2

@@ -54,6 +54,9 @@ enum { VALUES, LEVELS, LOOKS };
 /* The period of a look that there is not. */
 #define NO_PERIOD INT64_MAX
 
+/* |V| below this makes fewer than 2^51 units, of which so many fit 64 bits as one group holds there: totals_impl.h. */
+#define SHARE_LIMIT 2e9
+
 #define REAL float
 #define SUFFIX f32
 #define KEY int32_t
@@ -89,6 +92,8 @@ ELEMENTARY(f64, double)
 #define TEXT(a) #a
 #define NAME(a) TEXT(a)
 
+#include "lot_means_impl.h"
+
 /* Rounding to nearest, denormals on, whatever the caller's thread had. */
 #define IN_DEFAULT_MODE(call)      \
     fenv_t before;                 \
@@ -122,6 +127,7 @@ static void NAMED(difference, ISA)(const double *values, const double *first, in
     NAMED(put_paired_f64, ISA)(&of, &one, 1, n, out);
 }
 static int NAMED(enter_boundaries, ISA)(const stopping *job) { IN_DEFAULT_MODE(boundaries(job)); }
+static int NAMED(enter_lots, ISA)(const lot_job *job) { IN_DEFAULT_MODE(NAMED(describe_lots, ISA)(job)); }
 static int NAMED(enter_cells, ISA)(const stopping *job) { IN_DEFAULT_MODE(count_cells(job)); }
 static int NAMED(enter_vectors, ISA)(const vector_job *job) { IN_DEFAULT_MODE(fill_vectors(job)); }
 static double NAMED(canary, ISA)(double a, double b, double c) { return a * b - c; }
@@ -137,6 +143,7 @@ const kernel_table NAMED(kernel, ISA) = {
     NAMED(difference, ISA),
     elementary_f32,
     elementary_f64,
+    NAMED(enter_lots, ISA),
     NAMED(enter_boundaries, ISA),
     NAMED(enter_cells, ISA),
     count_periods,

@@ -93,6 +93,9 @@ typedef struct {
     int8_t *status;               /* (a) */
     int128_t *totals;             /* (g, p) or NULL */
     void *values;                 /* (a, p) of REAL or NULL */
+    double *lots;                 /* (rows, lot_count) takes sums over lots, docs/numerics.md §20, and of the statistics life alone is made; or NULL */
+    const int64_t *lot_row;       /* (a) an asset's first: w's and f's sums by period where V is linear in them, else V's */
+    int64_t lot_count, lot_paths; /* a multiple of 16; how many paths are dealt into 16 lots before it is the turn of the next 16 */
     int64_t *lived;               /* (offset[a]) takes the number of paths alive in each period, and no statistics are made; or NULL */
     const volatile int *stop;
 } simulation;
@@ -119,6 +122,24 @@ static inline int same_paths(const simulation *job, int64_t a, int64_t b) {
            job->royalty_low[a] == job->royalty_low[b] && job->royalty_high[a] == job->royalty_high[b] &&
            (!job->inputs || same_inputs(job->inputs, a, b));
 }
+
+/* Versions whose values are sums over lots -> their statistics, docs/numerics.md §20. a = versions, r = rows, l = lots */
+typedef struct {
+    int64_t versions, lots, paths, lot_paths; /* as in simulation */
+    const int64_t *offset;        /* (a + 1) */
+    const double *w, *f;          /* (offset[a]) */
+    const double *rows;           /* (r, l) as a simulation makes them */
+    const int64_t *row;           /* (a) the first row of a version, its own or one it shares */
+    const uint8_t *linear;        /* (a) */
+    const int64_t *first;         /* (a) which version each is compared with, at or before it */
+    const int32_t *group;         /* (a), -1: of no group */
+    int128_t *totals;             /* (g, l) or NULL */
+    double *statistics;           /* (a, STAT_QUANTILES): mean and deviation are put in */
+    double *paired;               /* (a, 2) mean and deviation of the difference */
+    int8_t *status;               /* (a) is raised where a version has no sum */
+    double *values;               /* (a, l) sums over lots, or NULL */
+    const volatile int *stop;
+} lot_job;
 
 /* Value curves that are asked for: what is expected after a period, by the level. k = asked periods, n = cells */
 typedef struct {
@@ -176,6 +197,7 @@ typedef struct {
     void (*difference)(const double *values, const double *first, int64_t n, double out[2], double *scratch);
     void (*elementary_f32)(int function, const float *x, int64_t n, float *out);
     void (*elementary_f64)(int function, const double *x, int64_t n, double *out);
+    int (*lots)(const lot_job *);
     int (*boundaries)(const stopping *);  /* and the curves that are asked for */
     int (*count_cells)(const stopping *);
     void (*count_periods)(const vector_job *, int64_t *periods);

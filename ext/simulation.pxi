@@ -61,9 +61,29 @@ cdef void for_inputs(uncertain_inputs *out, object set, Py_ssize_t n, Py_ssize_t
         out.repeat_f = &rows[8, 0]
 
 
+cdef int64_t lot_paths(int64_t paths, int64_t lots):
+    """How many paths are dealt into 16 lots before it is the turn of the next 16. numerics.md §20."""
+    return 16 * -(-paths // lots)
+
+
+cdef void for_lots(simulation *job, object v, object lots, object rows, Py_ssize_t n) except *:
+    """lots: (r, L) sums, rows (a,) the first of each of n assets."""
+    cdef double[:, ::1] sums = lots
+    linear = (v.optional[:n] == 0) & (v.clamped[:n] == 0)
+    if v.inputs is not None:
+        linear &= v.inputs.blended[:n] == 0
+    needed = np.asarray(rows[:n]) + np.where(linear, 2 * np.diff(v.offset), 1)
+    if sums.shape[1] % REPLICATES or n and (np.min(rows[:n]) < 0 or needed.max() > sums.shape[0]):
+        raise ValueError(f"({sums.shape[0]}, {sums.shape[1]}) sums for assets that need {needed.max() if n else 0}")
+    job.lots = &sums[0, 0] if sums.shape[0] else NULL
+    job.lot_row = longs(rows, n)
+    job.lot_count = sums.shape[1]
+    job.lot_paths = lot_paths(job.paths, job.lot_count)
+
+
 def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double tail, group=None, totals=None,
              bint keep=False, int64_t table_bytes=0, int64_t first=0, lived=None, sobol=None, sums=None, bint moments=False, paired=None,
-             uint32_t redrawn=0, looks=None):
+             uint32_t redrawn=0, looks=None, lots=None, lot_row=None):
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
     v: ipvalue.cashflows.Vectors with boundaries; factors: ipvalue.simulate.Factors (matrix (s, s), hashes (s,)); totals: (g·p, 2) uint64 words
@@ -82,6 +102,10 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
     redrawn: bits 1 << STREAM_* (ipvalue.constants) of what is drawn anew, the rest as ever; of random words only (numerics.md §18).
 
     looks: ipvalue.lending.looks.Looks, whose slots are added to: what assets are worth after some of their periods, path by path (numerics.md §19).
+
+    lots, (r, L) float64, takes sums over lots of paths (numerics.md §20). lot_row (a,) int64 is an asset's first row: of one that is neither
+    clamped nor optional nor of a drawn discount rate, of its levels by period, and then of its lives; of another the one of V. Then there are no
+    statistics but expected_life, and no totals.
     """
     cdef sobol_points points
     cdef uncertain_inputs inputs
@@ -120,6 +144,9 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
         memset(&inputs, 0, sizeof(inputs))
         for_inputs(&inputs, drawn, n, size)
         job.inputs = &inputs
+    job.lots = NULL
+    if lots is not None:
+        for_lots(&job, v, lots, lot_row, n)
     job.looks = NULL
     if looks is not None:
         for_looks(&looked, looks, n, paths, real, matrix.shape[0])

@@ -79,7 +79,7 @@ static int FN(has_versions)(const simulation *job) {
 
 /* What versions of one asset need, and assets that are looked at, where there are any. False where there is no memory. */
 static int FN(allocate_versions)(const simulation *job, FN(space) *s) {
-    if (!FN(has_versions)(job) && !job->looks) return 1;
+    if (!FN(has_versions)(job) && !job->looks && !job->lots) return 1;
     const int64_t lines = s->longest + 1, marks = lines * (FN(LAID) / OF(LANES)) * (int64_t)sizeof *s->laid.here;
     const int64_t levels = lines * FN(LAID) * (int64_t)sizeof(REAL), words = FN(LAID) * (int64_t)sizeof(uint32_t);
     s->stripes = FN(room_for)(s->places * 16 * (int64_t)sizeof *s->stripes);
@@ -144,7 +144,7 @@ static int FN(allocate)(const simulation *job, FN(space) *s) {
     s->batch = BATCH_BYTES / asset_bytes;
     s->batch = s->batch < 1 ? 1 : s->batch > job->assets ? job->assets : s->batch;
     s->places = s->batch;
-    if (!job->looks && FN(has_versions)(job) && whole * (s->longest + 1) * (int64_t)sizeof(REAL) <= WHOLE_BYTES) {
+    if (!job->looks && !job->lots && FN(has_versions)(job) && whole * (s->longest + 1) * (int64_t)sizeof(REAL) <= WHOLE_BYTES) {
         s->whole.places = BATCH_BYTES / (asset_bytes - s->room * (int64_t)sizeof(REAL) + (int64_t)sizeof *s->assets);
         s->whole.places = s->whole.places < job->assets ? s->whole.places : job->assets;
         s->places = s->whole.places > s->batch ? s->whole.places : s->batch;

@@ -25,7 +25,6 @@ typedef struct {
 } FN(share);
 
 enum { FN(MOST_SHARES) = 4096 }; /* so many |V|·10^6 below 2e15 fit 64 bits */
-#define SHARE_LIMIT 2e9
 
 /* The exact sums: of all groups on all n paths in 128 bits, and of the first `slots` groups what is still to be added to them, in 64. */
 typedef struct {

@@ -13,22 +13,28 @@ from ipvalue.appraise import Appraiser
 from ipvalue.compiled import Compiled, compile_rows
 from ipvalue.rows import Mask, Rows
 from ipvalue.scenarios.scenario import Scenario
+from ipvalue.simulate import Made
 
 
 @dataclass(frozen=True)
 class Study:
-    """Scenarios and what values them; picklable. appraisers (v,): under the base's market and each scenario's. moments: whether assets are described
-    by mean, standard error and difference alone. kept_bytes: most memory of a worker for path values of rows under the base, beside which those of a
+    """Scenarios and what values them; picklable. appraisers (v,): under the base's market and each scenario's. made: by which
+    statistics assets are described. kept_bytes: most memory of a worker for path values of rows under the base, beside which those of a
     scenario are laid."""
 
     scenarios: tuple[Scenario, ...]
     appraisers: tuple[Appraiser, ...]
-    moments: bool
+    made: Made
     kept_bytes: int
 
     @property
     def base(self) -> Appraiser:
         return self.appraisers[0]
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """Those that assets are described by."""
+        return self.base.sampling.quantiles if self.made == "all" else ()
 
 
 @dataclass(frozen=True)

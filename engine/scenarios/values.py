@@ -17,6 +17,7 @@ from ipvalue.appraise import Appraiser
 from ipvalue.backend import kernels
 from ipvalue.cashflows import Vectors, interleave, take
 from ipvalue.constants import REPLICATES
+from ipvalue.lots import difference_error, simulate_lots
 from ipvalue.reconcile import method_values, put_together, reconcile
 from ipvalue.replicates import standard_error
 from ipvalue.rows import Floats, Longs, Mask
@@ -136,7 +137,10 @@ def _by_version(parts: list[tuple[Figures, Floats]], v: int) -> Valued:
 
 
 def _simulated(vectors: Vectors, appraiser: Appraiser, study: Study, group: Groups, totals: Totals | None, **more: Any) -> Simulated:
-    return simulate(vectors, appraiser.factors, appraiser.sampling, group, totals, made="moments" if study.moments else "all", **more)
+    if study.made == "lots":
+        more.pop("paired", None)
+        return simulate_lots(vectors, appraiser.factors, appraiser.sampling, group, totals, **more)
+    return simulate(vectors, appraiser.factors, appraiser.sampling, group, totals, made=study.made, **more)
 
 
 def _errors(vectors: Vectors, simulated: Simulated, figures: Figures, sampling: Sampling, first: Longs) -> Floats:
@@ -162,7 +166,7 @@ def _apart(vectors: Sequence[Vectors], numbers: list[int], study: Study, groups:
             simulated = _simulated(own, appraiser, study, groups[number][some], totals, keep_paths=True)
             figures = figures_of(own, simulated, sampling)
             good = (simulated.status == 0) & (of_base.status == 0)
-            found[number].append(_valued(replace(figures, values=None), _laid_beside(simulated.values, of_base.values, good, sampling)))
+            found[number].append(_valued(replace(figures, values=None), _laid_beside(simulated.values, of_base.values, good, study)))
     return {number: _joined(parts) for number, parts in found.items()}
 
 
@@ -173,10 +177,13 @@ def _shares(rows: int, study: Study) -> Iterator[Longs]:
     return (np.arange(start, min(start + step, rows)) for start in range(0, rows, step))
 
 
-def _laid_beside(values: Reals | None, first: Reals | None, good: Mask, sampling: Sampling) -> Floats:
-    """(a,) the standard error of the mean difference of path values (a, p), not a number but where `good`."""
+def _laid_beside(values: Reals | None, first: Reals | None, good: Mask, study: Study) -> Floats:
+    """(a,) the standard error of the mean difference of path values (a, p), or sums over lots, not a number but where `good`."""
     assert values is not None
     assert first is not None
+    sampling = study.base.sampling
+    if study.made == "lots":
+        return difference_error(first, values, good, sampling)
     error = np.full(len(good), np.nan)
     kernel = kernels(sampling.backend)
     for place in np.flatnonzero(good):
@@ -222,13 +229,13 @@ def _of_several(versions: Sequence[Version], study: Study, groups: Groups, total
 
 def _reconciled(versions: Sequence[Version], study: Study, groups: Groups, totals: Totals) -> list[Valued]:
     found, first = [], None
-    sampling = replace(study.base.sampling, quantiles=()) if study.moments else study.base.sampling
+    sampling = replace(study.base.sampling, quantiles=study.quantiles)
     for version, appraiser, group in zip(versions, study.appraisers, groups, strict=True):
         compiled = version.compiled
         add_boundaries(compiled.vectors, sampling.backend)
-        figures, by_method = reconcile(compiled, appraiser.factors, sampling, group, totals, keep_paths=True)
+        figures, by_method = reconcile(compiled, appraiser.factors, sampling, group, totals, keep_paths=True, lots=study.made == "lots")
         first = figures if first is None else first
-        error = _laid_beside(figures.values, first.values, (figures.status == 0) & (first.status == 0), sampling)
+        error = _laid_beside(figures.values, first.values, (figures.status == 0) & (first.status == 0), study)
         values = method_values(np.ones(len(group), np.bool_), compiled.start, by_method)
         found.append(Valued(replace(figures, values=None), values, error))
     return found

@@ -141,6 +141,6 @@ def _planned(inputs: Inputs, drivers: Sequence[Driver]) -> tuple[Inputs, Bench]:
     def made(each: Sequence[Pair]) -> list[Any]:
         return [appraisers_of(pair, base, inputs.market, premise) for pair in each]
 
-    study = Study((), (base, *chain.from_iterable(made(pairs))), moments=True, kept_bytes=kept_bytes(inputs, 1 + 2 * len(pairs)))
+    study = Study((), (base, *chain.from_iterable(made(pairs))), made="moments", kept_bytes=kept_bytes(inputs, 1 + 2 * len(pairs)))
     bench = Bench(inputs.run, pairs, fine, study, tuple(made(fine)))
     return replace(inputs, besides={"sensitivities": [one.terms for one in drivers]}), bench

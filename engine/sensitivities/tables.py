@@ -11,7 +11,7 @@ import pyarrow as pa
 from ipvalue.backend import kernels
 from ipvalue.job import Job
 from ipvalue.receipt import Receipt
-from ipvalue.scenario_work import error_of_mean
+from ipvalue.scenario_tables import error_of_mean
 from ipvalue.scenarios import BASE
 from ipvalue.sensitivities.drivers import Pair
 from ipvalue.simulate import Sampling

@@ -22,7 +22,8 @@ from ipvalue.inputs import Inputs
 from ipvalue.receipt import Receipt
 from ipvalue.reconcile import weighted
 from ipvalue.rows import Floats, Mask, Rows
-from ipvalue.scenario_work import SCENARIO, value_usable
+from ipvalue.scenario_tables import SCENARIO
+from ipvalue.scenario_work import value_usable
 from ipvalue.scenarios import BASE, Study, Valued, Version
 from ipvalue.schema import Rejects
 from ipvalue.sensitivities.drivers import Pair

@@ -19,12 +19,14 @@ from ipvalue.indices import reopened_indices
 from ipvalue.indices import work as index_work
 from ipvalue.job import Job
 from ipvalue.receipt import Receipt
-from ipvalue.scenario_run import reopened_scenarios
-from ipvalue.scenario_work import SCENARIO, Scenes, figures_of_sums, scenarios_schema, sums_schema
+from ipvalue.scenario_run import STATISTICS, reopened_scenarios
+from ipvalue.scenario_tables import SCENARIO, figures_of_sums, scenarios_schema, sums_of_each, sums_schema
+from ipvalue.scenario_work import Scenes
 from ipvalue.sensitivities import reopened_sensitivities
 from ipvalue.sensitivities import work as sensitivity_work
 from ipvalue.sensitivities.work import Bench
 from ipvalue.share import Share
+from ipvalue.simulate import Made as Statistics
 from ipvalue.store import MANIFEST
 from ipvalue.task import Clean, Run, part_name
 from ipvalue.totals import Totals, Words
@@ -92,7 +94,7 @@ def look_through(opened: Opened, command: str, wanted: str | None, share: Share 
     if command == "scenarios" and "totals.arrow" in whole and "scenarios.parquet" in tables:
         with directory.damage_noted(store, found):
             _check_scenarios(opened, tables["scenarios.parquet"], assets, found)
-        told = f"{len(_names(manifest)):,} with the base: added up on each of {opened.job.paths:,} paths, and described again in scenarios.parquet"
+        told = f"{len(_names(manifest)):,} with the base: added up {_added_up(opened)}, and described again in scenarios.parquet"
         looked.lines.append(("scenarios", told))
     if "tornado.parquet" in tables:
         _check_tornado(tables["tornado.parquet"], opened.group_by, found)
@@ -137,29 +139,39 @@ def _check_tornado(tornado: pa.Table, group_by: Sequence[str], found: Findings) 
 # ------------------------------------------------------------------------------------------------ scenarios
 
 
+def _made(opened: Opened) -> Statistics:
+    return STATISTICS[opened.manifest["inputs"]["statistics"]]
+
+
+def _added_up(opened: Opened) -> str:
+    number = sums_of_each(_made(opened), opened.job.sampling)
+    return f"over each of {number:,} lots of paths" if _made(opened) == "lots" else f"on each of {number:,} paths"
+
+
 def _check_scenarios(opened: Opened, table: pa.Table, assets: pa.Table | None, found: Findings) -> None:
     """Whether totals.arrow has the sums of every scenario and group on each path, the groups' those of the whole, and scenarios.parquet says what
     they and the rights say."""
-    job, names = opened.job.model_copy(update={"group_by": opened.group_by}), _names(opened.manifest)
-    if table.schema != scenarios_schema(job) or table.num_rows % len(names):
+    job, names, made = opened.job.model_copy(update={"group_by": opened.group_by}), _names(opened.manifest), _made(opened)
+    number, wanted = sums_of_each(made, job.sampling), sums_schema(job, made)
+    if table.schema != scenarios_schema(job, made) or table.num_rows % len(names):
         found.add("columns", "scenarios.parquet: has other columns or rows than the run's options ask for")
         return
     rows: list[Row] = table.to_pylist()
     each, place = len(rows) // len(names), 0
     base: dict[int, tuple[Words, float]] = {}
-    whole = added = np.zeros((job.paths, 2), np.uint64)
+    whole = added = np.zeros((number, 2), np.uint64)
     for place, batch in enumerate(opened.store.ipc_batches("totals.arrow"), 1):
-        if batch.schema != sums_schema(job) or place > len(rows):
+        if batch.schema != wanted or place > len(rows):
             found.add("columns", "totals.arrow: has other columns or groups than scenarios.parquet")
             return
         row, (version, group) = rows[place - 1], divmod(place - 1, each)
         name = f"{','.join(str(row[column]) for column in opened.group_by) if group else 'the whole'} under {row[SCENARIO]!r}"
-        if row[SCENARIO] != names[version] or not is_of(batch, row, (SCENARIO, *opened.group_by), job.paths):
-            found.add("sums on paths", f"totals.arrow: does not hold the {job.paths:,} paths of {name} where they should be")
+        if row[SCENARIO] != names[version] or not is_of(batch, row, (SCENARIO, *opened.group_by), number, wanted.names[-2]):
+            found.add("sums on paths", f"totals.arrow: does not hold the {number:,} {wanted.names[-2]}s of {name} where they should be")
             return
         sums = words_of(batch["value"])
         base.setdefault(group, (sums, float(row["mean"])))
-        _check_figures(row, sums, base[group], name, job, found)
+        _check_figures(row, sums, base[group], name, job, made, found)
         if group:
             kernels(job.backend).merge_exact(added, sums)
         else:
@@ -172,8 +184,8 @@ def _check_scenarios(opened: Opened, table: pa.Table, assets: pa.Table | None, f
         _check_values(assets, {row[SCENARIO]: row for row in rows[::each]}, opened, found)
 
 
-def _check_figures(row: Row, sums: Words, base: tuple[Words, float], name: str, job: Job, found: Findings) -> None:
-    for column, ours in figures_of_sums(sums, *base, job).items():
+def _check_figures(row: Row, sums: Words, base: tuple[Words, float], name: str, job: Job, made: Statistics, found: Findings) -> None:
+    for column, ours in figures_of_sums(sums, *base, job, made).items():
         if not same_number(row[column], ours):
             found.add("figures of groups", f"scenarios.parquet: {column} of {name} is {row[column]!r}, and totals.arrow gives {ours!r}")
 

@@ -112,10 +112,10 @@ def check_totals(store: Store, rows: list[Row], job: Job, group_by: tuple[str, .
         found.add(kind, f"totals.arrow: the sum of the whole on path {path} is not that of its groups")
 
 
-def is_of(batch: pa.RecordBatch, row: Row, group_by: tuple[str, ...], paths: int) -> bool:
-    """Whether a batch is one group's, path by path."""
+def is_of(batch: pa.RecordBatch, row: Row, group_by: tuple[str, ...], paths: int, place: str = "path") -> bool:
+    """Whether a batch is one group's, path by path (or by another `place`)."""
     texts = all(batch[column].equals(pa.array([row[column]] * batch.num_rows, pa.string())) for column in group_by)
-    return texts and batch["path"].equals(pa.array(np.arange(paths))) and batch["value"].null_count == 0
+    return texts and batch[place].equals(pa.array(np.arange(paths))) and batch["value"].null_count == 0
 
 
 def words_of(values: pa.Array) -> npt.NDArray[np.uint64]:

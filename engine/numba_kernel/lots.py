@@ -1,0 +1,188 @@
+"""Batch means: what sums over lots of paths say of versions: docs/numerics.md §20.
+
+a = assets, t = periods of one asset, L = lots, r = rows of sums, g = groups
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ipvalue.constants import LOTS, MONEY_LIMIT, REPLICATES, STATISTICS
+from ipvalue.numba_kernel.arithmetic import DefaultArithmetic, fma, sqrt
+from ipvalue.numba_kernel.arrays import Words, sums
+from ipvalue.numba_kernel.arrays import row as checked
+from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, device
+from ipvalue.numba_kernel.exact import add_exact
+from ipvalue.numba_kernel.stop import FLAG, stopped_if
+from ipvalue.numba_kernel.versions import first_versions
+
+f8, i1, i4, i8 = np.float64, np.int8, np.int32, np.int64
+
+Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
+
+_MEAN, _DEVIATION, _SHORTFALL, _LOSS, _LIFE = range(len(STATISTICS))
+_NOT_FINITE, _TOO_LARGE = i1(1), i1(2)
+
+
+def lot_owners(v: Any) -> Longs:
+    """(a,) int64 of each version the first of its neighbours that its sums over lots are those of, its own place where they are its own: both linear
+    in w and f, on the same paths, alive and contested alike. v: ipvalue.cashflows.Vectors."""
+    first, size, places = first_versions(v), np.diff(v.offset), np.arange(len(v.offset) - 1)
+    alike = (first != places) & v.exact & v.exact[first] & (size == size[first]) & (v.enters == v.enters[first])
+    alike &= (v.enters == 0) | (v.entry_loss == v.entry_loss[first])
+    some = np.flatnonzero(alike)
+    asset = np.repeat(some, size[some])
+    here = np.arange(len(asset)) - np.repeat(np.cumsum(size[some]) - size[some], size[some]) + v.offset[asset]
+    there = here - v.offset[asset] + v.offset[first[asset]]
+    other = v.survival[here] != v.survival[there]
+    other |= (v.enters[asset] != 0) & (v.rival[here] != v.rival[there])
+    alike[asset[other]] = False
+    return np.where(alike, first, places)
+
+
+def lot_means(
+    v: Any,
+    rows: Floats,
+    row: Longs,
+    linear: npt.NDArray[np.uint8],
+    first: Longs,
+    paths: int,
+    statistics: Floats,
+    status: npt.NDArray[np.int8],
+    group: npt.NDArray[np.int32] | None = None,
+    totals: Words | None = None,
+    keep: bool = False,
+) -> tuple[Floats, Floats | None]:
+    """(a, 2) mean and standard deviation of the difference of versions to others of them, and (a, L) their sums over lots, or None.
+
+    v: ipvalue.cashflows.Vectors, of which w and f are used; rows (r, L), of so many paths; row (a,) int64: the first that a version uses, its own or
+    another's; linear (a,) uint8: whether its V is linear in w and f; first (a,) int64: with which version each is compared, at or before it.
+    statistics (a, 5), of which expected_life is given, takes mean and standard deviation, status (a,) int8 why a version has no sum. totals: (g·L, 2)
+    uint64 words of 128-bit sums that are added to, group (a,) int32 its rows (-1: none).
+    """
+    n = len(v.offset) - 1
+    paired, lots = np.zeros((n, 2)), rows.shape[1]
+    values = np.empty((n, lots))
+    if not n:
+        return paired, values if keep else None
+    needed = row[:n] + np.where(linear[:n], 2 * np.diff(v.offset), 1)
+    if lots > LOTS or lots % REPLICATES or row[:n].min() < 0 or needed.max() > len(rows):
+        raise ValueError(f"({len(rows)}, {lots}) sums for {n} versions that need {needed.max()}, of at most {LOTS} lots")
+    places = np.arange(n)
+    latest = np.maximum.accumulate(np.where(first[:n] == places, places, 0))
+    if first[0] != 0 or (first[:n] > places).any() or (first[:n] < latest).any():
+        raise ValueError("a version is compared with the last before it that is compared with itself")
+    if len(status) < n or statistics.shape[1] != len(STATISTICS):
+        raise ValueError(f"statistics {statistics.shape} and status ({len(status)},) of {n} versions")
+    size, share = _sizes(paths, lots)
+    with DefaultArithmetic():
+        which = checked(row, i8, n), checked(linear, np.uint8, n), checked(first, i8, n)
+        stopped_if(_describe(v.offset, v.w, v.f, rows, *which, size, share, f8(paths), statistics, status, paired, values, FLAG))
+    if totals is not None:
+        of_group = np.zeros(n, i4) if group is None else group[:n]
+        good = (status[:n] == 0) & (of_group >= 0)
+        add_exact(sums(totals, 0), of_group[good], values[good])
+    return paired, values if keep else None
+
+
+def _sizes(paths: int, lots: int) -> tuple[Floats, Floats]:
+    """(L,) how many paths fall into each lot, and one over it, 0 of one that has none."""
+    turn = 16 * -(-paths // lots)
+    lot = np.arange(lots)
+    dealt = np.clip(paths - lot // 16 * turn, 0, turn)
+    size = np.maximum(dealt - lot % 16 + 15, 0) // 16
+    return size.astype(f8), np.where(size > 0, 1.0 / np.maximum(size, 1), 0.0)
+
+
+@Kernel
+def _describe(
+    offset: Array, w: Array, f: Array, rows: Array, row_of: Array, linear: Array, first: Array, size: Array, share: Array, paths: Real,
+    statistics: Array, status: Array, paired: Array, values: Array, flag: Array,
+) -> bool:  # fmt: skip
+    """Whether it was stopped."""
+    lots, filled = rows.shape[1], i8(0)
+    of_first, apart, stripes = np.zeros(lots), np.empty(lots), np.empty(16)
+    mean_first, summed = 0.0, False
+    for lot in range(lots):
+        filled += size[lot] > 0.0
+    for a in range(len(paired)):
+        if flag[0]:
+            return True
+        V = values[a]
+        _value(offset[a], offset[a + 1] - offset[a], w, f, rows, row_of[a], linear[a] != 0, V)
+        stripes[:] = 0.0
+        for lot in range(lots):
+            stripes[lot % 16] += V[lot]
+        mean = _tree(stripes) / paths
+        for lot in range(lots):
+            apart[lot] = fma(-mean, size[lot], V[lot])
+        squares = _squares(apart, share, stripes)
+        if status[a] == 0:
+            status[a] = _judge(V)
+        good, is_first = status[a] == 0, first[a] == a
+        if is_first:
+            of_first[:] = apart
+            mean_first, summed = mean, good
+        statistics[a, _MEAN] = mean if good else 0.0
+        statistics[a, _DEVIATION] = _deviation(squares, filled) if good else 0.0
+        statistics[a, _SHORTFALL] = statistics[a, _LOSS] = np.nan if good else 0.0
+        if not good:
+            statistics[a, _LIFE] = 0.0
+        for lot in range(lots):
+            apart[lot] -= of_first[lot]
+        between = 0.0 if is_first else _deviation(_squares(apart, share, stripes), filled)
+        paired[a, 0] = mean - mean_first if good and summed else np.nan
+        paired[a, 1] = between if good and summed else np.nan
+    return False
+
+
+@device
+def _value(at: Whole, periods: Whole, w: Array, f: Array, rows: Array, first_row: Whole, linear: bool, V: Array) -> None:
+    """The sums of V over lots, into V."""
+    for lot in range(len(V)):
+        if not linear:
+            V[lot] = rows[first_row, lot]
+            continue
+        value = 0.0
+        for t in range(periods):
+            value = fma(w[at + t], rows[first_row + t, lot], value)
+            value = fma(-f[at + t], rows[first_row + periods + t, lot], value)
+        V[lot] = value
+
+
+@device
+def _squares(apart: Array, share: Array, stripes: Array) -> Real:
+    stripes[:] = 0.0
+    for lot in range(len(apart)):
+        stripes[lot % 16] = fma(apart[lot] * share[lot], apart[lot], stripes[lot % 16])
+    return _tree(stripes)
+
+
+@device
+def _tree(stripes: Array) -> Real:
+    half = 8
+    while half:
+        for j in range(half):
+            stripes[j] += stripes[j + half]
+        half //= 2
+    return stripes[0]
+
+
+@device
+def _deviation(squares: Real, filled: Whole) -> Real:
+    return sqrt(squares / f8(filled - 1)) if filled > 1 else 0.0
+
+
+@device
+def _judge(V: Array) -> Any:
+    """Why there is no sum, 0 where there is."""
+    greatest = 0.0
+    for lot in range(len(V)):
+        if not np.isfinite(V[lot]):
+            return _NOT_FINITE
+        greatest = max(greatest, abs(V[lot]))
+    return _TOO_LARGE if greatest >= MONEY_LIMIT else i1(0)

@@ -86,14 +86,17 @@ class Kernels(Protocol):
     def quantiles_of(self, values: _Doubles, quantiles: Sequence[float]) -> _Doubles: ...
     def difference(self, values: _Doubles, first: _Doubles) -> _Doubles: ...
     def first_versions(self, v: Any) -> _Longs: ...
-    def lot_owners(self, v: Any) -> _Longs: ...
     def lot_means(
         self,
-        v: Any,
+        w: _Doubles,
+        f: _Doubles,
+        at: _Longs,
+        periods: _Longs,
         rows: _Doubles,
         row: _Longs,
         linear: npt.NDArray[np.uint8],
         first: _Longs,
+        order: _Longs,
         paths: int,
         statistics: _Doubles,
         status: npt.NDArray[np.int8],

@@ -145,6 +145,16 @@ def take(vectors: Vectors, assets: Longs) -> Vectors:
     )
 
 
+def sharing(vectors: Vectors, other: Vectors) -> Vectors:
+    """The same with the arrays of another's where they hold the same, bit for bit, so that those are held once."""
+    same: dict[str, Any] = {}
+    for field in fields(Vectors):
+        one, two = getattr(vectors, field.name), getattr(other, field.name)
+        if isinstance(one, np.ndarray) and isinstance(two, np.ndarray) and one is not two and np.array_equal(one.view(np.uint8), two.view(np.uint8)):
+            same[field.name] = two
+    return replace(vectors, **same)
+
+
 def interleave(versions: Sequence[Vectors], start: int, stop: int) -> Vectors:
     """The vectors of assets start … stop − 1 in several versions (v,), those of each asset next to one another. Boundaries are not solved yet."""
     first, v, n = versions[0], len(versions), stop - start
@@ -197,7 +207,7 @@ def income_vectors(rows: Rows, tables: Tables, earning_of: Callable[[Rows], Earn
     return Vectors(
         offset=offset,
         **parts,
-        hash=hash_ids(rows.batch["asset_id"]),
+        hash=rows.kept(lambda: hash_ids(rows.batch["asset_id"]), ("asset_id",), hash_ids),
         volatility=rows.floats("volatility"),
         loading=rows.floats("factor_loading"),
         uncertainty=rows.floats("revenue_uncertainty"),
@@ -228,7 +238,7 @@ def price_vectors(rows: Rows, tables: Tables, price_of: Callable[[Rows], Floats]
     return Vectors(
         offset=offset,
         **parts,
-        hash=hash_ids(rows.batch["asset_id"]),
+        hash=rows.kept(lambda: hash_ids(rows.batch["asset_id"]), ("asset_id",), hash_ids),
         volatility=rows.floats("volatility"),
         loading=rows.floats("factor_loading"),
         uncertainty=np.zeros(len(rows)),

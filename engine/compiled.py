@@ -131,7 +131,7 @@ def _check_methods(rows: Rows) -> None:
         "each of methods has a weight",
         lambda value: f"weights {value} are more or fewer than the methods: give one for each",
     )
-    off = np.abs(_sums(rows) - 1.0) > WEIGHT_TOLERANCE
+    off = np.abs(rows.kept(lambda: _sums(rows), ("weights",), _sums) - 1.0) > WEIGHT_TOLERANCE
     rows.reject(rows.given("methods") & off, "weights", "weights add up to 1", lambda value: f"weights {value} do not add up to 1: correct them")
 
 

@@ -98,7 +98,10 @@ def _reconciled(
     keep_paths: bool,
     lots: bool,
 ) -> tuple[Figures, Floats]:
-    simulated = (simulate_lots if lots else simulate)(compiled.vectors, factors, sampling, None, None, keep_paths=True)
+    if lots:
+        simulated = simulate_lots([compiled.vectors], factors, sampling, None, None, keep_paths=True)
+    else:
+        simulated = simulate(compiled.vectors, factors, sampling, None, None, keep_paths=True)
     parts = figures_of(compiled.vectors, simulated, sampling)
     assert simulated.values is not None
     summed = weighted(simulated.values, compiled)

@@ -25,6 +25,9 @@ Longs = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 T = TypeVar("T")
 
+_EPOCH = date(1970, 1, 1)
+"""Day 0 of Arrow's dates."""
+
 
 class Rows:
     """Filled rows of one file that are being prepared: a batch with every column, the rows' numbers, what was filled, and what names them."""
@@ -61,11 +64,7 @@ class Rows:
 
     def lengths(self, name: str) -> Longs:
         """(a,) entries of a column of lists, 0 where it is blank."""
-        lists = self.batch[name]
-        if lists.null_count == len(lists):
-            return np.zeros(len(lists), np.int64)
-        counts: Longs = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False).astype(np.int64)
-        return counts
+        return self._once(lambda: _lengths(self.batch[name]), (name,), "lengths")
 
     def is_in(self, name: str, values: Iterable[str]) -> Mask:
         """(a,) where a text column holds one of `values`."""
@@ -85,7 +84,7 @@ class Rows:
 
     def years_since(self, name: str, day: date) -> Floats:
         """(a,) years from a date column to `day`, NaN where it is blank."""
-        since = pa.scalar(day, pa.date32()).value
+        since = (day - _EPOCH).days
         return self._once(lambda: (since - columns.floats(self.batch[name].cast(pa.int32()))) / DAYS_PER_YEAR, (name,), since)
 
     def kept(self, make: Callable[[], T], names: Sequence[str], *key: Hashable) -> T:
@@ -160,3 +159,10 @@ class Rows:
         part._broken = {column: broken[wanted] for column, broken in self._broken.items()}
         part._kept = {key: texts.only(wanted) for key, texts in self._kept.items() if isinstance(texts, Texts)}
         return part
+
+
+def _lengths(lists: pa.Array) -> Longs:
+    if lists.null_count == len(lists):
+        return np.zeros(len(lists), np.int64)
+    counts: Longs = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    return counts

@@ -52,7 +52,7 @@ _NOT_MADE: dict[Made, tuple[str, ...]] = {
 }
 """What results do not say of a right, beside quantiles."""
 
-ROWS_A_PART = 262_144
+ROWS_A_PART = 524_288
 """Rows of results that a task writes at most: of all scenarios."""
 
 

@@ -173,7 +173,9 @@ cdef extern from "simulate.h":
     int same_paths(const simulation *, int64_t, int64_t) nogil
     ctypedef struct lot_job:
         int64_t versions, lots, paths, lot_paths
-        const int64_t *offset
+        const int64_t *order
+        const int64_t *at
+        const int64_t *periods
         const double *w
         const double *f
         const double *rows

@@ -71,13 +71,16 @@ def statistics(values: _Doubles, quantiles: Sequence[float], tail: float) -> _Do
 def quantiles_of(values: _Doubles, quantiles: Sequence[float]) -> _Doubles: ...
 def difference(values: _Doubles, first: _Doubles) -> _Doubles: ...
 def first_versions(v: Any) -> _Longs: ...
-def lot_owners(v: Any) -> _Longs: ...
 def lot_means(
-    v: Any,
+    w: _Doubles,
+    f: _Doubles,
+    at: _Longs,
+    periods: _Longs,
     rows: _Doubles,
     row: _Longs,
     linear: npt.NDArray[np.uint8],
     first: _Longs,
+    order: _Longs,
     paths: int,
     statistics: _Doubles,
     status: npt.NDArray[np.int8],

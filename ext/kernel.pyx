@@ -8,13 +8,12 @@ import os
 
 import numpy as np
 
-from libc.string cimport memcmp, memset
+from libc.string cimport memset
 
 from ipvalue.constants import (
     BRIDGE_MAX_PERIODS,
     DRIVERS,
     INPUTS,
-    LOTS,
     MAX_PATHS,
     MAX_QUANTILES,
     REPLICATES,
@@ -22,6 +21,7 @@ from ipvalue.constants import (
     SOBOL_DIMENSIONS,
     STATISTICS,
 )
+from ipvalue.dealt import check_lots
 from ipvalue.value_curves import check_asked, laid
 
 include "declarations.pxi"

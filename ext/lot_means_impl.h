@@ -48,26 +48,29 @@ INLINE void FN(value_some)(const int versions, const int64_t *at, const double *
         for (int j = 0; j < FN(ABREAST); j++) store_f64(V + k * LOTS + j * LANES_f64, value[k][j]);
 }
 
-/* How many versions from a on are linear, have as many periods, and share their rows. */
-static int FN(abreast_from)(const lot_job *job, int64_t a) {
-    const int64_t periods = job->offset[a + 1] - job->offset[a];
+/* How many versions from place i of the order on are linear, have as many periods, and share their rows. */
+static int FN(abreast_from)(const lot_job *job, int64_t i) {
+    const int64_t a = job->order[i];
     int count = 1;
-    while (count < MOST_ABREAST && job->linear[a] && a + count < job->versions && job->linear[a + count] && job->row[a + count] == job->row[a] &&
-           job->offset[a + count + 1] - job->offset[a + count] == periods)
-        count++;
+    for (; count < MOST_ABREAST && i + count < job->versions; count++) {
+        const int64_t b = job->order[i + count];
+        if (!job->linear[a] || !job->linear[b] || job->row[a] != job->row[b] || job->periods[a] != job->periods[b]) break;
+    }
     return count;
 }
 
-/* V of `count` versions from a on, as abreast_from found them. */
-static void FN(value_lots)(const lot_job *job, int64_t a, int count, double *V) {
-    const int64_t periods = job->offset[a + 1] - job->offset[a];
+/* V of `count` versions from place i of the order on, as abreast_from found them. */
+static void FN(value_lots)(const lot_job *job, int64_t i, int count, double *V) {
+    const int64_t a = job->order[i], periods = job->periods[a];
+    int64_t at[MOST_ABREAST];
+    for (int k = 0; k < count; k++) at[k] = job->at[job->order[i + k]];
     const double *rows = job->rows + job->row[a] * job->lots, *lives = rows + periods * job->lots;
     if (!job->linear[a]) memcpy(V, rows, (size_t)job->lots * sizeof *V);
     for (int64_t lot = 0; job->linear[a] && lot < job->lots; lot += FN(ABREAST) * LANES_f64) {
-        if (count == MOST_ABREAST) FN(value_some)(MOST_ABREAST, job->offset + a, job->w, job->f, periods, job->lots, rows + lot, lives + lot, V + lot);
+        if (count == MOST_ABREAST) FN(value_some)(MOST_ABREAST, at, job->w, job->f, periods, job->lots, rows + lot, lives + lot, V + lot);
         else
             for (int k = 0; k < count; k++)
-                FN(value_some)(1, job->offset + a + k, job->w, job->f, periods, job->lots, rows + lot, lives + lot, V + k * LOTS + lot);
+                FN(value_some)(1, at + k, job->w, job->f, periods, job->lots, rows + lot, lives + lot, V + k * LOTS + lot);
     }
 }
 
@@ -144,10 +147,10 @@ static int FN(describe_lots)(const lot_job *job) {
     double V[MOST_ABREAST * LOTS], of_first[LOTS] = {0}, mean_first = 0.0;
     int summed = 0, result = FN(allocate_sums_f64)(&adding, &sums) ? RUN_OK : RUN_NO_MEMORY;
     FN(measure_lots)(job, &sizes);
-    for (int64_t a = 0, count; result == RUN_OK && a < job->versions; a += count) {
-        count = FN(abreast_from)(job, a);
-        FN(value_lots)(job, a, (int)count, V);
-        for (int64_t k = 0; k < count; k++) FN(describe_version)(job, &sizes, &sums, a + k, V + k * LOTS, of_first, &summed, &mean_first);
+    for (int64_t i = 0, count; result == RUN_OK && i < job->versions; i += count) {
+        count = FN(abreast_from)(job, i);
+        FN(value_lots)(job, i, (int)count, V);
+        for (int64_t k = 0; k < count; k++) FN(describe_version)(job, &sizes, &sums, job->order[i + k], V + k * LOTS, of_first, &summed, &mean_first);
         if (*job->stop) result = RUN_STOPPED;
     }
     if (result == RUN_OK) FN(settle_all_f64)(&sums);

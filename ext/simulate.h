@@ -126,12 +126,13 @@ static inline int same_paths(const simulation *job, int64_t a, int64_t b) {
 /* Versions whose values are sums over lots -> their statistics, docs/numerics.md §20. a = versions, r = rows, l = lots */
 typedef struct {
     int64_t versions, lots, paths, lot_paths; /* as in simulation */
-    const int64_t *offset;        /* (a + 1) */
-    const double *w, *f;          /* (offset[a]) */
+    const int64_t *order;         /* (a) in which they are described */
+    const int64_t *at, *periods;  /* (a) where a version's w and f begin, and how many it has */
+    const double *w, *f;
     const double *rows;           /* (r, l) as a simulation makes them */
     const int64_t *row;           /* (a) the first row of a version, its own or one it shares */
     const uint8_t *linear;        /* (a) */
-    const int64_t *first;         /* (a) which version each is compared with, at or before it */
+    const int64_t *first;         /* (a) which version each is compared with: the latest in the order that is compared with itself */
     const int32_t *group;         /* (a), -1: of no group */
     int128_t *totals;             /* (g, l) or NULL */
     double *statistics;           /* (a, STAT_QUANTILES): mean and deviation are put in */

@@ -17,7 +17,7 @@ from ipvalue.numba_kernel.describe import quantiles_of, statistics
 from ipvalue.numba_kernel.elementary import elementary
 from ipvalue.numba_kernel.exact import add_exact, exact_as_float, merge_exact
 from ipvalue.numba_kernel.hash import hash_strings
-from ipvalue.numba_kernel.lots import lot_means, lot_owners
+from ipvalue.numba_kernel.lots import lot_means
 from ipvalue.numba_kernel.simulate import simulate
 from ipvalue.numba_kernel.stop import Stopped, clear_stop, request_stop
 from ipvalue.numba_kernel.stopping import boundary, value_curves
@@ -53,7 +53,6 @@ __all__ = [
     "isa",
     "isa_fault",
     "lot_means",
-    "lot_owners",
     "merge_exact",
     "periods",
     "quantiles_of",

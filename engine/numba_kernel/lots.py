@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.constants import LOTS, MONEY_LIMIT, REPLICATES, STATISTICS
+from ipvalue.constants import MONEY_LIMIT, STATISTICS
+from ipvalue.dealt import check_lots
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic, fma, sqrt
 from ipvalue.numba_kernel.arrays import Words, sums
 from ipvalue.numba_kernel.arrays import row as checked
 from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, device
 from ipvalue.numba_kernel.exact import add_exact
 from ipvalue.numba_kernel.stop import FLAG, stopped_if
-from ipvalue.numba_kernel.versions import first_versions
 
 f8, i1, i4, i8 = np.float64, np.int8, np.int32, np.int64
 
@@ -28,28 +28,16 @@ _MEAN, _DEVIATION, _SHORTFALL, _LOSS, _LIFE = range(len(STATISTICS))
 _NOT_FINITE, _TOO_LARGE = i1(1), i1(2)
 
 
-def lot_owners(v: Any) -> Longs:
-    """(a,) int64 of each version the first of its neighbours that its sums over lots are those of, its own place where they are its own: both linear
-    in w and f, on the same paths, alive and contested alike. v: ipvalue.cashflows.Vectors."""
-    first, size, places = first_versions(v), np.diff(v.offset), np.arange(len(v.offset) - 1)
-    alike = (first != places) & v.exact & v.exact[first] & (size == size[first]) & (v.enters == v.enters[first])
-    alike &= (v.enters == 0) | (v.entry_loss == v.entry_loss[first])
-    some = np.flatnonzero(alike)
-    asset = np.repeat(some, size[some])
-    here = np.arange(len(asset)) - np.repeat(np.cumsum(size[some]) - size[some], size[some]) + v.offset[asset]
-    there = here - v.offset[asset] + v.offset[first[asset]]
-    other = v.survival[here] != v.survival[there]
-    other |= (v.enters[asset] != 0) & (v.rival[here] != v.rival[there])
-    alike[asset[other]] = False
-    return np.where(alike, first, places)
-
-
 def lot_means(
-    v: Any,
+    w: Floats,
+    f: Floats,
+    at: Longs,
+    periods: Longs,
     rows: Floats,
     row: Longs,
     linear: npt.NDArray[np.uint8],
     first: Longs,
+    order: Longs,
     paths: int,
     statistics: Floats,
     status: npt.NDArray[np.int8],
@@ -59,29 +47,24 @@ def lot_means(
 ) -> tuple[Floats, Floats | None]:
     """(a, 2) mean and standard deviation of the difference of versions to others of them, and (a, L) their sums over lots, or None.
 
-    v: ipvalue.cashflows.Vectors, of which w and f are used; rows (r, L), of so many paths; row (a,) int64: the first that a version uses, its own or
-    another's; linear (a,) uint8: whether its V is linear in w and f; first (a,) int64: with which version each is compared, at or before it.
-    statistics (a, 5), of which expected_life is given, takes mean and standard deviation, status (a,) int8 why a version has no sum. totals: (g·L, 2)
-    uint64 words of 128-bit sums that are added to, group (a,) int32 its rows (-1: none).
+    w, f: of all versions, those of each from at (a,) int64 on for its periods (a,) int64. rows (r, L), of so many paths; row (a,) int64: the first
+    that a version uses, its own or another's; linear (a,) uint8: whether its V is linear in w and f. order (a,) int64: in which they are described;
+    first (a,) int64: with which version each is compared, the latest in this order that is compared with itself. statistics (a, 5), of which
+    expected_life is given, takes mean and standard deviation, status (a,) int8 why a version has no sum. totals: (g·L, 2) uint64 words of 128-bit
+    sums that are added to, group (a,) int32 its rows (-1: none).
     """
-    n = len(v.offset) - 1
-    paired, lots = np.zeros((n, 2)), rows.shape[1]
-    values = np.empty((n, lots))
+    n, lots = len(order), rows.shape[1]
+    paired, values = np.zeros((n, 2)), np.empty((n, lots))
     if not n:
         return paired, values if keep else None
-    needed = row[:n] + np.where(linear[:n], 2 * np.diff(v.offset), 1)
-    if lots > LOTS or lots % REPLICATES or row[:n].min() < 0 or needed.max() > len(rows):
-        raise ValueError(f"({len(rows)}, {lots}) sums for {n} versions that need {needed.max()}, of at most {LOTS} lots")
-    places = np.arange(n)
-    latest = np.maximum.accumulate(np.where(first[:n] == places, places, 0))
-    if first[0] != 0 or (first[:n] > places).any() or (first[:n] < latest).any():
-        raise ValueError("a version is compared with the last before it that is compared with itself")
+    check_lots(w, f, at, periods, rows, row, linear, first, order)
     if len(status) < n or statistics.shape[1] != len(STATISTICS):
         raise ValueError(f"statistics {statistics.shape} and status ({len(status)},) of {n} versions")
     size, share = _sizes(paths, lots)
     with DefaultArithmetic():
-        which = checked(row, i8, n), checked(linear, np.uint8, n), checked(first, i8, n)
-        stopped_if(_describe(v.offset, v.w, v.f, rows, *which, size, share, f8(paths), statistics, status, paired, values, FLAG))
+        which = [checked(one, i8, n) for one in (order, at, periods, row, first)]
+        flags = checked(linear, np.uint8, n)
+        stopped_if(_describe(w, f, rows, *which, flags, size, share, f8(paths), statistics, status, paired, values, FLAG))
     if totals is not None:
         of_group = np.zeros(n, i4) if group is None else group[:n]
         good = (status[:n] == 0) & (of_group >= 0)
@@ -100,8 +83,8 @@ def _sizes(paths: int, lots: int) -> tuple[Floats, Floats]:
 
 @Kernel
 def _describe(
-    offset: Array, w: Array, f: Array, rows: Array, row_of: Array, linear: Array, first: Array, size: Array, share: Array, paths: Real,
-    statistics: Array, status: Array, paired: Array, values: Array, flag: Array,
+    w: Array, f: Array, rows: Array, order: Array, at: Array, periods: Array, row_of: Array, first: Array, linear: Array, size: Array, share: Array,
+    paths: Real, statistics: Array, status: Array, paired: Array, values: Array, flag: Array,
 ) -> bool:  # fmt: skip
     """Whether it was stopped."""
     lots, filled = rows.shape[1], i8(0)
@@ -109,11 +92,11 @@ def _describe(
     mean_first, summed = 0.0, False
     for lot in range(lots):
         filled += size[lot] > 0.0
-    for a in range(len(paired)):
+    for a in order:
         if flag[0]:
             return True
         V = values[a]
-        _value(offset[a], offset[a + 1] - offset[a], w, f, rows, row_of[a], linear[a] != 0, V)
+        _value(at[a], periods[a], w, f, rows, row_of[a], linear[a] != 0, V)
         stripes[:] = 0.0
         for lot in range(lots):
             stripes[lot % 16] += V[lot]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ipvalue.appraise import Appraiser
+from ipvalue.cashflows import sharing
 from ipvalue.compiled import Compiled, compile_rows
 from ipvalue.rows import Mask, Rows
 from ipvalue.scenarios.scenario import Scenario
@@ -61,6 +62,7 @@ def versions_of(study: Study, rows: Rows) -> list[Version]:
             continue
         own = shocked if shocked is not rows else rows.changed({})
         compiled = compile_rows(own, appraiser.tables)
+        compiled = replace(compiled, vectors=sharing(compiled.vectors, base.compiled.vectors))
         if len(own) < len(rows):
             rows.rejects.merge(own.rejects.under(f"scenario {scenario.name!r}"))
             kept &= np.isin(rows.row, own.row)

@@ -88,7 +88,7 @@ def _of_one_method(versions: Sequence[Version], study: Study, groups: Groups, to
         for number, (one, appraiser) in enumerate(zip(vectors, study.appraisers, strict=True))
         if _same_factors(appraiser.factors, study.base.factors) and _same_paths(one, vectors[0])
     ]
-    together = _beside([vectors[k] for k in beside], study, groups[beside], totals)
+    together = (_beside_by_lots if study.made == "lots" else _beside)([vectors[k] for k in beside], study, groups[beside], totals)
     apart = sorted(set(range(len(versions))) - set(beside))
     if not apart:
         return together
@@ -103,7 +103,8 @@ def _same_factors(one: Factors, two: Factors) -> bool:
 
 def _same_paths(one: Vectors, two: Vectors) -> bool:
     """Whether all rows have the levels of the others."""
-    return all(getattr(one, name).tobytes() == getattr(two, name).tobytes() for name in _PATHS) and same_inputs(one.inputs, two.inputs)
+    pairs = [(getattr(one, name), getattr(two, name)) for name in _PATHS]
+    return all(mine is theirs or mine.tobytes() == theirs.tobytes() for mine, theirs in pairs) and same_inputs(one.inputs, two.inputs)
 
 
 def _beside(vectors: list[Vectors], study: Study, groups: Groups, totals: Totals) -> Valued:
@@ -136,10 +137,29 @@ def _by_version(parts: list[tuple[Figures, Floats]], v: int) -> Valued:
     return _valued(Figures(**columns), turned([error for _, error in parts]))
 
 
+def _beside_by_lots(vectors: list[Vectors], study: Study, groups: Groups, totals: Totals) -> Valued:
+    """The same by batch means."""
+    sampling, a = study.base.sampling, groups.shape[1]
+    simulated = simulate_lots(vectors, study.base.factors, sampling, groups, totals)
+    assert simulated.paired is not None
+    error = simulated.paired[:, 1] / np.sqrt(np.float64(sampling.paths))
+    parts, of_first = [], np.zeros(0)
+    for k, one in enumerate(vectors):
+        here = slice(k * a, k * a + a)
+        sums = None if simulated.sums is None else simulated.sums[:, here]
+        own = Simulated(simulated.statistics[here], simulated.status[here], None, sums)
+        figures = figures_of(one, own, sampling)
+        if sums is not None:
+            alone = estimated_by_replicate(evidence_of(one, own, figures.closed_form, sampling))
+            of_first = alone if k == 0 else of_first
+            error[here] = standard_error(alone - of_first)
+        parts.append(_valued(figures, error[here]))
+    return _joined(parts)
+
+
 def _simulated(vectors: Vectors, appraiser: Appraiser, study: Study, group: Groups, totals: Totals | None, **more: Any) -> Simulated:
     if study.made == "lots":
-        more.pop("paired", None)
-        return simulate_lots(vectors, appraiser.factors, appraiser.sampling, group, totals, **more)
+        return simulate_lots([vectors], appraiser.factors, appraiser.sampling, group, totals, **more)
     return simulate(vectors, appraiser.factors, appraiser.sampling, group, totals, made=study.made, **more)
 
 

@@ -20,11 +20,12 @@ from ipvalue.tables import Tables
 from ipvalue.uncertain.correlations import PAIRS, triangle
 from ipvalue.uncertain.discounting import check_rates, discounting_of
 from ipvalue.uncertain.inputs import BY_ASSET, Inputs, without
+from ipvalue.uncertain.rules import distributions_of
 
 
 def inputs_of(rows: Rows, tables: Tables, drivers: Drivers, earning: Earning, offset: Longs, parts: dict[str, Any]) -> Inputs | None:
     """The inputs of income rows whose vectors are `parts`; None where none has any. Rows whose draws break a rule are rejected, not let go."""
-    drawn = {i: found for i, name in enumerate(UNCERTAIN) if (found := Distributions.of(rows.batch, name)).drawn.any()}
+    drawn = {i: found for i, name in enumerate(UNCERTAIN) if (found := distributions_of(rows, name)).drawn.any()}
     applied = {i: found.drawn & _applies(i, earning) for i, found in drawn.items()}
     if not any(where.any() for where in applied.values()):
         return None

@@ -11,6 +11,11 @@ from ipvalue.schema import UNCERTAIN
 from ipvalue.uncertain.correlations import PAIRS, triangle
 
 
+def distributions_of(rows: Rows, name: str) -> Distributions:
+    """What the column `name`, one of schema.UNCERTAIN, is drawn from."""
+    return rows.kept(lambda: Distributions.of(rows.batch, name), (f"{name}_distribution", f"{name}_parameters"), Distributions)
+
+
 def check_inputs(rows: Rows) -> None:
     """Rules of the columns themselves, whatever the method. Breaking rows are rejected."""
     if rows.batch["input_correlations"].null_count < len(rows):
@@ -19,7 +24,7 @@ def check_inputs(rows: Rows) -> None:
         named, given = f"{name}_distribution", f"{name}_parameters"
         if not (rows.given(named) | rows.given(given)).any():
             continue
-        found = Distributions.of(rows.batch, name)
+        found = distributions_of(rows, name)
         rule = "a distribution and its parameters are given together"
         rows.reject(rows.given(named) & ~rows.given(given), given, rule, f"{given} is blank: give those of {named}, or leave both blank")
         rows.reject(rows.given(given) & ~rows.given(named), named, rule, f"{named} is blank: name what {given} are of, or leave both blank")

@@ -18,6 +18,7 @@ HOMES = {"engine": "ipvalue", "ext": "ipvalue.ext", "cli": "ipvalue.cli"}
 # Lowest first. Names on one line do not import one another.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("constants", "package", "amounts", "code_cache", "value_curves"),
+    ("dealt",),
     ("ext",),
     ("numba_kernel",),
     ("backend",),

@@ -42,6 +42,7 @@ def test_scenarios(benchmark: Any, tmp_path: Path, kind: Kind) -> None:
     common = ("--market", market, "--out", tmp_path / "out")
     cases = {
         "the base alone": Command("value", (rights, *common)),
+        "batch means": Command("scenarios", (rights, grid, "--statistics", "batch-means", *common)),
         "means": Command("scenarios", (rights, grid, "--statistics", "mean", *common)),
         "all statistics": Command("scenarios", (rights, grid, *common)),
     }

@@ -78,6 +78,7 @@ def command(
 
     Examples:
         ipvalue scenarios rights.parquet scenarios.toml --market market.toml --statistics mean --out stressed
+        ipvalue scenarios rights.parquet scenarios.toml --statistics batch-means --out stressed
         ipvalue scenarios --list
         ipvalue scenarios rights.parquet --library all --paths 1000 --out stressed
     """

@@ -33,6 +33,10 @@ valued twice, once to be taken out of the sums. Each run is a process of its own
 vectors. All versions of a right count as one right, so `0.1` is ten times the run by itself. The vectors are ready; differences are paired with the
 first version.""",
     "test_versions[reference-20-single]": """The same rights with twice the life.""",
+    "test_scenarios[reference]": """A hundred scenarios that move the vectors alone, a grid of royalties, revenues and discount rates, beside the
+valuation of the rights: each command in a process of its own with one worker, its start included. `batch means` says means, errors and paired
+differences of rights and groups; `means` the quantiles of groups as well.""",
+    "test_scenarios[cn_trademarks]": """The same with synthetic trademarks.""",
     "test_register": """Each command in a process of its own, by the clock, in CPU-seconds of all its threads, with the peak of its memory and the
 size of what it wrote. The last line multiplies the slice's valuation by the number of rights.""",
     "test_report": """`ipvalue report` of a result of so many rights, the start of Python included; the page has the most valuable 500 of them, and

@@ -125,6 +125,8 @@ _REJECTS = (
 
 _NAME = "its name, `base` where nothing is shocked"
 
+_NOT_BY_LOTS = "not with --statistics batch-means"
+
 _SCENARIOS = (
     _scenarios("scenario", _NAME, "", "string"),
     _scenarios("(group columns)", "the columns of --group-by; blank in the rows of the whole", "", "string"),
@@ -132,14 +134,14 @@ _SCENARIOS = (
     _scenarios("value", "sum of the rights' value"),
     _scenarios("mean", "mean of the sum on each path"),
     _scenarios("standard_error", "standard error of mean"),
-    _scenarios("standard_deviation", "of the sum on each path"),
-    _scenarios("q…", _QUANTILE + ", of the sum on each path"),
-    _scenarios("expected_shortfall", "of the sum on each path"),
+    _scenarios("standard_deviation", f"of the sum on each path; {_NOT_BY_LOTS}"),
+    _scenarios("q…", f"{_QUANTILE}, of the sum on each path; {_NOT_BY_LOTS}"),
+    _scenarios("expected_shortfall", f"of the sum on each path; {_NOT_BY_LOTS}"),
     _scenarios("difference", "mean less that of the base"),
     _scenarios("difference_error", "standard error of difference, of the sums paired path by path"),
 )
 
-_SCENARIO_ASSETS_FILE = "assets/part-*.parquet of scenarios, beside those of `value` (with --statistics mean but what needs an order)"
+_SCENARIO_ASSETS_FILE = "assets/part-*.parquet of scenarios, beside those of `value` (with --statistics mean or batch-means but what these leave out)"
 
 _SCENARIO_ASSETS = (
     _scenarios("scenario", _NAME, "", "string", _SCENARIO_ASSETS_FILE),
@@ -152,8 +154,10 @@ _SCENARIO_TOTALS_FILE = "totals.arrow of scenarios"
 _SCENARIO_TOTALS = (
     _scenarios("scenario", _NAME, "", "string", _SCENARIO_TOTALS_FILE),
     _scenarios("(group columns)", "the columns of --group-by", "", "string", _SCENARIO_TOTALS_FILE),
-    _scenarios("path", "number of the path, from 0", "", "int", _SCENARIO_TOTALS_FILE),
-    _scenarios("value", "sum of the group's rights on that path, exact", _MONEY, "decimal", _SCENARIO_TOTALS_FILE),
+    _scenarios(
+        "path", "number of the path, from 0; with --statistics batch-means `lot`, number of the lot of paths", "", "int", _SCENARIO_TOTALS_FILE
+    ),
+    _scenarios("value", "sum of the group's rights on that path, or over the paths of that lot, exact", _MONEY, "decimal", _SCENARIO_TOTALS_FILE),
 )
 
 

@@ -73,7 +73,7 @@ cdef void for_lots(simulation *job, object v, object lots, object rows, Py_ssize
     if v.inputs is not None:
         linear &= v.inputs.blended[:n] == 0
     needed = np.asarray(rows[:n]) + np.where(linear, 2 * np.diff(v.offset), 1)
-    if sums.shape[1] % REPLICATES or n and (np.min(rows[:n]) < 0 or needed.max() > sums.shape[0]):
+    if not sums.shape[1] or sums.shape[1] % REPLICATES or n and (np.min(rows[:n]) < 0 or needed.max() > sums.shape[0]):
         raise ValueError(f"({sums.shape[0]}, {sums.shape[1]}) sums for assets that need {needed.max() if n else 0}")
     job.lots = &sums[0, 0] if sums.shape[0] else NULL
     job.lot_row = longs(rows, n)
@@ -146,6 +146,8 @@ def simulate(v, factors, *, seed, int64_t paths, bint single, quantiles, double 
         job.inputs = &inputs
     job.lots = NULL
     if lots is not None:
+        if first or keep or any(more is not None for more in (totals, paired, lived, looks)):
+            raise ValueError("sums over lots are of all paths, without values, totals, differences, lives or looks")
         for_lots(&job, v, lots, lot_row, n)
     job.looks = NULL
     if looks is not None:

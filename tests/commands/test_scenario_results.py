@@ -177,7 +177,7 @@ def test_what_belongs_to_value_alone_is_refused_in_python(here: Path) -> None:
     for option, given in (("tolerance", 0.01), ("keep_paths", True)):
         with pytest.raises(InputError, match=f"^{option}: "):
             ipvalue.scenarios("portfolio.parquet", library=["court shock"], market="market.toml", **{option: given})
-    with pytest.raises(InputError, match=r"^statistics is 'means': it must be all or mean: did you mean mean"):
+    with pytest.raises(InputError, match=r"^statistics is 'means': it must be all, mean or batch-means: did you mean mean"):
         ipvalue.scenarios("portfolio.parquet", library=["court shock"], statistics="means")
 
 

@@ -18,6 +18,7 @@ from ipvalue.files import file_system, is_object_store, reading
 from ipvalue.intake import Portfolio, open_portfolio, reopen_portfolio, scan
 from ipvalue.job import Job, make_job
 from ipvalue.likeness import common_ground
+from ipvalue.lots import lot_count
 from ipvalue.market import Market, load_market, market_of
 from ipvalue.schema import InputError
 from ipvalue.store import Store
@@ -61,8 +62,11 @@ class Inputs:
 
 
 @contextmanager
-def opened(portfolio: object, market: object, assumptions: str | Path, job: Job, out: str, rule: CashRule | None = None) -> Iterator[Inputs]:
-    """Opens and checks all that a run reads, before anything is written. Raises InputError."""
+def opened(
+    portfolio: object, market: object, assumptions: str | Path, job: Job, out: str, rule: CashRule | None = None, *, lots: bool = False
+) -> Iterator[Inputs]:
+    """Opens and checks all that a run reads, before anything is written. lots: groups have sums over lots of paths in place of one for each path.
+    Raises InputError."""
     if fault := kernels(job.backend).isa_fault:
         raise InputError(f"{fault}: set it to one of them, or leave it unset" if job.backend == "native" else fault)
     if rule is not None:
@@ -74,11 +78,11 @@ def opened(portfolio: object, market: object, assumptions: str | Path, job: Job,
         the_market = market if isinstance(market, Market) else load_market(_market_source(market, portfolio))
         book = load_assumptions(assumptions)
         found = open_portfolio(portfolio, Path(spool), rule.extra if rule else ())
-        yield _planned(found, the_market, book, job, store, rule)
+        yield _planned(found, the_market, book, job, store, rule, lots)
 
 
 @contextmanager
-def reopened(manifest: Mapping[str, Any], out: str = ".", table: object = None, **options: Any) -> Iterator[Inputs]:
+def reopened(manifest: Mapping[str, Any], out: str = ".", table: object = None, lots: bool = False, **options: Any) -> Iterator[Inputs]:
     """What a finished result was made of, opened again from its manifest alone; `options` take the place of its own. A store `out` is not looked at.
     table: the portfolio, where that was a table in memory, of which the manifest has no more than the hash.
 
@@ -94,10 +98,10 @@ def reopened(manifest: Mapping[str, Any], out: str = ".", table: object = None, 
     with tempfile.TemporaryDirectory(prefix="ipvalue-") as spool:
         portfolio = reopen_portfolio(recorded["portfolio"], Path(spool), rule.extra if rule else (), table)
         market, book = market_of(recorded["market"]["content"]), load_assumptions(recorded["assumptions"]["content"])
-        yield _planned(portfolio, market, book, job, Store(out), rule)
+        yield _planned(portfolio, market, book, job, Store(out), rule, lots)
 
 
-def _planned(portfolio: Portfolio, market: Market, book: Assumptions, job: Job, store: Store, rule: CashRule | None) -> Inputs:
+def _planned(portfolio: Portfolio, market: Market, book: Assumptions, job: Job, store: Store, rule: CashRule | None, lots: bool) -> Inputs:
     """The inputs with their plan: what is to be done, in tasks. Raises InputError where it does not fit the memory."""
     scanned = scan(portfolio, job.group_by)
     # a blank counts as one group until it is filled
@@ -106,7 +110,8 @@ def _planned(portfolio: Portfolio, market: Market, book: Assumptions, job: Job, 
     tasks = [Task(unit, number) for number, unit in enumerate(portfolio.units(rows))]
     sampling = replace(job.sampling, threads=job.threads_of_task(len(tasks)))
     appraiser = make_appraiser(market, book, sampling, job.premise, job.keep_paths, rule)
-    left = job.check_memory(groups, max(scanned.methods, book.most_methods), min(rows, portfolio.rows, appraiser.chunk_rows) if job.keep_paths else 0)
+    kept = min(rows, portfolio.rows, appraiser.chunk_rows) if job.keep_paths else 0
+    left = job.check_memory(groups, max(scanned.methods, book.most_methods), kept, sums=lot_count(job.sampling) if lots else None)
     run = Run(job, replace(appraiser, chunk_bytes=left), scanned.duplicates, store)
     return Inputs(portfolio, market, book, run, tasks, (*portfolio.warnings, *scanned.warnings), scanned.groups)
 

@@ -115,9 +115,10 @@ class Job(Numbers, Groups, Kept, Place):
             if versions > 1:
                 remedy = f"take fewer scenarios, {remedy}"
             scenarios = f"{versions:,} scenarios with the base × " if versions > 1 else ""
+            lots = f"{sums:,} lots of " if sums not in (None, self.paths) else ""
             held = f" and the paths of {kept:,} rights, which are kept," if kept else ""
             raise InputError(
-                f"{scenarios}{groups:,} {'group' if groups == 1 else 'groups'} × {self.paths:,} paths{more} on {workers:,} "
+                f"{scenarios}{groups:,} {'group' if groups == 1 else 'groups'} × {lots}{self.paths:,} paths{more} on {workers:,} "
                 f"{'worker' if workers == 1 else 'workers'}{held} need about {size(need)} of memory, and {size(limit)} may be used: "
                 f"{remedy}group by fewer columns, use fewer paths or workers, or allow more with --memory"
             )

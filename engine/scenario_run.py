@@ -120,7 +120,8 @@ def scenarios_into(
     job, found_rule = job_and_rule(dict(options), rule)
     _refuse_options(job)
     found = _loaded(source, library, found_rule.extra if found_rule else ())
-    with store.locked(), kernel.DefaultArithmetic(), opened(portfolio, market, assumptions, job, out, found_rule) as inputs:
+    read = opened(portfolio, market, assumptions, job, out, found_rule, lots=STATISTICS[statistics] == "lots")
+    with store.locked(), kernel.DefaultArithmetic(), read as inputs:
         inputs, study = _planned(inputs, found, statistics)
         _check_rows(inputs, study)
         whole = partial(scenario_work, study=study)
@@ -130,7 +131,7 @@ def scenarios_into(
 @contextmanager
 def reopened_scenarios(manifest: Mapping[str, Any], out: str = ".", **options: Any) -> Iterator[tuple[Inputs, Scenes]]:
     """What a finished result of scenarios was made of, opened again from its manifest alone, as `inputs.reopened` does. Raises InputError."""
-    with reopened(manifest, out, **options) as inputs:
+    with reopened(manifest, out, lots=STATISTICS[manifest["inputs"]["statistics"]] == "lots", **options) as inputs:
         recorded, rule = manifest["inputs"], inputs.run.appraiser.tables.rule
         found = load_scenarios({"scenario": recorded["scenarios"]}, (), rule.extra if rule else ())
         inputs, study = _planned(inputs, found, recorded["statistics"])

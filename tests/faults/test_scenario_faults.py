@@ -50,12 +50,12 @@ def stressed(out: str, **options: Any) -> None:
     ipvalue.scenarios("p.parquet", "s.toml", out=out, **{"market": market(), "assumptions": "a.toml", **OPTIONS, **options})
 
 
-@pytest.mark.parametrize("parts", [1, 4, 8])
-def test_a_stopped_run_goes_on(here: Path, parts: int) -> None:
-    stressed("undisturbed")
+@pytest.mark.parametrize(("parts", "statistics"), [(1, "all"), (4, "all"), (8, "all"), (4, "batch-means")])
+def test_a_stopped_run_goes_on(here: Path, parts: int, statistics: str) -> None:
+    stressed("undisturbed", statistics=statistics)
     with pytest.raises(Interrupted, match=rf"^stopped; {parts} of \d+ parts are kept in out: the same command with --resume goes on$"):
-        stressed("out", progress=Stop(parts))
-    stressed("out", resume=True)
+        stressed("out", progress=Stop(parts), statistics=statistics)
+    stressed("out", resume=True, statistics=statistics)
     assert essence("out") == essence("undisturbed")
 
 
@@ -104,25 +104,27 @@ def finished(out: Path, *options: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("instants", "options"),
+    ("instants", "statistics", "options"),
     [
-        pytest.param(2, (), id="threads"),
-        pytest.param(8, (), id="threads at 8 instants", marks=pytest.mark.slow),
-        pytest.param(4, ("--scheduler", "processes"), id="processes", marks=pytest.mark.slow),
+        pytest.param(2, "all", (), id="threads"),
+        pytest.param(1, "batch-means", (), id="batch means"),
+        pytest.param(8, "all", (), id="threads at 8 instants", marks=pytest.mark.slow),
+        pytest.param(8, "batch-means", (), id="batch means at 8 instants", marks=pytest.mark.slow),
+        pytest.param(4, "all", ("--scheduler", "processes"), id="processes", marks=pytest.mark.slow),
     ],
 )
-def test_a_run_killed_at_random_instants(here: Path, instants: int, options: tuple[str, ...]) -> None:
+def test_a_run_killed_at_random_instants(here: Path, instants: int, statistics: str, options: tuple[str, ...]) -> None:
     lay_out(here, 1200)
-    began = time.monotonic()
-    whole, seconds, draw = finished(Path("undisturbed")), time.monotonic() - began, random.Random(instants)
+    began, described = time.monotonic(), ("--statistics", statistics)
+    whole, seconds, draw = finished(Path("undisturbed"), *described), time.monotonic() - began, random.Random(instants)
     for i in range(instants):
         out = Path(str(i))
-        with command(out, *options) as process:
+        with command(out, *described, *options) as process:
             clusters.wait_for(lambda out=out, process=process: (out / ".lock").exists() or process.poll() is not None)
             time.sleep(draw.uniform(0.0, 0.7) * seconds)
         (out / ".lock").unlink(missing_ok=True)
         print(f"{len(list(out.glob('assets/part-*')))} parts were there")
-        assert finished(out, "--resume", *options) == whole
+        assert finished(out, "--resume", *described, *options) == whole
         shutil.rmtree(out)
 
 

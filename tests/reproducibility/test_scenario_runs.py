@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from commandline import contents
 from portfolios import ASSUMPTIONS, MARKET, random_methods
+from shocked import shocked
 
 import ipvalue
-from ipvalue.assumptions import fill, load_assumptions
-from ipvalue.market import load_market
-from ipvalue.rows import Rows
-from ipvalue.scenarios import load_scenarios
-from ipvalue.schema import PORTFOLIO, Rejects
 
 SCENARIOS: dict[str, Any] = {
     "scenario": [
@@ -50,21 +45,7 @@ def portfolio() -> pa.Table:
 
 def alone(portfolio: pa.Table, book: Path, name: str, **options: Any) -> ipvalue.Result:
     """One scenario in a run of its own: its market, and the rows with its cells."""
-    batch = portfolio.combine_chunks().to_batches()[0]
-    filled, report = fill(batch_of(batch), load_assumptions(book), "CNY")
-    rows = Rows(filled, np.arange(batch.num_rows), report, "f", Rejects())
-    market = load_market(MARKET)
-    for scenario in load_scenarios(SCENARIOS):
-        if scenario.name == name:
-            rows, market = scenario.rows(rows), scenario.market(market)
-    nothing_to_fill: Any = {name: content for name, content in tomllib.loads(ASSUMPTIONS).items() if name != "defaults"}
-    return ipvalue.value(pa.Table.from_batches([rows.batch]), market=market, assumptions=nothing_to_fill, **options)
-
-
-def batch_of(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Every column of the registry."""
-    arrays = [batch[name] if name in batch.schema.names else pa.nulls(batch.num_rows, column.arrow_type) for name, column in PORTFOLIO.items()]
-    return pa.RecordBatch.from_arrays([a.cast(c.arrow_type) for a, c in zip(arrays, PORTFOLIO.values(), strict=True)], list(PORTFOLIO))
+    return ipvalue.value(**shocked(portfolio, book, SCENARIOS, name), **options)
 
 
 def of(result: Any, name: str) -> pa.Table:

@@ -169,24 +169,35 @@ def _errors(vectors: Vectors, simulated: Simulated, figures: Figures, sampling: 
         assert simulated.paired is not None
         error: Floats = simulated.paired[:, 1] / np.sqrt(np.float64(sampling.paths))
         return error
-    alone = estimated_by_replicate(evidence_of(vectors, simulated, figures.closed_form, sampling))
+    alone = _by_replicate(vectors, simulated, figures, sampling)
     return standard_error(alone - alone[first])
 
 
+def _by_replicate(vectors: Vectors, simulated: Simulated, figures: Figures, sampling: Sampling) -> Floats:
+    """(n, 16) what each replicate alone contributes to the means of versions, which does not depend on what stands beside them."""
+    return estimated_by_replicate(evidence_of(vectors, simulated, figures.closed_form, sampling))
+
+
 def _apart(vectors: Sequence[Vectors], numbers: list[int], study: Study, groups: Groups, totals: Totals) -> dict[int, Valued]:
-    """Versions on paths of their own, some rows at a time: their values are laid beside the base's."""
-    a, sampling = len(vectors[0].hash), study.base.sampling
+    """Versions on paths of their own, some rows at a time: their values, or under sobol their replicates, are laid beside the base's."""
+    a, sampling, keep = len(vectors[0].hash), study.base.sampling, study.base.sampling.sampler != "sobol"
     for number in (0, *numbers):
         add_boundaries(vectors[number], sampling.backend)
     found: dict[int, list[Valued]] = {number: [] for number in numbers}
     for some in _shares(a, study):
-        of_base = _simulated(take(vectors[0], some), study.base, study, groups[0][some], None, keep_paths=True)
+        first = take(vectors[0], some)
+        of_base = _simulated(first, study.base, study, groups[0][some], None, keep_paths=keep)
+        replicates = None if keep else _by_replicate(first, of_base, figures_of(first, of_base, sampling), sampling)
         for number in numbers:
             own, appraiser = take(vectors[number], some), study.appraisers[number]
-            simulated = _simulated(own, appraiser, study, groups[number][some], totals, keep_paths=True)
+            simulated = _simulated(own, appraiser, study, groups[number][some], totals, keep_paths=keep)
             figures = figures_of(own, simulated, sampling)
             good = (simulated.status == 0) & (of_base.status == 0)
-            found[number].append(_valued(replace(figures, values=None), _laid_beside(simulated.values, of_base.values, good, study)))
+            if replicates is None:
+                error = _laid_beside(simulated.values, of_base.values, good, study)
+            else:
+                error = np.where(good, standard_error(_by_replicate(own, simulated, figures, sampling) - replicates), np.nan)
+            found[number].append(_valued(replace(figures, values=None), error))
     return {number: _joined(parts) for number, parts in found.items()}
 
 

@@ -99,6 +99,15 @@ def test_tasks_and_workers_move_no_bit(more: dict[str, Any], portfolio: pa.Table
     assert one.rejects.drop_columns("file").equals(two.rejects.drop_columns("file"))
 
 
+def test_what_stands_beside_a_right_moves_no_error_under_sobol(portfolio: pa.Table, book: Path) -> None:
+    """Whether a scenario moves the paths of others in its task or not."""
+    options: dict[str, Any] = {"market": MARKET, "assumptions": book, "paths": PATHS, "seed": 3, "sampler": "sobol", "statistics": "mean"}
+    order = [("scenario", "ascending"), ("asset_id", "ascending")]
+    one, many = (ipvalue.scenarios(portfolio, SCENARIOS, rows_per_task=rows, **options).assets.sort_by(order) for rows in (ROWS, 7))
+    for column in one.column_names:
+        assert one[column].combine_chunks().equals(many[column].combine_chunks()), column
+
+
 @pytest.mark.parametrize("sampler", ["random", "sobol"])
 def test_differences_are_of_the_paths(sampler: str, portfolio: pa.Table, book: Path) -> None:
     """The error of a difference is that of the paired path values of two runs."""

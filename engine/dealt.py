@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ipvalue.constants import LOTS, REPLICATES
+from ipvalue.constants import LOTS, REPLICATES, STATISTICS
 
 
 def check_lots(w: Any, f: Any, at: Any, periods: Any, rows: Any, row: Any, linear: Any, first: Any, order: Any) -> None:
@@ -15,7 +15,8 @@ def check_lots(w: Any, f: Any, at: Any, periods: Any, rows: Any, row: Any, linea
     w, f as long as at + periods (a,) ask; rows (r, L); row, linear, first (a,); order a permutation of a."""
     n, places = len(order), np.arange(len(order))
     needed = row[:n] + np.where(linear[:n], 2 * periods[:n], 1)
-    if rows.shape[1] > LOTS or rows.shape[1] % REPLICATES or row[:n].min() < 0 or periods[:n].min() < 0 or needed.max() > len(rows):
+    odd = not _laid(rows) or not 0 < rows.shape[1] <= LOTS or rows.shape[1] % REPLICATES
+    if odd or row[:n].min() < 0 or periods[:n].min() < 0 or needed.max() > len(rows):
         raise ValueError(f"({len(rows)}, {rows.shape[1]}) sums for {n} versions that need {needed.max()}, of at most {LOTS} lots")
     if at[:n].min() < 0 or (at[:n] + periods[:n]).max() > min(len(w), len(f)):
         raise ValueError(f"{len(w)} and {len(f)} earnings and costs for {n} versions that need {(at[:n] + periods[:n]).max()}")
@@ -26,3 +27,17 @@ def check_lots(w: Any, f: Any, at: Any, periods: Any, rows: Any, row: Any, linea
     latest = np.maximum.accumulate(np.where(compared == order, places, -1))
     if compared.min() < 0 or compared.max() >= n or not np.array_equal(rank[compared], latest):
         raise ValueError("a version is compared with the latest before it that is compared with itself")
+
+
+def check_room(n: int, paths: int, lots: int, statistics: Any, status: Any, group: Any, totals: Any) -> None:
+    """ValueError where what `lot_means` says of n versions would not lie in the arrays for it: statistics (n, 5), status (n,), and of totals
+    (g·lots, 2), where given, the places of the versions' group (n,); or where there are no paths."""
+    if paths < 1 or len(status) < n or statistics.shape != (n, len(STATISTICS)) or not _laid(statistics):
+        raise ValueError(f"statistics {statistics.shape} and status ({len(status)},) of {n} versions on {paths} paths")
+    if totals is not None and (group is None or len(group) < n or len(totals) < (int(group[:n].max()) + 1) * lots):
+        raise ValueError(f"{totals.shape} words of totals do not hold {lots} sums of every group")
+
+
+def _laid(numbers: Any) -> bool:
+    """Whether these are doubles without gaps."""
+    return bool(numbers.dtype == np.float64 and numbers.flags.c_contiguous)

@@ -138,11 +138,12 @@ class _Some:
 
 
 def _alike(first: Vectors, one: Vectors, linear: Mask) -> Mask:
-    """(a,) where a version is alive and contested as the first, and both are `linear` (a,), so that they have the same sums over lots."""
+    """(a,) where a version is alive and contested as the first, for as long, and both are `linear` (a,): they have the same sums over lots."""
     if one is first:
         return np.ones(len(linear), np.bool_)
     size, contested = np.diff(first.offset), first.enters != 0
-    alike: Mask = linear & (np.diff(one.offset) == size) & (first.enters == one.enters) & (~contested | (first.entry_loss == one.entry_loss))
+    alike: Mask = linear & (np.diff(one.offset) == size) & (first.last_delta == one.last_delta) & (first.enters == one.enters)
+    alike &= ~contested | (first.entry_loss == one.entry_loss)
     some = np.flatnonzero(alike)
     if one.survival is first.survival and one.rival is first.rival:
         return alike
@@ -181,7 +182,7 @@ def _describe(some: _Some, dealt: _Dealt, sampling: Sampling, group: Ints | None
         np.concatenate([some.sizes(k) for k in range(v)]),
         dealt.rows,
         dealt.row[dealt.of],
-        some.exact.reshape(-1).view(np.uint8),
+        np.ascontiguousarray(some.exact.reshape(-1)).view(np.uint8),
         np.tile(np.arange(some.number), v),
         np.arange(len(place)).reshape(v, -1).T.reshape(-1),
         sampling.paths,

@@ -21,7 +21,7 @@ from ipvalue.constants import (
     SOBOL_DIMENSIONS,
     STATISTICS,
 )
-from ipvalue.dealt import check_lots
+from ipvalue.dealt import check_lots, check_room
 from ipvalue.value_curves import check_asked, laid
 
 include "declarations.pxi"

@@ -20,8 +20,7 @@ def lot_means(w, f, at, periods, rows, row, linear, first, order, int64_t paths,
     if n == 0:
         return paired, values
     check_lots(w, f, at, periods, rows, row, linear, first, order)
-    if status_view.shape[0] < n or statistics.shape[1] != STAT_QUANTILES:
-        raise ValueError(f"statistics {statistics.shape} and status ({status_view.shape[0]},) of {n} versions")
+    check_room(n, paths, sums.shape[1], statistics, status, group, totals)
     job.versions = n
     job.lots = sums.shape[1]
     job.paths = paths

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ipvalue.constants import MONEY_LIMIT, STATISTICS
-from ipvalue.dealt import check_lots
+from ipvalue.dealt import check_lots, check_room
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic, fma, sqrt
 from ipvalue.numba_kernel.arrays import Words, sums
 from ipvalue.numba_kernel.arrays import row as checked
@@ -58,15 +58,14 @@ def lot_means(
     if not n:
         return paired, values if keep else None
     check_lots(w, f, at, periods, rows, row, linear, first, order)
-    if len(status) < n or statistics.shape[1] != len(STATISTICS):
-        raise ValueError(f"statistics {statistics.shape} and status ({len(status)},) of {n} versions")
+    check_room(n, paths, lots, statistics, status, group, totals)
     size, share = _sizes(paths, lots)
     with DefaultArithmetic():
         which = [checked(one, i8, n) for one in (order, at, periods, row, first)]
-        flags = checked(linear, np.uint8, n)
-        stopped_if(_describe(w, f, rows, *which, flags, size, share, f8(paths), statistics, status, paired, values, FLAG))
+        flags, numbers = checked(linear, np.uint8, n), [checked(one, f8, 0) for one in (w, f)]
+        stopped_if(_describe(*numbers, rows, *which, flags, size, share, f8(paths), statistics, status, paired, values, FLAG))
     if totals is not None:
-        of_group = np.zeros(n, i4) if group is None else group[:n]
+        of_group = checked(group, i4, n)[:n]
         good = (status[:n] == 0) & (of_group >= 0)
         add_exact(sums(totals, 0), of_group[good], values[good])
     return paired, values if keep else None

@@ -89,9 +89,7 @@ def test_the_columns_are_those_described(file: Path) -> None:
     assert {*RESULTS["scenario_assets"]} <= {*assets}
     assert {*assets} - {*RESULTS["scenario_assets"], "q50"} == {*RESULTS["assets"]} - {"q…"}
     totals = ipvalue.open_scenarios("out").totals.schema
-    assert [name for name in totals.names if name != "sector"] == [
-        name for name in RESULTS["scenario_totals"] if name not in ("(group columns)", "lot")
-    ]
+    assert [name for name in totals.names if name != "sector"] == [name for name in RESULTS["scenario_totals"] if name != "(group columns)"]
 
 
 @pytest.mark.parametrize("columns", [80, 50])

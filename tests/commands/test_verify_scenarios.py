@@ -66,7 +66,9 @@ def test_scenarios_are_looked_through_and_nothing_is_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"statistics": "mean"}, {"sampler": "sobol", "group_by": []}, {"precision": "double", "quantiles": ()}], ids=str
+    "options",
+    [{}, {"statistics": "mean"}, {"statistics": "batch-means"}, {"sampler": "sobol", "group_by": []}, {"precision": "double", "quantiles": ()}],
+    ids=str,
 )
 def test_rights_are_valued_again_under_every_scenario(options: dict[str, Any]) -> None:
     Path("assumptions.toml").write_text(ASSUMPTIONS)

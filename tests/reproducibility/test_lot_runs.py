@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import uncertain_rows
-from portfolios import ASSUMPTIONS, MARKET, several
+from portfolios import ASSUMPTIONS, MARKET, several, table_of
 from shocked import shocked
 
 import ipvalue
@@ -73,11 +73,11 @@ def equal(one: Any, other: Any) -> None:
     assert one.rejects.drop_columns("file").sort_by("row").equals(other.rejects.drop_columns("file").sort_by("row"))
 
 
-WAYS: list[tuple[dict[str, Any], list[str]]] = [
+WAYS: list[Any] = [
     ({}, NAMES),
     ({"sampler": "sobol"}, ["base", "rivals", "stormy"]),
     ({"precision": "double", "paths": 100}, ["rates up", "shorter", "together"]),
-    ({"backend": "numba", "paths": 32}, ["base", "stormy"]),
+    pytest.param({"backend": "numba", "paths": 32}, ["base", "stormy"], marks=pytest.mark.slow),
 ]
 
 
@@ -122,7 +122,7 @@ def test_the_order_of_scenarios_moves_no_bit(whole: dict[str, Any], portfolio: p
         assert of(whole["random"].totals, name).equals(of(turned.totals, name))
 
 
-@pytest.mark.parametrize("more", [{}, {"precision": "double"}, {"sampler": "sobol"}, {"paths": 16}], ids=str)
+@pytest.mark.parametrize("more", [{"precision": "double"}, {"sampler": "sobol"}, {"paths": 16}], ids=str)
 def test_what_is_said_is_that_of_paths_but_for_rounding_and_the_errors_own_error(more: dict[str, Any], portfolio: pa.Table, book: Path) -> None:
     ours = by_lots(portfolio, book, **more)
     given: dict[str, Any] = {"market": MARKET, "assumptions": book, "paths": PATHS, "seed": 3, "group_by": ("sector",), **more}
@@ -166,6 +166,50 @@ def test_groups_are_what_the_definition_makes_of_their_rights(whole: dict[str, A
             assert [sum(one) for one in zip(*groups, strict=True)] == sums[name, None]
             own = of(found.assets, name)
             assert sum(sums[name, None]) / paths / 1e6 == pytest.approx(pc.sum(own["mean"]).as_py(), rel=1e-9)
+
+
+def lots_of_rights(rights: pa.Table, book: Path, **options: Any) -> dict[str, Any]:
+    """(b,) V_b of each right, to a millionth."""
+    totals = by_lots(rights, book, TRIVIAL, group_by=("asset_id",), **options).totals.to_pylist()
+    found: dict[str, list[float]] = {}
+    for row in totals:
+        if row["scenario"] == "base" and row["asset_id"] is not None:
+            found.setdefault(row["asset_id"], []).append(float(row["value"]))
+    return {name: np.array(sums) for name, sums in found.items()}
+
+
+@pytest.mark.parametrize("sampler", ["random", "sobol"])
+def test_of_several_methods_sums_are_weighted(sampler: str, book: Path) -> None:
+    """Those of each method alone, in their order; and the deviation is of what is so added."""
+    rows = several(9, 6).to_pylist()
+    single = [
+        table_of([{**row, "method": row["methods"][k], "methods": None, "weights": None} for row in rows if len(row["methods"]) > k])
+        for k in range(4)
+    ]
+    options: dict[str, Any] = {"precision": "double", "sampler": sampler, "paths": 64}
+    together = lots_of_rights(table_of(rows), book, **options)
+    by_method = [lots_of_rights(one, book, **options) for one in single if one.num_rows]
+    for row in rows:
+        sums = [found[row["asset_id"]] for found in by_method[: len(row["methods"])]]
+        expected = oracle_lots.of_several(row["weights"], sums)
+        np.testing.assert_allclose(together[row["asset_id"]], expected, rtol=1e-15, atol=2e-6)
+    assert len({len(row["methods"]) for row in rows}) > 1
+
+
+@ipvalue.cash_rule
+def capped(level: float, period: int) -> float:
+    return min(0.05 * level, 1e6)
+
+
+@pytest.mark.parametrize("rule", [None, pytest.param(capped, marks=pytest.mark.slow)])
+def test_sums_are_those_of_kept_paths(rule: Any, portfolio: pa.Table, book: Path) -> None:
+    """Of rights by one method and by several, clamped or optional; and of those that earn by a rule."""
+    options: dict[str, Any] = {"precision": "double", "paths": 48, "rule": rule}
+    ours = lots_of_rights(portfolio, book, **options)
+    kept = ipvalue.value(portfolio, market=MARKET, assumptions=book, seed=3, keep_paths=True, **options).paths
+    assert len(ours) == kept.num_rows > 20
+    for name, paths in zip(kept["asset_id"].to_pylist(), kept["values"].to_pylist(), strict=True):
+        np.testing.assert_allclose(ours[name], oracle_lots.dealt(np.array(paths), 256), rtol=1e-12, atol=1e-6, err_msg=name)
 
 
 def test_versions_may_move_apart_in_anything(portfolio: pa.Table, book: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -32,9 +31,10 @@ def three() -> Vectors:
 def described(one: Any, **other: Any) -> Any:
     """lot_means of versions with rows of their own, with other arguments."""
     asked: dict[str, Any] = {
-        "v": three(), "rows": np.ones((24, 256)), "row": np.array([0, 8, 16]), "linear": np.ones(N, np.uint8), "first": np.zeros(N, np.int64),
-        "paths": 1000, "statistics": np.zeros((N, 5)), "status": np.zeros(N, np.int8), "group": np.zeros(N, np.int32),
-        "totals": np.zeros((256, 2), np.uint64), **other,
+        "w": np.ones(12), "f": np.ones(12), "at": np.array([0, 4, 8]), "periods": np.array([4, 4, 4]), "rows": np.ones((24, 256)),
+        "row": np.array([0, 8, 16]), "linear": np.ones(N, np.uint8), "first": np.zeros(N, np.int64), "order": np.arange(N), "paths": 1000,
+        "statistics": np.zeros((N, 5)), "status": np.zeros(N, np.int8), "group": np.zeros(N, np.int32), "totals": np.zeros((256, 2), np.uint64),
+        **other,
     }  # fmt: skip
     return one.lot_means(**asked)
 
@@ -69,24 +69,34 @@ def described(one: Any, **other: Any) -> Any:
         {"group": np.zeros(2, np.int32)},
         {"totals": np.zeros((255, 2), np.uint64)},
         {"totals": np.zeros((256, 1), np.uint64)},
-        {"v": SimpleNamespace(offset=three().offset, w=np.ones(11), f=np.ones(12))},
-        {"v": SimpleNamespace(offset=three().offset, w=np.ones(12), f=np.ones(11))},
+        {"w": np.ones(11)},
+        {"f": np.ones(11)},
+        {"w": np.ones(12, np.float32)},
+        {"at": np.array([0, 4, 9])},
+        {"at": np.array([-1, 4, 8])},
+        {"at": np.array([0, 4])},
+        {"periods": np.array([4, 4, -1])},
+        {"periods": np.array([4, 4, 5])},
+        {"order": np.array([0, 1, 1])},
+        {"order": np.array([0, 1, 3])},
+        {"order": np.array([1, 0, 2])},
+        {"first": np.array([0, 1, 3])},
     ],
-    ids=lambda other: ", ".join(f"{name} {np.shape(one)} {np.ravel(one)[:3]}" if name != "v" else "v" for name, one in other.items()),
+    ids=lambda other: ", ".join(f"{name} {np.shape(one)} {np.ravel(one)[:3]}" for name, one in other.items()),
 )
 def test_arrays_that_do_not_fit_are_refused(one: Any, other: dict[str, Any]) -> None:
     described(one)
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises((ValueError, TypeError, IndexError)):
         described(one, **other)
 
 
 @pytest.mark.parametrize("one", KERNELS)
 def test_no_versions_and_no_group(one: Any) -> None:
-    empty = SimpleNamespace(offset=np.zeros(1, np.int64), w=np.empty(0), f=np.empty(0))
-    nothing: dict[str, Any] = {name: np.empty(0, kind) for name, kind in (("row", np.int64), ("linear", np.uint8), ("first", np.int64))}
+    nothing: dict[str, Any] = {name: np.empty(0, np.int64) for name in ("at", "periods", "row", "first", "order")}
     paired, values = described(
-        one, v=empty, rows=np.ones((0, 256)), **nothing, statistics=np.zeros((0, 5)), status=np.zeros(0, np.int8), group=None, totals=None
-    )
+        one, w=np.empty(0), f=np.empty(0), rows=np.ones((0, 256)), **nothing, linear=np.empty(0, np.uint8), statistics=np.zeros((0, 5)),
+        status=np.zeros(0, np.int8), group=None, totals=None,
+    )  # fmt: skip
     assert (paired.shape, values) == ((0, 2), None)
     totals, before = np.zeros((256, 2), np.uint64), np.zeros((256, 2), np.uint64)
     described(one, group=np.full(N, -1, np.int32), totals=totals)
@@ -125,29 +135,6 @@ def test_sums_are_not_made_where_they_do_not_fit(other: dict[str, Any]) -> None:
     dealt()
     with pytest.raises((ValueError, TypeError)):
         dealt(**other)
-
-
-@pytest.mark.parametrize("one", KERNELS)
-def test_owners_are_those_that_are_alive_and_contested_alike(one: Any) -> None:
-    vectors = three()
-    assert one.lot_owners(vectors).tolist() == [0, 0, 0]
-    for name, at in (("survival", 7), ("rival", 7), ("entry_loss", 1), ("enters", 1), ("last_delta", 1), ("clamped", 1), ("optional", 1)):
-        changed = three()
-        changed.enters[:], changed.entry_loss[:] = 1, 0.5
-        assert one.lot_owners(changed).tolist() == [0, 0, 0]
-        column = getattr(changed, name)
-        column[at] = 0 if name == "enters" else 1 if column.dtype == np.uint8 else 0.25
-        assert one.lot_owners(changed).tolist() == [0, 1, 0], name
-    vectors.entry_loss[1], vectors.rival[4] = 0.5, 0.25  # of those that no rival contests
-    assert one.lot_owners(vectors).tolist() == [0, 0, 0]
-    vectors.clamped[0] = 1
-    assert one.lot_owners(vectors).tolist() == [0, 1, 2]
-    for name in ("survival", "rival"):
-        short = three()
-        short.enters[:] = 1
-        setattr(short, name, np.ones(11))
-        with pytest.raises((ValueError, IndexError)):
-            one.lot_owners(short)
 
 
 def test_how_many_lots_and_paths() -> None:

@@ -150,7 +150,7 @@ def _beside_by_lots(vectors: list[Vectors], study: Study, groups: Groups, totals
         own = Simulated(simulated.statistics[here], simulated.status[here], None, sums)
         figures = figures_of(one, own, sampling)
         if sums is not None:
-            alone = estimated_by_replicate(evidence_of(one, own, figures.closed_form, sampling))
+            alone = _by_replicate(one, own, figures, sampling)
             of_first = alone if k == 0 else of_first
             error[here] = standard_error(alone - of_first)
         parts.append(_valued(figures, error[here]))

@@ -47,7 +47,7 @@ class Terms(NamedTuple):
 class Borne:
     """Losses by who bears them."""
 
-    parts: Longs  # (PARTIES, e)
+    parts: Longs  # (PARTIES, e), or of no event
     bank: Floats  # (t) sums over the paths
 
 
@@ -100,12 +100,13 @@ def _paying_parts(sums: Array, balances: Array, out: Array) -> None:
                     left = u8(0)
 
 
-def bear(events: Events, terms: Terms, year: Longs, paying: Floats, sums: Words) -> Borne:
+def bear(events: Events, terms: Terms, year: Longs, paying: Floats, sums: Words, each: bool = True) -> Borne:
     """Who bears the losses of events; adds to the sums on the paths (SUMMED, p, 2).
 
-    year (l + 1): first year of each loan. paying (m, y, p): of `paying_parts`; (0, 0, 0) where no balance is limited.
+    year (l + 1): first year of each loan. paying (m, y, p): of `paying_parts`; (0, 0, 0) where no balance is limited. each: whether the parts of each
+    event are wanted.
     """
-    parts, bank = held("parts", (PARTIES, len(events.loan)), i8), np.zeros(int(year[-1]))
+    parts, bank = held("parts", (PARTIES, len(events.loan) if each else 0), i8), np.zeros(int(year[-1]))
     of_bank = np.zeros((int(year[-1]), 2), u8)
     with DefaultArithmetic():
         _bear(events.loan, events.path, events.year, events.loss, events.used, terms, year, paying, parts, of_bank, bank, sums)
@@ -148,6 +149,7 @@ def _divide(
     sums: Array,
 ) -> None:
     """Claims and what is paid of them; the bank bears the rest."""
+    each = parts.shape[1] > 0
     for e in range(loan.size):
         i, p, y = loan[e], path[e], year[e] - 1
         rest, borne = loss[e], loss[e]
@@ -160,8 +162,10 @@ def _divide(
                 paid = claim if m < 0 else _paid(claim, paying[m, y, p])
                 borne -= paid
                 add_whole(sums[b], p, paid)
-            parts[b, e] = paid
-        parts[_BANK, e] = borne
+            if each:
+                parts[b, e] = paid
+        if each:
+            parts[_BANK, e] = borne
         add_whole(of_bank, first[i] + y, borne)
         add_whole(sums[_BANK], p, borne)
         add_whole(sums[_BANK + 1], p, used[e])

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ipvalue.lending.pledges import starts
 from ipvalue.lending.settlement import Events
@@ -43,7 +44,7 @@ class Parts:
     def events(self) -> Iterator[tuple[Longs, Events]]:
         """The loans of each task, and their defaults."""
         for task, loans in zip(self.tasks, self.loans, strict=True):
-            yield loans, events_of(self.store.read_ipc(events_name(task)), len(loans))
+            yield loans, events_of(self.store.read_ipc(events_name(task)))
 
     def figures(self, places: Longs) -> pa.Table:
         """Those of some loans by their places among (l), in that order."""
@@ -70,9 +71,11 @@ def _joined(tables: list[pa.Table], order: pa.Array | None) -> pa.Table:
     return pa.table(columns)
 
 
-def events_of(table: pa.Table, loans: int) -> Events:
-    """Defaults as a task wrote them, of so many loans."""
-    found: dict[str, Any] = {name: table[name].to_numpy() for name in table.column_names}
-    start = np.searchsorted(found["loan"], np.arange(loans + 1))
+def events_of(table: pa.Table) -> Events:
+    """Defaults as a task wrote them, of all its loans."""
+    lists = {name: table[name].combine_chunks() for name in table.column_names}
+    start = np.concatenate([[0], np.cumsum(pc.list_value_length(lists["path"]).to_numpy())])
+    loan = np.repeat(np.arange(len(table), dtype=np.int32), np.diff(start))
+    found: dict[str, Any] = {name: one.values.to_numpy() for name, one in lists.items()}
     none, nothing = np.zeros(0), np.zeros(0, np.int64)
-    return Events(start=start, **{"interest": nothing, **found}, exposure=none, room=none)
+    return Events(start=start, loan=loan, **{"interest": nothing, **found}, exposure=none, room=none)

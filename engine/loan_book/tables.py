@@ -7,7 +7,7 @@ l = loans that are lent, t = their years, b = bearers (bearing.SUMMED), p = path
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -124,7 +124,7 @@ def _borne(parts: Parts, ledger: Ledger, paying: Floats, paths: int, pool: PoolS
     Adds to the flows of a pool."""
     sums, bank = np.zeros((len(SUMMED), paths, 2), np.uint64), [np.zeros(0)]
     for loans, events in parts.events():
-        borne = bear(events, ledger.terms(loans), years_of(ledger.loans, loans), paying, sums)
+        borne = bear(events, ledger.terms(loans), years_of(ledger.loans, loans), paying, sums, each=pool is not None)
         bank.append(borne.bank)
         if pool is not None:
             pool.add(loans, events, borne)
@@ -133,13 +133,20 @@ def _borne(parts: Parts, ledger: Ledger, paying: Floats, paths: int, pool: PoolS
 
 def _shares(parts: Parts, ledger: Ledger, paying: Floats, sums: Words) -> Floats:
     """(l, told, levels) the loans' parts of the book's expected shortfalls, as they stand in the parts."""
-    found, scratch, made = tails(sums), np.zeros_like(sums), [np.zeros((0, len(TOLD), len(NAMES)))]
+    found, scratch, made = tails_told(sums), np.zeros_like(sums), [np.zeros((0, len(TOLD), len(NAMES)))]
     told: Mask = found.marks.max(axis=0) > 0
     for loans, whole in parts.events():
         events = whole.on(told)
         borne: Borne = bear(events, ledger.terms(loans), years_of(ledger.loans, loans), paying, scratch)
         made.append(shares_of(events, borne, found, len(loans)))
     return np.concatenate(made)
+
+
+def tails_told(sums: Words) -> Tails:
+    """The tails of sums (b, p, 2), without marks of those that loans' parts are not told of."""
+    found = tails(sums)
+    of = np.isin(SUMMED, list(TOLD.values()))
+    return replace(found, marks=np.where(of[:, None], found.marks, np.uint8(0)))
 
 
 def shares_of(events: Events, borne: Borne, found: Tails, loans: int) -> Floats:

@@ -45,9 +45,9 @@ Bytes = npt.NDArray[np.uint8]
 NUMBER = "number"
 """The column of figures that says which loan of the book they are of."""
 
-EVENTS = pa.schema([("loan", pa.int32()), ("path", pa.int32()), ("year", pa.uint8()), ("loss", pa.int64()), ("used", pa.int64())])
-"""The columns of events/part-*.arrow: defaults by loan, by its place in the part, and path; money in units of 10⁻⁶."""
-POOLED_EVENTS = EVENTS.append(pa.field("interest", pa.int64()))
+EVENTS = pa.schema([(name, pa.list_(kind)) for name, kind in (("path", pa.int32()), ("year", pa.uint8()), ("loss", pa.int64()), ("used", pa.int64()))])
+"""The columns of events/part-*.arrow: of each loan its defaults, by path; money in units of 10⁻⁶."""
+POOLED_EVENTS = EVENTS.append(pa.field("interest", pa.list_(pa.int64())))
 """The same where a pool of loans is cut into tranches: with what was not paid of the year's interest."""
 
 
@@ -152,16 +152,14 @@ def _lent(task: LoanTask, rights: Rights, book: Book, receipt: Receipt) -> tuple
     while True:
         lent, rejects = _lendable(loans, task, rights, book)
         parts: Parts = []
-        before, numbers = 0, _numbers(lent, loans)
+        numbers = _numbers(lent, loans)
         members = pooled[numbers]
         flows = no_flows(book.pool.years, book.run.job.paths) if book.pool is not None and members.any() else None
         for batch, here, found in _batches(lent, rights, book):
             if found.status.any():
                 rights = _without(here, found.status != 0, rights, book, receipt)
                 break
-            figures, events = _settled(lent, batch, here, found, book, before, None if flows is None else (flows, members))
-            parts.append((figures, events))
-            before += figures.num_rows
+            parts.append(_settled(lent, batch, here, found, book, None if flows is None else (flows, members)))
             del found  # whose slots the next batch takes
         else:
             receipt.rejects.merge(rejects)
@@ -248,9 +246,9 @@ def _without(here: Rights, bad: Mask, rights: Rights, book: Book, receipt: Recei
 
 
 def _settled(
-    lent: Loans, batch: Batch, rights: Rights, found: Collateral, book: Book, before: int, pooled: tuple[Flows, Mask] | None
+    lent: Loans, batch: Batch, rights: Rights, found: Collateral, book: Book, pooled: tuple[Flows, Mask] | None
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Figures and events of a batch, whose loans are the task's from number `before` on. pooled: what is added to of which loans that are lent."""
+    """Figures and events of a batch. pooled: what is added to of which loans that are lent."""
     run, lender = book.run, book.lender
     sampling = run.appraiser.sampling
     borrower, hashes, default = _defaults(lent, batch, book)
@@ -278,7 +276,7 @@ def _settled(
     )
     rows = described(lent, batch, rights, found, pledge, events, figures, covenants, tested, lender)
     places = [pa.array(batch.loan), *rows.columns]
-    return pa.RecordBatch.from_arrays(places, [NUMBER, *rows.schema.names]), _events(events, before, book.events)
+    return pa.RecordBatch.from_arrays(places, [NUMBER, *rows.schema.names]), _events(events, book.events)
 
 
 def _defaults(lent: Loans, batch: Batch, book: Book) -> tuple[Longs, npt.NDArray[np.uint64], Bytes]:
@@ -303,9 +301,10 @@ def _covenants(lent: Loans, batch: Batch, borrower: Longs) -> Covenants:
     return Covenants(start, loan, trigger, target, np.nan_to_num(release), cure)
 
 
-def _events(events: Events, before: int, schema: pa.Schema) -> pa.RecordBatch:
-    arrays = {name: getattr(events, name) for name in schema.names} | {"loan": events.loan + np.int32(before)}
-    return pa.RecordBatch.from_arrays([pa.array(arrays[field.name], field.type) for field in schema], schema=schema)
+def _events(events: Events, schema: pa.Schema) -> pa.RecordBatch:
+    start = pa.array(events.start, pa.int32())
+    columns = [pa.ListArray.from_arrays(start, pa.array(getattr(events, field.name), field.type.value_type)) for field in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _numbers(lent: Loans, loans: Loans) -> Longs:

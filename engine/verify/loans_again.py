@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 from ipvalue import spread
 from ipvalue.intake import hash_ids
 from ipvalue.lending.bearing import Words, bear
-from ipvalue.lending.book import NAMES, Tails, tails
+from ipvalue.lending.book import NAMES, Tails
 from ipvalue.loan_book.parts import events_of
 from ipvalue.loan_book.pledged import ENDS as RIGHT_ENDS
 from ipvalue.loan_book.run import Planned
-from ipvalue.loan_book.tables import NONE, Ledger, loan_rows, shares_of, years_of
+from ipvalue.loan_book.tables import NONE, Ledger, loan_rows, shares_of, tails_told, years_of
 from ipvalue.loan_book.work import ENDS as LOAN_ENDS
 from ipvalue.loan_book.work import NUMBER, Book, LoanTask, lent_of, new_receipt
 from ipvalue.share import Share, chosen
@@ -66,7 +66,7 @@ def compare_loans(
     made: list[pa.Table] = []
     with tempfile.TemporaryDirectory(prefix="ipvalue-") as folder:
         book = replace(planned.book_of(tasks, Path(folder)), pool=None)  # no row of a loan depends on it
-        again = _Again(book, planned.ledger, sums, tails(sums))
+        again = _Again(book, planned.ledger, sums, tails_told(sums))
 
         def take(table: pa.Table) -> None:
             made.append(table)
@@ -122,7 +122,7 @@ def _derived(task: LoanTask, again: _Again) -> pa.Table:
         return pa.table({"loan_id": pa.array([], pa.string())})
     figures, table = (pa.Table.from_batches([part[i] for part in parts]).combine_chunks() for i in range(2))
     numbers = figures[NUMBER].to_numpy()
-    events, years = events_of(table, len(numbers)), years_of(ledger.loans, numbers)
+    events, years = events_of(table), years_of(ledger.loans, numbers)
     terms = ledger.terms(numbers)
     borne = bear(events, terms._replace(limited=np.full_like(terms.limited, -1)), years, NONE, np.zeros_like(again.sums))
     return loan_rows(ledger, figures, borne.bank, shares_of(events, borne, again.found, len(numbers)), paths)

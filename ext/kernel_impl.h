@@ -64,11 +64,9 @@ static int FN(run_batch)(const simulation *job, const FN(source) *source, const 
         FN(finish_lots)(job, s, first, count);
         return RUN_OK;
     }
+    if (job->looks) FN(add_worths)(job->looks, first, count, s->values, s->room, job->paths);
     int64_t adding = 0;
-    for (int64_t k = 0; k < families; k++) {
-        if (job->looks) FN(add_worths)(job->looks, first + s->families[k].first, s->families[k].count, s->values + s->families[k].first * s->room, s->room, job->paths);
-        adding = FN(finish_family)(job, s, s->families + k, first, adding);
-    }
+    for (int64_t k = 0; k < families; k++) adding = FN(finish_family)(job, s, s->families + k, first, adding);
     FN(add_shares)(&s->sums, s->shares, adding, s->values, s->room);
     return RUN_OK;
 }

@@ -100,7 +100,7 @@ def _paying_parts(sums: Array, balances: Array, out: Array) -> None:
                     left = u8(0)
 
 
-def bear(events: Events, terms: Terms, year: Longs, paying: Floats, sums: Words, each: bool = True) -> Borne:
+def bear(events: Events, terms: Terms, year: Longs, paying: Floats, sums: Words, *, each: bool = True) -> Borne:
     """Who bears the losses of events; adds to the sums on the paths (SUMMED, p, 2).
 
     year (l + 1): first year of each loan. paying (m, y, p): of `paying_parts`; (0, 0, 0) where no balance is limited. each: whether the parts of each

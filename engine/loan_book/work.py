@@ -45,7 +45,8 @@ Bytes = npt.NDArray[np.uint8]
 NUMBER = "number"
 """The column of figures that says which loan of the book they are of."""
 
-EVENTS = pa.schema([(name, pa.list_(kind)) for name, kind in (("path", pa.int32()), ("year", pa.uint8()), ("loss", pa.int64()), ("used", pa.int64()))])
+_OF_EVENT = (("path", pa.int32()), ("year", pa.uint8()), ("loss", pa.int64()), ("used", pa.int64()))
+EVENTS = pa.schema([(name, pa.list_(kind)) for name, kind in _OF_EVENT])
 """The columns of events/part-*.arrow: of each loan its defaults, by path; money in units of 10⁻⁶."""
 POOLED_EVENTS = EVENTS.append(pa.field("interest", pa.list_(pa.int64())))
 """The same where a pool of loans is cut into tranches: with what was not paid of the year's interest."""

@@ -14,6 +14,9 @@ from importlib.util import find_spec
 from types import ModuleType
 
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+_BLAS_WAITS = "OPENBLAS_THREAD_TIMEOUT"
+_SHORTEST = "4"
+"""2⁴ cycles; without it 2²⁶."""
 
 
 def arrow_in_the_common_heap() -> None:
@@ -36,18 +39,21 @@ def arrow_without_pandas() -> None:
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """While modules are loaded: nothing that comes is to go, so Python's collector need not look; and pydantic does not go through all that is
-    installed for plug-ins, of which it has none here."""
-    given = os.environ.get(_PLUGINS)
+    """While modules are loaded: nothing that comes is to go, so Python's collector need not look; pydantic does not go through all that is installed
+    for plug-ins, of which it has none here; and the threads that NumPy's OpenBLAS starts, one a core, sleep as soon as they have nothing to do, which
+    is all the time in most commands: unless the user says how long, they would first wait at work."""
+    given = {name: os.environ.get(name) for name in (_PLUGINS, _BLAS_WAITS)}
     os.environ[_PLUGINS] = "__all__"
+    os.environ.setdefault(_BLAS_WAITS, _SHORTEST)
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
-        del os.environ[_PLUGINS]
-        if given is not None:
-            os.environ[_PLUGINS] = given
+        for name, value in given.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 def collect_nothing_loaded() -> None:

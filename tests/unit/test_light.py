@@ -43,13 +43,14 @@ def test_a_command_loads_no_other_and_no_dask() -> None:
     assert _said(code).splitlines()[-1] == "['ipvalue.cli.value']"
 
 
-@pytest.mark.parametrize("given", [None, "one,two"])
-def test_after_loading_all_is_as_it_was(monkeypatch: pytest.MonkeyPatch, given: str | None) -> None:
-    name = "PYDANTIC_DISABLE_PLUGINS"
-    if given is None:
-        monkeypatch.delenv(name, raising=False)
-    else:
-        monkeypatch.setenv(name, given)
+@pytest.mark.parametrize(("name", "own", "meanwhile"), [("PYDANTIC_DISABLE_PLUGINS", "one,two", "__all__"), ("OPENBLAS_THREAD_TIMEOUT", "20", "20")])
+def test_after_loading_all_is_as_it_was(monkeypatch: pytest.MonkeyPatch, name: str, own: str, meanwhile: str) -> None:
+    monkeypatch.delenv(name, raising=False)
     with loading():
-        assert (gc.isenabled(), os.environ[name]) == (False, "__all__")
-    assert (gc.isenabled(), os.environ.get(name)) == (True, given)
+        assert not gc.isenabled()
+        assert os.environ[name] in ("__all__", "4")
+    assert (gc.isenabled(), os.environ.get(name)) == (True, None)
+    monkeypatch.setenv(name, own)
+    with loading():
+        assert os.environ[name] == meanwhile
+    assert os.environ[name] == own

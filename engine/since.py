@@ -27,7 +27,7 @@ from ipvalue.carry import Earlier, Gone, Piece, Renewal, Renewed, run_renewal, r
 from ipvalue.doubts import Doubts
 from ipvalue.fingerprint import Terms, differences, fingerprint
 from ipvalue.inputs import Inputs
-from ipvalue.intake import NOWHERE, Portfolio, Unit, no_duplicates, reopen_portfolio
+from ipvalue.intake import NOWHERE, Portfolio, Streams, Unit, no_duplicates, reopen_portfolio
 from ipvalue.job import PATH_PERIODS_A_SECOND, TYPICAL_YEARS
 from ipvalue.journal import SINCE
 from ipvalue.manifest import read_totals, terms_of
@@ -91,7 +91,8 @@ def work_since(inputs: Inputs, location: str, spool: Path) -> Work:
         renewed, leaving = _side_by_side(renewed, leaving, _stand_ins(of_row, np.array([one.first for one in leaving], np.int64)))
     apart = _together((one.unit, one.rows, (one.unit, one.meant)) for one in leaving)
     tasks: list[Renewed | Gone] = [*renewed, *map(Gone, apart, count(len(inputs.tasks)))]
-    renewal = Renewal(inputs.run, old.run, old.earlier, old.lasting, editions)
+    fresh, leaves = (_few_wanted(*side) for side in ((inputs.run, inputs.portfolio, of_row == NOWHERE), (old.run, old.portfolio, gone)))
+    renewal = Renewal(fresh, leaves, old.earlier, old.lasting, editions)
     left = (old.portfolio.files[0].path,) if gone.any() else ()
     places = (inputs.first_file, store.place(MANIFEST), *left)
     terms = {SINCE: {**known, "carried": taken}}
@@ -231,6 +232,12 @@ def _leaving(old: Old, gone: Mask) -> Iterator[_Leaving]:
         if meant.any():
             yield _Leaving(unit, meant, first + int(np.argmax(meant)), old.place[first : first + unit.rows][meant])
         first += unit.rows
+
+
+def _few_wanted(run: Run, portfolio: Portfolio, wanted: Mask) -> Run:
+    """The same run with all rows known that its tasks want of a portfolio: few of a file, as it mostly is, are read for all of them at once."""
+    starts = np.cumsum([0, *(file.rows for file in portfolio.files)])
+    return replace(run, streams=Streams({file.path: wanted[first : first + file.rows] for file, first in zip(portfolio.files, starts, strict=False)}))
 
 
 def _stand_ins(of_row: Longs, firsts: Longs) -> Longs:

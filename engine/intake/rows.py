@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from ipvalue.intake.mends import meant
 from ipvalue.intake.same_rows import Alike
 from ipvalue.intake.scan import Duplicates
 from ipvalue.intake.shared import Streams
-from ipvalue.intake.stored import BATCH_ROWS, Unit, stored_batches
+from ipvalue.intake.stored import BATCH_ROWS, Unit, few_rows, stored_batches
 from ipvalue.intake.workbook import failed_formulas
 from ipvalue.schema import PORTFOLIO, Column, Rejects
 
@@ -90,14 +91,27 @@ def read_together(
 
 def _raw(unit: Unit, names: list[str], streams: Streams | None, only: npt.NDArray[np.bool_] | None) -> Iterator[tuple[pa.RecordBatch, Rows]]:
     """The unit's rows that are wanted, as they are stored, and their numbers within the file."""
-    first = unit.first_row
-    for batch in stored_batches(unit, names, streams):
-        rows = np.arange(first, first + batch.num_rows)
-        first += batch.num_rows
+    for batch, rows in _stored(unit, names, streams, only):
         if only is not None:
             wanted = only[rows - unit.first_row]
             batch, rows = batch.filter(pa.array(wanted)), rows[wanted]
         yield batch, rows
+
+
+def _stored(unit: Unit, names: list[str], streams: Streams | None, only: npt.NDArray[np.bool_] | None) -> Iterator[tuple[pa.RecordBatch, Rows]]:
+    """The unit's rows, or some with those of `only` among them, and their numbers within the file."""
+    whole = unit.whole
+    if streams is not None and only is not None and (few := streams.few(unit.path, slice(whole.first_row, whole.first_row + whole.rows))) is not None:
+        numbers = whole.first_row + np.flatnonzero(few)
+        start, stop = np.searchsorted(numbers, (unit.first_row, unit.first_row + unit.rows)).tolist()
+        batches = streams.rows((unit.path, unit.groups, "few", *names), partial(few_rows, whole, names, few), len(numbers), start, stop)
+        numbers = numbers[start:stop]
+    else:
+        batches, numbers = stored_batches(unit, names, streams), np.arange(unit.first_row, unit.first_row + unit.rows)
+    row = 0
+    for batch in batches:
+        yield batch, numbers[row : row + batch.num_rows]
+        row += batch.num_rows
 
 
 def _clean(

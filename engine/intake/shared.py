@@ -7,9 +7,11 @@ stream, which goes as far as the furthest of them asks and keeps what the others
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 Batches = Generator[pa.RecordBatch, None, None]
@@ -49,14 +51,22 @@ class Streams:
     """The streams that the tasks of one run share within a process; each of its copies in other processes begins without any.
 
     Every row is expected to be wanted once. A task that wants rows which are gone (a retry, say) opens a stream of its own.
+    wanted: by path, (rows,) the rows of a file that any task wants, where that is known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Mapping[str, npt.NDArray[np.bool_]] | None = None) -> None:
+        self.wanted = wanted or {}
         self._lock = threading.Lock()
         self._streams: list[_Stream] = []  # the one joined last is last
 
-    def __reduce__(self) -> tuple[Callable[[], Streams], tuple[()]]:
-        return Streams, ()
+    def __reduce__(self) -> tuple[type[Streams], tuple[Mapping[str, npt.NDArray[np.bool_]]]]:
+        return Streams, (self.wanted,)
+
+    def few(self, path: str, rows: slice) -> npt.NDArray[np.bool_] | None:
+        """Which of those rows of a file are wanted, where that is known and they may all be kept until they are."""
+        if path not in self.wanted or np.count_nonzero(self.wanted[path][rows]) > KEPT_ROWS:
+            return None
+        return self.wanted[path][rows]
 
     def rows(self, key: object, batches: Callable[[], Batches], rows: int, start: int, stop: int) -> Iterator[pa.RecordBatch]:
         """The rows from `start` until `stop` of the `rows` that `batches()` yields, as slices of its batches. The same `key` means the same rows.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
@@ -47,6 +50,11 @@ class Unit:
     def part(self, rows: range) -> Unit:
         """Some of its rows, counted from its first."""
         return replace(self, skip=self.skip + rows.start, rows=len(rows), first_row=self.first_row + rows.start)
+
+    @property
+    def whole(self) -> Unit:
+        """All rows of its groups."""
+        return replace(self, skip=0, rows=self.group_rows, first_row=self.first_row - self.skip)
 
 
 def place_of(path: str) -> str:
@@ -102,9 +110,41 @@ def stored_batches(unit: Unit, names: list[str], streams: Streams | None = None)
     them.
     """
     with reading(unit.display, lost=RunError):
-        for batch in _batches(unit, names, streams):
-            batch.validate(full=True)
-            yield batch
+        yield from _checked(_batches(unit, names, streams))
+
+
+def few_rows(unit: Unit, names: list[str], wanted: npt.NDArray[np.bool_]) -> Iterator[pa.RecordBatch]:
+    """The rows of whole groups that are wanted (group_rows,), few of them, with the same checks.
+
+    Of a Parquet file one column is decoded after the other: what that takes of memory is taken once, and not once for each column.
+    """
+    with reading(unit.display, lost=RunError):
+        if unit.format == "ipc":
+            yield from _filtered(_ipc_batches(unit, names), wanted)
+            return
+        columns = [list(_filtered(column, wanted)) for column in _parquet_columns(unit, names)]
+        yield from columns[0] if len(columns) == 1 else _side_by_side(columns)
+
+
+def _filtered(batches: Iterator[pa.RecordBatch], wanted: npt.NDArray[np.bool_]) -> Iterator[pa.RecordBatch]:
+    row = 0
+    for batch in _checked(batches):
+        yield batch.filter(pa.array(wanted[row : row + batch.num_rows]))
+        row += batch.num_rows
+
+
+def _side_by_side(columns: list[list[pa.RecordBatch]]) -> list[pa.RecordBatch]:
+    """The batches of single columns as those of all together."""
+    tables = [pa.Table.from_batches(one) for one in columns]
+    whole = pa.Table.from_arrays([one.column(0) for one in tables], schema=pa.schema([one.schema.field(0) for one in tables]))
+    batches: list[pa.RecordBatch] = whole.combine_chunks().to_batches()
+    return batches
+
+
+def _checked(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        batch.validate(full=True)
+        yield batch
 
 
 def _batches(unit: Unit, names: list[str], streams: Streams | None) -> Iterator[pa.RecordBatch]:
@@ -117,6 +157,23 @@ def _batches(unit: Unit, names: list[str], streams: Streams | None) -> Iterator[
 
 
 def _parquet_batches(unit: Unit, names: list[str]) -> Batches:
+    with _parquet(unit, names) as (parquet, present):
+        yield from _decoded(parquet, unit, present)
+
+
+def _parquet_columns(unit: Unit, names: list[str]) -> Iterator[Iterator[pa.RecordBatch]]:
+    """The same, a column after the other; the bare rows where it has none of them."""
+    with _parquet(unit, names) as (parquet, present):
+        yield from (_decoded(parquet, unit, some) for some in [[name] for name in present] or [[]])
+
+
+def _decoded(parquet: pq.ParquetFile, unit: Unit, names: list[str]) -> Batches:
+    yield from parquet.iter_batches(BATCH_ROWS, row_groups=list(unit.groups), columns=names, use_threads=False)
+
+
+@contextmanager
+def _parquet(unit: Unit, names: list[str]) -> Iterator[tuple[pq.ParquetFile, list[str]]]:
+    """A unit's file, and which of the columns it has."""
     with open_binary(unit.path) as file:
         # a disk is read as far as its rows are decoded; elsewhere, where each read is a request, all of a column's group at once
         how: dict[str, Any] = {"pre_buffer": False, "buffer_size": READ_BYTES if isinstance(file, pa.OSFile) else 0}
@@ -124,7 +181,7 @@ def _parquet_batches(unit: Unit, names: list[str]) -> Batches:
         present = [name for name in parquet.schema_arrow.names if name in names]
         if repeated := _repeated(parquet, present):
             parquet = pq.ParquetFile(file, metadata=parquet.metadata, read_dictionary=repeated, **how)
-        yield from parquet.iter_batches(BATCH_ROWS, row_groups=list(unit.groups), columns=present, use_threads=False)
+        yield parquet, present
 
 
 def _repeated(parquet: pq.ParquetFile, names: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import random
 from collections.abc import Callable
 from itertools import pairwise
@@ -15,8 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ipvalue.intake import Alike, Together, matched, no_duplicates, open_portfolio, read_together
+from ipvalue.intake import Alike, Streams, Together, matched, no_duplicates, open_portfolio, read_together
 from ipvalue.intake import rows as intake_rows
+from ipvalue.intake import shared
 from ipvalue.intake.stored import Unit
 from ipvalue.schema import PORTFOLIO
 
@@ -53,11 +55,11 @@ LATER: dict[str, tuple[Callable[[pa.Table], pa.Table], set[str]]] = {
 """What is done to the file, and the columns that are not alike then."""
 
 
-def together(unit: Unit, wanted: np.ndarray, beside: tuple[Together, Alike] | None = None) -> Together:
+def together(unit: Unit, wanted: np.ndarray, beside: tuple[Together, Alike] | None = None, streams: Streams | None = None) -> Together:
     """Rows that are wanted, in three ranges."""
     cuts = [0, 90, 200, unit.rows]
     ranges = [(unit.part(range(a, b)), wanted[a:b]) for a, b in pairwise(cuts)]
-    return read_together(ranges, beside=beside)
+    return read_together(ranges, streams=streams, beside=beside)
 
 
 def cleaned(some: Together) -> list[Any]:
@@ -126,6 +128,56 @@ def test_rows_that_the_later_ones_lack_are_read_in_whole(tmp_path: Path, monkeyp
     monkeypatch.setattr(intake_rows, "stored_batches", lambda unit, names, streams: read.update(names) or stored(unit, names, streams))
     assert same(cleaned(together(before, wanted, (later, alike))), cleaned(alone))
     assert read >= set(old.column_names)
+
+
+def parts_of(path: Path, folder: Path) -> list[Unit]:
+    """A file in ranges of 40 rows, or as many as its groups hold."""
+    return open_portfolio(path, folder).units(40)
+
+
+def in_turn(units: list[Unit], wanted: np.ndarray, streams: Streams) -> list[Any]:
+    """The rows that are wanted, range by range."""
+    return [cleaned(read_together([(one, wanted[one.first_row : one.first_row + one.rows])], streams=streams)) for one in units]
+
+
+@pytest.mark.parametrize("how", [{}, {"row_group_size": 70}, {"use_dictionary": False, "compression": "zstd"}, "arrow"])
+@pytest.mark.parametrize("share", [1, 4, ROWS])
+def test_few_rows_are_read_for_all_tasks_at_once(how: Any, share: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, rows = tmp_path / "rights", table()
+    if how == "arrow":
+        with pa.ipc.new_file(path := path.with_suffix(".arrow"), rows.schema) as writer:
+            writer.write_table(rows, 70)
+    else:
+        pq.write_table(rows, path := path.with_suffix(".parquet"), **how)
+    units, wanted = parts_of(path, tmp_path), np.arange(ROWS) % share == 0
+    groups: list[range] = []
+    few = intake_rows.few_rows
+    monkeypatch.setattr(intake_rows, "few_rows", lambda unit, names, mask: groups.append(unit.groups) or few(unit, names, mask))
+    expected = in_turn(units, wanted, Streams())
+    assert groups == []
+    streams = pickle.loads(pickle.dumps(Streams({units[0].path: wanted})))
+    assert in_turn(units, wanted, streams) == expected
+    assert len(groups) == len({one.groups for one in units if wanted[one.first_row : one.first_row + one.rows].any()})
+    assert len({*groups}) == len(groups)
+    less = wanted & (np.arange(ROWS) % 8 == 0)  # a task that is tried again without some of its rows
+    assert in_turn(units, less, streams) == in_turn(units, less, Streams())
+
+
+def test_many_rows_are_not_kept_for_all_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "KEPT_ROWS", 50)
+    monkeypatch.setattr(intake_rows, "few_rows", None)
+    pq.write_table(table(), tmp_path / "rights.parquet")
+    units, wanted = parts_of(tmp_path / "rights.parquet", tmp_path), np.arange(ROWS) % 4 == 0
+    assert in_turn(units, wanted, Streams({units[0].path: wanted})) == in_turn(units, wanted, Streams())
+
+
+def test_few_rows_of_an_edition_that_lacks_the_columns_asked_for(tmp_path: Path) -> None:
+    before, after, alike = opened(without(table(), "sector"), table(), tmp_path)
+    assert alike is not None
+    assert alike.other == ("sector",)
+    wanted = np.arange(ROWS) % 9 == 0
+    later, streams = together(after, wanted), Streams({before.path: wanted})
+    assert same(cleaned(together(before, wanted, (later, alike), streams)), cleaned(together(before, wanted)))
 
 
 @pytest.mark.parametrize("how", ["other row groups", "no row more", "Arrow"])

@@ -18,8 +18,6 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
 from typer.core import TyperCommand
 
 from ipvalue.amounts import count as count
@@ -149,37 +147,12 @@ def progress(log_json: bool, what: str, noun: str = "rights") -> Iterator[Callab
     if log_json:
         yield _json_lines(what)
     elif err.is_terminal:
-        with Progress(TextColumn(what), BarColumn(), _Done(noun), _Speed(), TimeElapsedColumn(), _Left(), console=err) as bars:
-            task = bars.add_task(what, total=None)
-            yield lambda done, total: bars.update(task, completed=done, total=total)
+        from ipvalue.cli.bar import bar
+
+        with bar(err, what, noun) as move:
+            yield move
     else:
         yield lambda done, total: None
-
-
-class _Done(ProgressColumn):
-    """How many of how many."""
-
-    def __init__(self, noun: str) -> None:
-        super().__init__()
-        self._noun = noun
-
-    def render(self, task: Task) -> Text:
-        return Text("" if task.total is None else f"{task.completed:,.0f}/{task.total:,.0f} {self._noun}")
-
-
-class _Speed(ProgressColumn):
-    """How many a second."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f}/s")
-
-
-class _Left(TimeRemainingColumn):
-    """How long it will take still, said to be that."""
-
-    def render(self, task: Task) -> Text:
-        return Text("") if task.finished or task.time_remaining is None else Text.assemble(super().render(task), " left")
 
 
 def _json_lines(what: str) -> Callable[[int, int], None]:

@@ -7,18 +7,17 @@ import os
 import platform
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ipvalue.backend import kernels
-from ipvalue.constants import NUMERICS_VERSION
 from ipvalue.fingerprint import fingerprint
 from ipvalue.inputs import Inputs
 from ipvalue.job import Job
 from ipvalue.journal import Journal
+from ipvalue.likeness import VERSIONS
 from ipvalue.receipt import Receipt
 from ipvalue.schema import quantile_name
 from ipvalue.storage import Written
@@ -87,9 +86,7 @@ def terms_of(inputs: Inputs) -> dict[str, Any]:
     """The part of the manifest that says what the run is of: all that its results follow from (fingerprint.py)."""
     job = inputs.run.job
     return {
-        "ipvalue": version("ipvalue"),
-        "numerics_version": NUMERICS_VERSION,
-        "pyarrow": pa.__version__,
+        **VERSIONS,
         "options": {**job.model_dump(mode="json"), "quantiles": list(job.sampling.quantiles), "max_paths": job.cap},
         "inputs": {
             "portfolio": [

@@ -47,7 +47,7 @@ class Assumptions:
             ways *= 1 + len({one.values[column] for one in self.sets.values() if column in one.values})
         return ways
 
-    @property
+    @cached_property
     def content(self) -> dict[str, Any]:
         """All of it in the shape of a file, as JSON can hold it: `load_assumptions` makes the same assumptions of it."""
         defaults = {name: {**one.values, **({"sources": dict(one.sources)} if one.sources else {})} for name, one in self.sets.items()}

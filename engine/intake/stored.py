@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 from fsspec.implementations.local import LocalFileSystem
 
+from ipvalue.columns import packed
 from ipvalue.files import file_errors, file_system, open_binary, reading
 from ipvalue.intake.shared import Batches, Streams
 from ipvalue.schema import RunError
@@ -113,7 +114,7 @@ def stored_batches(unit: Unit, names: list[str], streams: Streams | None = None)
         yield from _checked(_batches(unit, names, streams))
 
 
-def few_rows(unit: Unit, names: list[str], wanted: npt.NDArray[np.bool_]) -> Iterator[pa.RecordBatch]:
+def few_rows(unit: Unit, names: list[str], wanted: npt.NDArray[np.bool_]) -> Batches:
     """The rows of whole groups that are wanted (group_rows,), few of them, with the same checks.
 
     Of a Parquet file one column is decoded after the other: what that takes of memory is taken once, and not once for each column.
@@ -127,9 +128,9 @@ def few_rows(unit: Unit, names: list[str], wanted: npt.NDArray[np.bool_]) -> Ite
 
 
 def _filtered(batches: Iterator[pa.RecordBatch], wanted: npt.NDArray[np.bool_]) -> Iterator[pa.RecordBatch]:
-    row = 0
+    mask, row = packed(wanted), 0
     for batch in _checked(batches):
-        yield batch.filter(pa.array(wanted[row : row + batch.num_rows]))
+        yield batch.filter(mask.slice(row, batch.num_rows))
         row += batch.num_rows
 
 

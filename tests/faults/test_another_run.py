@@ -101,7 +101,7 @@ def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     import ipvalue.manifest
 
     stopped()
-    monkeypatch.setattr(ipvalue.manifest, "version", lambda _: "9.9")
+    monkeypatch.setitem(ipvalue.manifest.VERSIONS, "ipvalue", "9.9")
     refused("ipvalue was 0.1.0 and is 9.9", paths=77)
 
 

@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ipvalue.intake import Alike, Streams, Together, matched, no_duplicates, open_portfolio, read_together
+from ipvalue.intake import Alike, Streams, Together, matched, no_duplicates, open_portfolio, read_together, shared
 from ipvalue.intake import rows as intake_rows
-from ipvalue.intake import shared
 from ipvalue.intake.stored import Unit
 from ipvalue.schema import PORTFOLIO
 

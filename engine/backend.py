@@ -77,6 +77,8 @@ class Kernels(Protocol):
         paired: _Doubles | None = None,
         redrawn: int = 0,
         looks: Any = None,
+        lots: _Doubles | None = None,
+        lot_row: _Longs | None = None,
     ) -> tuple[_Doubles, npt.NDArray[np.int8], Any]: ...
     def default_years(
         self, borrowers: Any, factors: Any, *, seed: int, paths: int, single: bool, first: int = 0, sobol: Any = None

@@ -81,6 +81,10 @@ class Vectors:
         ruled = np.repeat(rule.ruled != 0, np.diff(self.offset))
         return replace(self, w=np.where(ruled, self.w * rule.sales, self.w), by_rule=None)
 
+    def repeated(self, asset: int, count: int) -> Vectors:
+        """One of its assets (by its place) so many times."""
+        return take(self, np.full(count, asset))
+
     @property
     def exact(self) -> Mask:
         """(a,) where there is a closed form: nothing is clamped, optional, a rule's or discounted at a drawn rate, and draws are independent."""

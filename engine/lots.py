@@ -7,11 +7,8 @@ v = versions, a = assets, n = some of them at a time, o = those whose sums are m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -208,10 +205,9 @@ def _deal(made: Vectors, factors: Factors, sampling: Sampling, of: Longs) -> _De
     rows = held("lots", (int(row[-1]), lot_count(sampling)), np.float64)
     sobol = sampling.sampler == "sobol"
     sums = np.zeros((2, len(made.hash), REPLICATES)) if sobol else None
-    simulate: Any = kernels(sampling.backend).simulate  # in C it takes sums over lots as well
-    call = partial(
-        simulate,
-        factors=factors,
+    statistics, status, _ = kernels(sampling.backend).simulate(
+        made,
+        factors,
         seed=sampling.seed,
         paths=sampling.paths,
         single=sampling.precision == "single",
@@ -219,43 +215,12 @@ def _deal(made: Vectors, factors: Factors, sampling: Sampling, of: Longs) -> _De
         tail=sampling.tail,
         table_bytes=FACTOR_TABLE_BYTES,
         sobol=plan(sampling.seed, sampling.paths, factors.steps_per_year) if sobol else None,
+        sums=sums,
         redrawn=sampling.redrawn,
+        lots=rows,
+        lot_row=row[:-1],
     )
-    if sampling.backend == "native":
-        statistics, status, _ = call(made, sums=sums, lots=rows, lot_row=row[:-1])
-    else:
-        statistics, status = _deal_values(call, made, row, rows, sums)
     return _Dealt(rows, row[:-1], statistics[:, _LIFE], status, sums, of)
-
-
-def _deal_values(call: Callable[..., Any], made: Vectors, row: Longs, rows: Floats, sums: Floats | None) -> tuple[Floats, Codes]:
-    """What the C kernels do themselves, by path values: statistics (o, 5) and status (o,), and the sums over lots into rows (r, L), those of
-    each from its `row` (o + 1,) on; sums (2, o, 16) as in `simulate`.
-
-    The levels of an asset that is linear are the values of versions of it that earn 1 in one period alone, its lives those of versions that cost -1.
-    """
-    statistics, status = np.zeros((len(made.hash), len(STATISTICS))), np.zeros(len(made.hash), np.int8)
-    for a, (start, stop) in enumerate(pairwise(row.tolist())):
-        units = take(made, np.full(stop - start, a))
-        if made.exact[a]:
-            periods = (stop - start) // 2
-            units.w[:], units.f[:] = np.eye(2 * periods, periods).reshape(-1), -np.eye(2 * periods, periods, -periods).reshape(-1)
-        of_units = None if sums is None else np.zeros((2, stop - start, REPLICATES))
-        known, fault, values = call(units, sums=of_units, keep=True, moments=True)
-        if sums is not None and of_units is not None and not made.exact[a]:
-            sums[:, a], status[a] = of_units[:, 0], fault[0]
-        statistics[a] = known[0]
-        _add_up(values, rows[start:stop])
-    return statistics, status
-
-
-def _add_up(values: Reals, rows: Floats) -> None:
-    """Path values (n, p) into the sums (n, L) of their lots."""
-    rows[:] = 0.0
-    paths, turn = values.shape[1], 16 * -(-values.shape[1] // rows.shape[1])
-    for path in range(0, paths, 16):
-        some, lot = values[:, path : path + 16], path // turn * 16
-        rows[:, lot : lot + some.shape[1]] += some
 
 
 # ------------------------------------------------------------------------------------------------ of sums alone

@@ -145,6 +145,17 @@ def _if_below(v: Real, c: Real) -> Real:
     return v if v < c else 0.0
 
 
+@inlined
+def tree(stripes: Array) -> Real:
+    """The 16 stripes of a sum, added as a binary tree."""
+    half = 8
+    while half:
+        for j in range(half):
+            stripes[j] += stripes[j + half]
+        half //= 2
+    return stripes[0]
+
+
 def _striped(term: Any) -> Any:
     """Σ term(V, c) in 16 stripes, then a binary tree."""
 
@@ -158,12 +169,7 @@ def _striped(term: Any) -> Any:
                 stripes[j] = (two + term(f8(values[i + 32 + j]), c)) + term(f8(values[i + 48 + j]), c)
         for i in range(whole, values.size):
             stripes[i & 15] += term(f8(values[i]), c)
-        half = 8
-        while half:
-            for j in range(half):
-                stripes[j] += stripes[j + half]
-            half //= 2
-        return stripes[0]
+        return tree(stripes)
 
     return total
 

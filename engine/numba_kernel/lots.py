@@ -1,21 +1,23 @@
-"""Batch means: what sums over lots of paths say of versions: docs/numerics.md §20.
+"""Batch means: sums over lots of paths, and what they say of versions: docs/numerics.md §20.
 
 a = assets, t = periods of one asset, L = lots, r = rows of sums, g = groups
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ipvalue.constants import MONEY_LIMIT, STATISTICS
+from ipvalue.constants import MONEY_LIMIT, REPLICATES, STATISTICS
 from ipvalue.dealt import check_lots, check_room
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic, fma, sqrt
 from ipvalue.numba_kernel.arrays import Words, sums
 from ipvalue.numba_kernel.arrays import row as checked
 from ipvalue.numba_kernel.compiler import Array, Kernel, Real, Whole, device
+from ipvalue.numba_kernel.describe import tree
 from ipvalue.numba_kernel.exact import add_exact
 from ipvalue.numba_kernel.stop import FLAG, stopped_if
 
@@ -23,9 +25,45 @@ f8, i1, i4, i8 = np.float64, np.int8, np.int32, np.int64
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int8]
 
 _MEAN, _DEVIATION, _SHORTFALL, _LOSS, _LIFE = range(len(STATISTICS))
 _NOT_FINITE, _TOO_LARGE = i1(1), i1(2)
+
+
+def dealt(call: Callable[..., Any], v: Any, lots: Floats, lot_row: Longs, sums: Floats | None) -> tuple[Floats, Codes, None]:
+    """What `simulate` gives of assets (a,) whose sums over lots (r, L) are asked for, from lot_row (a,) on; sums: (2, a, 16) as there. call: itself,
+    with all but vectors and what is asked for.
+
+    The levels of an asset that is linear are the values of versions of it that earn 1 in one period alone, its lives those of versions that cost -1.
+    """
+    n = len(v.offset) - 1
+    statistics, status = np.zeros((n, len(STATISTICS))), np.zeros(n, i1)
+    needed = checked(lot_row, i8, n)[:n] + np.where(v.exact, 2 * np.diff(v.offset), 1)
+    odd = lots.dtype != f8 or not lots.flags.c_contiguous or not lots.shape[1] or lots.shape[1] % REPLICATES
+    if odd or (n and (lot_row[:n].min() < 0 or needed.max() > len(lots))):
+        raise ValueError(f"({len(lots)}, {lots.shape[1]}) sums for assets that need {needed.max() if n else 0}")
+    for a, (start, stop) in enumerate(zip(lot_row[:n].tolist(), needed.tolist(), strict=True)):
+        units = v.repeated(a, stop - start)
+        if v.exact[a]:
+            periods = (stop - start) // 2
+            units.w[:], units.f[:] = np.eye(2 * periods, periods).reshape(-1), -np.eye(2 * periods, periods, -periods).reshape(-1)
+        of_units = None if sums is None else np.zeros((2, stop - start, REPLICATES))
+        known, fault, values = call(units, sums=of_units, keep=True, moments=True)
+        if sums is not None and of_units is not None and not v.exact[a]:
+            sums[:, a], status[a] = of_units[:, 0], fault[0]
+        statistics[a, _LIFE] = known[0, _LIFE]
+        _add_up(values, lots[start:stop])
+    return statistics, status, None
+
+
+def _add_up(values: Any, rows: Floats) -> None:
+    """Path values (n, p) into the sums (n, L) of their lots."""
+    rows[:] = 0.0
+    paths, turn = values.shape[1], 16 * -(-values.shape[1] // rows.shape[1])
+    for path in range(0, paths, 16):
+        some, lot = values[:, path : path + 16], path // turn * 16
+        rows[:, lot : lot + some.shape[1]] += some
 
 
 def lot_means(
@@ -99,7 +137,7 @@ def _describe(
         stripes[:] = 0.0
         for lot in range(lots):
             stripes[lot % 16] += V[lot]
-        mean = _tree(stripes) / paths
+        mean = tree(stripes) / paths
         for lot in range(lots):
             apart[lot] = fma(-mean, size[lot], V[lot])
         squares = _squares(apart, share, stripes)
@@ -141,17 +179,7 @@ def _squares(apart: Array, share: Array, stripes: Array) -> Real:
     stripes[:] = 0.0
     for lot in range(len(apart)):
         stripes[lot % 16] = fma(apart[lot] * share[lot], apart[lot], stripes[lot % 16])
-    return _tree(stripes)
-
-
-@device
-def _tree(stripes: Array) -> Real:
-    half = 8
-    while half:
-        for j in range(half):
-            stripes[j] += stripes[j + half]
-        half //= 2
-    return stripes[0]
+    return tree(stripes)
 
 
 @device

@@ -6,6 +6,7 @@ a = assets, t = periods of one asset, p = paths, g = groups, q = quantiles, s = 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ipvalue.numba_kernel.exact import add_exact
 from ipvalue.numba_kernel.factors import factors_of, fill_table
 from ipvalue.numba_kernel.inputs import inputs_of, take_inputs
 from ipvalue.numba_kernel.looks import add_worths, looks_of, part_of
+from ipvalue.numba_kernel.lots import dealt
 from ipvalue.numba_kernel.paths import fill_values
 from ipvalue.numba_kernel.records import asset_records, period_records
 from ipvalue.numba_kernel.select import new_work
@@ -57,6 +59,8 @@ def simulate(
     paired: npt.NDArray[np.float64] | None = None,
     redrawn: int = 0,
     looks: Any = None,
+    lots: npt.NDArray[np.float64] | None = None,
+    lot_row: npt.NDArray[np.int64] | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8], Any]:
     """Statistics (a, 5 + q) in the order of STATISTICS and then the quantiles, status (a,) int8, path values (a, p) or None.
 
@@ -76,6 +80,10 @@ def simulate(
     (numerics.md §18). looks: ipvalue.lending.looks.Looks, whose slots are added to: what assets are worth after some of their periods, path by path
     (numerics.md §19).
 
+    lots, (r, L) float64, takes sums over lots of paths (numerics.md §20). lot_row (a,) int64 is an asset's first row: of one whose value is linear in
+    what it earns and costs, of its levels by period, and then of its lives; of another the one of V. Then there are no statistics but expected_life,
+    and no totals.
+
     Beyond ext/kernel.pyx: v.by_rule, ipvalue.cashflows.ByRule or None, whose function then earns the cash. Raises RuleFailed where it fails.
     """
     check_paths(first, paths)
@@ -85,6 +93,11 @@ def simulate(
         raise ValueError("only random words can be drawn anew")
     if sobol is not None:
         check_plan(sobol, first, paths)
+    if lots is not None:
+        if first or keep or any(more is not None for more in (totals, paired, lived, looks)):
+            raise ValueError("sums over lots are of all paths, without values, totals, differences, lives or looks")
+        given: dict[str, Any] = {"seed": seed, "paths": paths, "single": single, "quantiles": (), "tail": tail, "sobol": sobol, "redrawn": redrawn}
+        return dealt(partial(simulate, factors=factors, table_bytes=table_bytes, **given), v, lots, row(lot_row, i8, 0), sums)
     real, n = f4 if single else f8, len(v.offset) - 1
     statistics, status = np.zeros((n, len(STATISTICS) + len(quantiles))), np.zeros(n, i1)
     kept = np.empty((n, paths), real) if keep else None

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ipvalue.numba_kernel.arithmetic import DefaultArithmetic, fma, sqrt
 from ipvalue.numba_kernel.compiler import Array, Kernel, Real
-from ipvalue.numba_kernel.describe import mean_of
+from ipvalue.numba_kernel.describe import mean_of, tree
 
 f8, i8 = np.float64, np.int64
 
@@ -86,9 +86,4 @@ def _apart(values: Array, first: Array, mean: Real, mean_first: Real) -> Real:
         for j in range(min(16, n - start)):
             between = (f8(values[start + j]) - mean) - (f8(first[start + j]) - mean_first)
             stripes[j] = fma(between, between, stripes[j])
-    half = 8
-    while half:
-        for j in range(half):
-            stripes[j] += stripes[j + half]
-        half //= 2
-    return sqrt(stripes[0] / f8(n - 1)) if n > 1 else 0.0
+    return sqrt(tree(stripes) / f8(n - 1)) if n > 1 else 0.0

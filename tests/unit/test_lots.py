@@ -103,14 +103,15 @@ def test_no_versions_and_no_group(one: Any) -> None:
     assert np.array_equal(totals, before)
 
 
-def dealt(**other: Any) -> Any:
+def dealt(one: Any, **other: Any) -> Any:
     asked: dict[str, Any] = {
         "seed": 1, "paths": 1000, "single": True, "quantiles": (), "tail": 0.05,
         "lots": np.empty((24, 256)), "lot_row": np.array([0, 8, 16]), **other,
     }  # fmt: skip
-    return kernel.simulate(three(), FACTOR, **asked)
+    return one.simulate(three(), FACTOR, **asked)
 
 
+@pytest.mark.parametrize("one", KERNELS)
 @pytest.mark.parametrize(
     "other",
     [
@@ -131,10 +132,10 @@ def dealt(**other: Any) -> Any:
     ],
     ids=lambda other: ", ".join(f"{name} {np.shape(one)}" for name, one in other.items()),
 )
-def test_sums_are_not_made_where_they_do_not_fit(other: dict[str, Any]) -> None:
-    dealt()
+def test_sums_are_not_made_where_they_do_not_fit(one: Any, other: dict[str, Any]) -> None:
+    dealt(one)
     with pytest.raises((ValueError, TypeError)):
-        dealt(**other)
+        dealt(one, **other)
 
 
 def test_how_many_lots_and_paths() -> None:

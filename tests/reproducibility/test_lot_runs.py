@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import uncertain_rows
-from portfolios import ASSUMPTIONS, MARKET, several, table_of
+from portfolios import MARKET, several, table_of
 from shocked import shocked
 
 import ipvalue
@@ -36,13 +36,6 @@ ORDER = [("scenario", "ascending"), ("asset_id", "ascending")]
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("book") / "assumptions.toml"
-    path.write_text(ASSUMPTIONS)
-    return path
-
-
-@pytest.fixture(scope="module")
 def portfolio() -> pa.Table:
     """Rights by one method each, with inputs that are drawn, and some by several."""
     names = pa.array([f"several {i}" for i in range(4)])
@@ -50,9 +43,9 @@ def portfolio() -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def whole(portfolio: pa.Table, book: Path) -> dict[str, Any]:
+def whole(portfolio: pa.Table, assumptions: Path) -> dict[str, Any]:
     """In one piece, by sampler."""
-    return {sampler: by_lots(portfolio, book, workers=1, sampler=sampler) for sampler in ("random", "sobol")}
+    return {sampler: by_lots(portfolio, assumptions, workers=1, sampler=sampler) for sampler in ("random", "sobol")}
 
 
 def by_lots(portfolio: pa.Table, book: Path, scenarios: dict[str, Any] | None = None, **options: Any) -> Any:
@@ -82,14 +75,14 @@ WAYS: list[Any] = [
 
 
 @pytest.mark.parametrize(("more", "names"), WAYS, ids=str)
-def test_each_scenario_is_a_run_of_its_own(more: dict[str, Any], names: list[str], portfolio: pa.Table, book: Path) -> None:
+def test_each_scenario_is_a_run_of_its_own(more: dict[str, Any], names: list[str], portfolio: pa.Table, assumptions: Path) -> None:
     """Which has it as its base: rights and groups, whose differences are to another base."""
-    found, apart = by_lots(portfolio, book, **more), ["difference", "difference_error"]
+    found, apart = by_lots(portfolio, assumptions, **more), ["difference", "difference_error"]
     assert list(dict.fromkeys(found.scenarios["scenario"].to_pylist())) == NAMES
     assert not found.rejects.num_rows
     for name in names:
-        given = shocked(portfolio, book, SCENARIOS, name)
-        own = by_lots(given.pop("portfolio"), book, TRIVIAL, **{**given, **more})
+        given = shocked(portfolio, assumptions, SCENARIOS, name)
+        own = by_lots(given.pop("portfolio"), assumptions, TRIVIAL, **{**given, **more})
         for table, others in (("scenarios", apart), ("assets", [*apart, "filled"]), ("totals", [])):
             mine, theirs = of(getattr(found, table), name).drop_columns(others), of(getattr(own, table), "base").drop_columns(others)
             if table == "assets":
@@ -105,17 +98,17 @@ CUTS: list[dict[str, Any]] = [{"rows_per_task": 15}, {"workers": 2, "rows_per_ta
 @pytest.mark.parametrize("how", CUTS, ids=str)
 @pytest.mark.parametrize("sampler", ["random", "sobol"])
 def test_no_cut_of_the_work_moves_a_bit(
-    sampler: str, how: dict[str, Any], whole: dict[str, Any], portfolio: pa.Table, book: Path, monkeypatch: pytest.MonkeyPatch
+    sampler: str, how: dict[str, Any], whole: dict[str, Any], portfolio: pa.Table, assumptions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     more, order = {"workers": 1, "sampler": sampler, **how}, np.arange(portfolio.num_rows)
     monkeypatch.setattr(values, "ASSETS_AT_ONCE", more.pop("at_once", values.ASSETS_AT_ONCE))
     if more.pop("order", None):
         order = np.random.default_rng(1).permutation(order)
-    equal(by_lots(portfolio.take(order), book, **more), whole[sampler])
+    equal(by_lots(portfolio.take(order), assumptions, **more), whole[sampler])
 
 
-def test_the_order_of_scenarios_moves_no_bit(whole: dict[str, Any], portfolio: pa.Table, book: Path) -> None:
-    turned = by_lots(portfolio, book, {"scenario": SCENARIOS["scenario"][::-1]})
+def test_the_order_of_scenarios_moves_no_bit(whole: dict[str, Any], portfolio: pa.Table, assumptions: Path) -> None:
+    turned = by_lots(portfolio, assumptions, {"scenario": SCENARIOS["scenario"][::-1]})
     assert whole["random"].assets.sort_by(ORDER).equals(turned.assets.sort_by(ORDER))
     for name in NAMES:
         assert of(whole["random"].scenarios, name).equals(of(turned.scenarios, name))
@@ -123,9 +116,11 @@ def test_the_order_of_scenarios_moves_no_bit(whole: dict[str, Any], portfolio: p
 
 
 @pytest.mark.parametrize("more", [{"precision": "double"}, {"sampler": "sobol"}, {"paths": 16}], ids=str)
-def test_what_is_said_is_that_of_paths_but_for_rounding_and_the_errors_own_error(more: dict[str, Any], portfolio: pa.Table, book: Path) -> None:
-    ours = by_lots(portfolio, book, **more)
-    given: dict[str, Any] = {"market": MARKET, "assumptions": book, "paths": PATHS, "seed": 3, "group_by": ("sector",), **more}
+def test_what_is_said_is_that_of_paths_but_for_rounding_and_the_errors_own_error(
+    more: dict[str, Any], portfolio: pa.Table, assumptions: Path
+) -> None:
+    ours = by_lots(portfolio, assumptions, **more)
+    given: dict[str, Any] = {"market": MARKET, "assumptions": assumptions, "paths": PATHS, "seed": 3, "group_by": ("sector",), **more}
     theirs = ipvalue.scenarios(portfolio, SCENARIOS, statistics="mean", **given)
     assert [name for name in theirs.assets.column_names if name != "standard_deviation"] == ours.assets.column_names
     left_out = {*theirs.scenarios.column_names} - {*ours.scenarios.column_names}
@@ -148,9 +143,9 @@ def test_what_is_said_is_that_of_paths_but_for_rounding_and_the_errors_own_error
                 assert seen.any()
 
 
-def test_groups_are_what_the_definition_makes_of_their_rights(whole: dict[str, Any], portfolio: pa.Table, book: Path) -> None:
+def test_groups_are_what_the_definition_makes_of_their_rights(whole: dict[str, Any], portfolio: pa.Table, assumptions: Path) -> None:
     """From the sums in totals.arrow, whose whole is that of its groups."""
-    for paths, found in ((PATHS, whole["random"]), (100, by_lots(portfolio, book, paths=100))):
+    for paths, found in ((PATHS, whole["random"]), (100, by_lots(portfolio, assumptions, paths=100))):
         sums: dict[tuple[str, str | None], list[int]] = {}
         for row in found.totals.to_pylist():
             sums.setdefault((row["scenario"], row["sector"]), []).append(int(row["value"].scaleb(6)))
@@ -168,9 +163,9 @@ def test_groups_are_what_the_definition_makes_of_their_rights(whole: dict[str, A
             assert sum(sums[name, None]) / paths / 1e6 == pytest.approx(pc.sum(own["mean"]).as_py(), rel=1e-9)
 
 
-def lots_of_rights(rights: pa.Table, book: Path, **options: Any) -> dict[str, Any]:
+def lots_of_rights(rights: pa.Table, assumptions: Path, **options: Any) -> dict[str, Any]:
     """(b,) V_b of each right, to a millionth."""
-    totals = by_lots(rights, book, TRIVIAL, group_by=("asset_id",), **options).totals.to_pylist()
+    totals = by_lots(rights, assumptions, TRIVIAL, group_by=("asset_id",), **options).totals.to_pylist()
     found: dict[str, list[float]] = {}
     for row in totals:
         if row["scenario"] == "base" and row["asset_id"] is not None:
@@ -179,7 +174,7 @@ def lots_of_rights(rights: pa.Table, book: Path, **options: Any) -> dict[str, An
 
 
 @pytest.mark.parametrize("sampler", ["random", "sobol"])
-def test_of_several_methods_sums_are_weighted(sampler: str, book: Path) -> None:
+def test_of_several_methods_sums_are_weighted(sampler: str, assumptions: Path) -> None:
     """Those of each method alone, in their order; and the deviation is of what is so added."""
     rows = several(9, 6).to_pylist()
     single = [
@@ -187,8 +182,8 @@ def test_of_several_methods_sums_are_weighted(sampler: str, book: Path) -> None:
         for k in range(4)
     ]
     options: dict[str, Any] = {"precision": "double", "sampler": sampler, "paths": 64}
-    together = lots_of_rights(table_of(rows), book, **options)
-    by_method = [lots_of_rights(one, book, **options) for one in single if one.num_rows]
+    together = lots_of_rights(table_of(rows), assumptions, **options)
+    by_method = [lots_of_rights(one, assumptions, **options) for one in single if one.num_rows]
     for row in rows:
         sums = [found[row["asset_id"]] for found in by_method[: len(row["methods"])]]
         expected = oracle_lots.of_several(row["weights"], sums)
@@ -202,21 +197,23 @@ def capped(level: float, period: int) -> float:
 
 
 @pytest.mark.parametrize("rule", [None, pytest.param(capped, marks=pytest.mark.slow)])
-def test_sums_are_those_of_kept_paths(rule: Any, portfolio: pa.Table, book: Path) -> None:
+def test_sums_are_those_of_kept_paths(rule: Any, portfolio: pa.Table, assumptions: Path) -> None:
     """Of rights by one method and by several, clamped or optional; and of those that earn by a rule."""
     options: dict[str, Any] = {"precision": "double", "paths": 48, "rule": rule}
-    ours = lots_of_rights(portfolio, book, **options)
-    kept = ipvalue.value(portfolio, market=MARKET, assumptions=book, seed=3, keep_paths=True, **options).paths
+    ours = lots_of_rights(portfolio, assumptions, **options)
+    kept = ipvalue.value(portfolio, market=MARKET, assumptions=assumptions, seed=3, keep_paths=True, **options).paths
     assert len(ours) == kept.num_rows > 20
     for name, paths in zip(kept["asset_id"].to_pylist(), kept["values"].to_pylist(), strict=True):
         np.testing.assert_allclose(ours[name], oracle_lots.dealt(np.array(paths), 256), rtol=1e-12, atol=1e-6, err_msg=name)
 
 
-def test_versions_may_move_apart_in_anything(portfolio: pa.Table, book: Path) -> None:
+def test_versions_may_move_apart_in_anything(portfolio: pa.Table, assumptions: Path) -> None:
     """The deviation of a difference by lots is that of paths within its own error, whether the versions share rows, paths or nothing."""
     paths = 4096
-    found = by_lots(portfolio, book, paths=paths).assets.sort_by(ORDER)
-    known = ipvalue.scenarios(portfolio, SCENARIOS, statistics="mean", market=MARKET, assumptions=book, paths=paths, seed=3).assets.sort_by(ORDER)
+    found = by_lots(portfolio, assumptions, paths=paths).assets.sort_by(ORDER)
+    known = ipvalue.scenarios(portfolio, SCENARIOS, statistics="mean", market=MARKET, assumptions=assumptions, paths=paths, seed=3).assets.sort_by(
+        ORDER
+    )
     for name in NAMES[1:]:
         ours, theirs = (of(one, name)["difference_error"].to_numpy() for one in (found, known))
         seen = theirs > 1e-5 * np.abs(of(known, name)["mean"].to_numpy())

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from commandline import contents
-from portfolios import ASSUMPTIONS, MARKET, random_methods
+from portfolios import MARKET, random_methods
 from shocked import shocked
 
 import ipvalue
@@ -32,20 +32,13 @@ ROWS, PATHS = 60, 192
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("book") / "assumptions.toml"
-    path.write_text(ASSUMPTIONS)
-    return path
-
-
-@pytest.fixture(scope="module")
 def portfolio() -> pa.Table:
     return random_methods(ROWS, 5)
 
 
-def alone(portfolio: pa.Table, book: Path, name: str, **options: Any) -> ipvalue.Result:
+def alone(portfolio: pa.Table, assumptions: Path, name: str, **options: Any) -> ipvalue.Result:
     """One scenario in a run of its own: its market, and the rows with its cells."""
-    return ipvalue.value(**shocked(portfolio, book, SCENARIOS, name), **options)
+    return ipvalue.value(**shocked(portfolio, assumptions, SCENARIOS, name), **options)
 
 
 def of(result: Any, name: str) -> pa.Table:
@@ -58,13 +51,13 @@ WAYS: list[dict[str, Any]] = [{}, {"sampler": "sobol"}, {"precision": "double"},
 
 
 @pytest.mark.parametrize("more", WAYS, ids=str)
-def test_each_scenario_is_a_run_of_its_own(more: dict[str, Any], portfolio: pa.Table, book: Path) -> None:
+def test_each_scenario_is_a_run_of_its_own(more: dict[str, Any], portfolio: pa.Table, assumptions: Path) -> None:
     options = {"paths": PATHS, "seed": 3, "group_by": ("sector",), **more}
-    found = ipvalue.scenarios(portfolio, SCENARIOS, market=MARKET, assumptions=book, **options)
+    found = ipvalue.scenarios(portfolio, SCENARIOS, market=MARKET, assumptions=assumptions, **options)
     names = ["base", *(one["name"] for one in SCENARIOS["scenario"])]
     assert list(dict.fromkeys(found.scenarios["scenario"].to_pylist())) == names
     for name in names:
-        own = alone(portfolio, book, name, **options)
+        own = alone(portfolio, assumptions, name, **options)
         kept = set(of(found, name)["asset_id"].to_pylist())
         mine = own.assets.sort_by("asset_id")
         mine = mine.filter(pc.is_in(mine["asset_id"], pa.array(sorted(kept))))
@@ -75,8 +68,8 @@ def test_each_scenario_is_a_run_of_its_own(more: dict[str, Any], portfolio: pa.T
                 assert got[column].combine_chunks().equals(mine[column].combine_chunks()), (name, column)
 
 
-def test_of_means_alone_the_numbers_are_the_same(portfolio: pa.Table, book: Path) -> None:
-    options: dict[str, Any] = {"market": MARKET, "assumptions": book, "paths": PATHS, "seed": 3}
+def test_of_means_alone_the_numbers_are_the_same(portfolio: pa.Table, assumptions: Path) -> None:
+    options: dict[str, Any] = {"market": MARKET, "assumptions": assumptions, "paths": PATHS, "seed": 3}
     every = ipvalue.scenarios(portfolio, SCENARIOS, **options)
     means = ipvalue.scenarios(portfolio, SCENARIOS, statistics="mean", **options)
     assert set(every.assets.column_names) - set(means.assets.column_names) == {
@@ -88,8 +81,8 @@ def test_of_means_alone_the_numbers_are_the_same(portfolio: pa.Table, book: Path
 
 
 @pytest.mark.parametrize("more", [{"workers": 2}, {"rows_per_task": 7}, {"scheduler": "processes", "workers": 2}], ids=str)
-def test_tasks_and_workers_move_no_bit(more: dict[str, Any], portfolio: pa.Table, book: Path, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"market": MARKET, "assumptions": book, "paths": PATHS, "seed": 3, "group_by": ("right_type",)}
+def test_tasks_and_workers_move_no_bit(more: dict[str, Any], portfolio: pa.Table, assumptions: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"market": MARKET, "assumptions": assumptions, "paths": PATHS, "seed": 3, "group_by": ("right_type",)}
     one = ipvalue.scenarios(portfolio, SCENARIOS, workers=1, **options)
     two = ipvalue.scenarios(portfolio, SCENARIOS, out=tmp_path / "two", **options, **more)
     order = [("scenario", "ascending"), ("asset_id", "ascending")]
@@ -99,9 +92,9 @@ def test_tasks_and_workers_move_no_bit(more: dict[str, Any], portfolio: pa.Table
     assert one.rejects.drop_columns("file").equals(two.rejects.drop_columns("file"))
 
 
-def test_what_stands_beside_a_right_moves_no_error_under_sobol(portfolio: pa.Table, book: Path) -> None:
+def test_what_stands_beside_a_right_moves_no_error_under_sobol(portfolio: pa.Table, assumptions: Path) -> None:
     """Whether a scenario moves the paths of others in its task or not."""
-    options: dict[str, Any] = {"market": MARKET, "assumptions": book, "paths": PATHS, "seed": 3, "sampler": "sobol", "statistics": "mean"}
+    options: dict[str, Any] = {"market": MARKET, "assumptions": assumptions, "paths": PATHS, "seed": 3, "sampler": "sobol", "statistics": "mean"}
     order = [("scenario", "ascending"), ("asset_id", "ascending")]
     one, many = (ipvalue.scenarios(portfolio, SCENARIOS, rows_per_task=rows, **options).assets.sort_by(order) for rows in (ROWS, 7))
     for column in one.column_names:
@@ -109,15 +102,15 @@ def test_what_stands_beside_a_right_moves_no_error_under_sobol(portfolio: pa.Tab
 
 
 @pytest.mark.parametrize("sampler", ["random", "sobol"])
-def test_differences_are_of_the_paths(sampler: str, portfolio: pa.Table, book: Path) -> None:
+def test_differences_are_of_the_paths(sampler: str, portfolio: pa.Table, assumptions: Path) -> None:
     """The error of a difference is that of the paired path values of two runs."""
     options: dict[str, Any] = {"paths": PATHS, "seed": 3, "keep_paths": True, "sampler": sampler}
-    found = ipvalue.scenarios(portfolio, SCENARIOS, market=MARKET, assumptions=book, paths=PATHS, seed=3, sampler=sampler)
-    base = alone(portfolio, book, "base", **options)
+    found = ipvalue.scenarios(portfolio, SCENARIOS, market=MARKET, assumptions=assumptions, paths=PATHS, seed=3, sampler=sampler)
+    base = alone(portfolio, assumptions, "base", **options)
     first = dict(zip(base.paths["asset_id"].to_pylist(), base.paths["values"].to_pylist(), strict=True))
     seen = 0
     for name in ("less revenue", "rivals", "stormy", "together"):
-        own = alone(portfolio, book, name, **options)
+        own = alone(portfolio, assumptions, name, **options)
         rows = {row["asset_id"]: row for row in found.assets.filter(pc.equal(found.assets["scenario"], name)).to_pylist()}
         for asset, values in zip(own.paths["asset_id"].to_pylist(), own.paths["values"].to_pylist(), strict=True):
             if asset not in rows:
@@ -142,9 +135,16 @@ def pick(result: Any, name: str) -> Any:
 
 
 @pytest.mark.slow
-def test_a_cluster_moves_no_bit(portfolio: pa.Table, book: Path, tmp_path: Path, cluster: str) -> None:
+def test_a_cluster_moves_no_bit(portfolio: pa.Table, assumptions: Path, tmp_path: Path, cluster: str) -> None:
     pq.write_table(portfolio, tmp_path / "p.parquet")
-    options: dict[str, Any] = {"market": MARKET, "assumptions": book, "paths": PATHS, "seed": 3, "group_by": ("right_type",), "rows_per_task": 7}
+    options: dict[str, Any] = {
+        "market": MARKET,
+        "assumptions": assumptions,
+        "paths": PATHS,
+        "seed": 3,
+        "group_by": ("right_type",),
+        "rows_per_task": 7,
+    }
     ipvalue.scenarios(tmp_path / "p.parquet", SCENARIOS, out=tmp_path / "one", workers=1, **options)
     ipvalue.scenarios(tmp_path / "p.parquet", SCENARIOS, out=tmp_path / "many", scheduler=cluster, **options)
     one, many = contents(tmp_path / "one"), contents(tmp_path / "many")

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from portfolios import ASSUMPTIONS, MARKET, random_methods
+from portfolios import MARKET, random_methods
 
 import ipvalue
 
@@ -16,15 +16,8 @@ DRIVERS = ["growth", "royalty_rate", "discount", "volatility", "hazard", "fees",
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("book") / "assumptions.toml"
-    path.write_text(ASSUMPTIONS)
-    return path
-
-
-@pytest.fixture(scope="module")
-def options(book: Path) -> dict[str, Any]:
-    return {"market": MARKET, "assumptions": book, "paths": 64, "seed": 3, "group_by": ("right_type",), "drivers": DRIVERS}
+def options(assumptions: Path) -> dict[str, Any]:
+    return {"market": MARKET, "assumptions": assumptions, "paths": 64, "seed": 3, "group_by": ("right_type",), "drivers": DRIVERS}
 
 
 @pytest.fixture(scope="module")
